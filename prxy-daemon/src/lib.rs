@@ -1,0 +1,11 @@
+//! The prxy daemon as a library: every role, every pipeline stage, nothing global.
+//!
+//! Start reading at `cli` (what a user types), then `warden` (who starts whom),
+//! then `gateway` → `pipeline` → `redact` → `broker` → `netgate` (the way of a request).
+
+pub mod config;
+pub mod json;
+pub mod provider;
+pub mod redact;
+pub mod sse;
+pub mod store;

@@ -1,0 +1,2 @@
+//! prxy.
+fn main() {}

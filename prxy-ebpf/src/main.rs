@@ -1,0 +1,3 @@
+//! Kernel policy.
+#![no_std]
+#![no_main]

@@ -1,0 +1,2 @@
+//! Every command that developers and CI run.
+fn main() {}
