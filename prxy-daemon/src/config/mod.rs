@@ -1,1 +1,100 @@
-//! config.
+//! What the user configured, parsed and checked: a [`Config`] cannot be wrong.
+//!
+//! Not for applying it: every component takes its own part and builds itself.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::provider::Api;
+use crate::redact::Policy;
+
+/// The effective configuration of one daemon.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients connect. Port 0 lets the kernel choose (tests).
+    pub listen: SocketAddr,
+    /// Holds `config.yaml`, `state/` (the gateway's) and `audit/` (the warden's).
+    pub data_dir: PathBuf,
+    /// The modules that a request passes, in order.
+    pub pipeline: Vec<Module>,
+    /// Every provider that can be reached; a route's number is its index here.
+    pub providers: Vec<Provider>,
+    /// Nameservers for the resolver; empty: those of `/etc/resolv.conf`.
+    pub nameservers: Vec<SocketAddr>,
+    /// Whether the daemon may run without the kernel filter.
+    pub enforcement: Enforcement,
+    /// Largest request body, in bytes (64 MiB unless configured).
+    pub max_body_bytes: usize,
+}
+
+/// Whether the kernel filter must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enforcement {
+    /// Refuse to start without it.
+    Required,
+    /// Start with the layers that hold, and say which do not.
+    BestEffort,
+}
+
+/// One stage of the pipeline with its own configuration.
+#[derive(Clone, Debug)]
+pub enum Module {
+    /// Kernel-enforced egress.
+    Airgap {
+        /// Hosts that may be reached; empty: those of the configured providers.
+        allowed_hosts: Vec<String>,
+        /// What a violation does.
+        on_violation: OnViolation,
+    },
+    /// Masking and blocking.
+    Guardrails(Policy),
+}
+
+/// What happens when a request aims at a host that the airgap does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnViolation {
+    /// The request is refused.
+    Block,
+}
+
+/// One upstream that requests can be routed to.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// The name in `/{name}/…`, such as `anthropic`.
+    pub name: String,
+    /// The wire format that it speaks.
+    pub api: Api,
+    /// Its host, as configured.
+    pub host: Host,
+    /// Its TCP port.
+    pub port: u16,
+    /// Put before every path, without a slash at its end; mostly empty.
+    pub path_prefix: String,
+    /// How the connection is protected.
+    pub transport: Transport,
+    /// Whether private and loopback addresses are expected for it.
+    pub private: bool,
+    /// The name of the environment variable or systemd credential with its key, such as `OPENAI_API_KEY`.
+    pub key_name: Option<String>,
+}
+
+/// A host as the configuration names it; never taken from a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// A DNS name, lower-case ASCII, without a final dot.
+    Name(String),
+    /// A literal address.
+    Address(IpAddr),
+}
+
+/// How a provider connection is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TLS, verified against the system roots, or against `ca_file` alone.
+    Tls {
+        /// PEM bundle that replaces the system roots.
+        ca_file: Option<PathBuf>,
+    },
+    /// No TLS: `dangerously_allow_plaintext` on a private provider.
+    Plaintext,
+}
