@@ -1,1 +1,19 @@
-//! json.
+//! JSON read in place: a validating walk, string tokens that know their bytes, edits by range.
+//!
+//! A body is never parsed into a tree and printed again: [`walk`] shows every token with its
+//! place, [`Edits`] rewrites the few that change, and every other byte stays as the client sent it.
+//!
+//! Not for building JSON (that is `serde_json`), and not for what a field means (that is `provider`).
+
+mod edit;
+mod path;
+mod token;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use edit::{Edits, escape_into};
+pub use path::{Path, Segment};
+pub use token::{Locator, NumberToken, StringToken};
+pub use walk::{Container, Literal, MAX_DEPTH, SyntaxError, SyntaxKind, Visitor, WalkError, walk};
