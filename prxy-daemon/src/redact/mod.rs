@@ -5,6 +5,7 @@
 pub mod detect;
 pub mod mask;
 pub mod scan;
+pub mod rehydrate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
