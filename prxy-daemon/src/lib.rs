@@ -3,7 +3,9 @@
 //! Start reading at `cli` (what a user types), then `warden` (who starts whom),
 //! then `gateway` → `pipeline` → `redact` → `broker` → `netgate` (the way of a request).
 
+pub mod broker;
 pub mod config;
+mod hop;
 pub mod json;
 pub mod provider;
 pub mod redact;

@@ -1,0 +1,221 @@
+//! What the broker needs, read before it loses its files: trust roots, keys, routes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use http::HeaderValue;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use thiserror::Error;
+
+use crate::broker::Secret;
+use crate::config::{self, Host, Module, Transport};
+use crate::provider::Api;
+use crate::redact::mask::Masker;
+use crate::redact::scan::ScannerError;
+
+/// Everything that the broker holds.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// By route number, as in [`config::Config::providers`].
+    pub routes: Vec<Route>,
+    /// The second scan; `None` when the pipeline has no guardrails.
+    pub masker: Option<Arc<Masker>>,
+    /// Largest body that a client may send; masking may make it longer.
+    pub max_body_bytes: usize,
+}
+
+/// One provider as the broker sees it.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The provider's name, for logs.
+    pub name: String,
+    /// The wire format, which decides on paths and credentials.
+    pub api: Api,
+    /// The `Host` header.
+    pub authority: HeaderValue,
+    /// Put before every path.
+    pub path_prefix: String,
+    /// TLS with the name to verify; `None` for plaintext.
+    pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// Our own key; without one the client's credential is passed on.
+    pub key: Option<Secret>,
+}
+
+/// The broker cannot start.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// A trust bundle could not be read.
+    #[error("cannot read trust roots from {}", path.display())]
+    Roots {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// A trust bundle holds no usable certificate.
+    #[error("no usable trust root in {from}")]
+    NoRoots {
+        /// The file, or the system's store.
+        from: String,
+    },
+    /// The host cannot stand in a certificate or in a `Host` header.
+    #[error("provider {provider}: unusable host")]
+    Host {
+        /// The provider's name.
+        provider: String,
+    },
+    /// The key cannot stand in a header.
+    #[error(
+        "provider {provider}: {key_name} is not a key: it has spaces or control characters, or is empty"
+    )]
+    Key {
+        /// The provider's name.
+        provider: String,
+        /// Where the key came from.
+        key_name: String,
+    },
+    /// The policy cannot be scanned for.
+    #[error("guardrails")]
+    Policy(#[from] ScannerError),
+    /// The protocol versions and the crypto provider do not fit; a build error.
+    #[error("TLS cannot be set up")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Config {
+    /// Reads trust roots from files and keys through `lookup`, which maps names such as
+    /// `OPENAI_API_KEY` to values.
+    pub fn load(
+        config: &config::Config,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let mut trust = Trust::default();
+        let routes = config
+            .providers
+            .iter()
+            .map(|provider| Route::load(provider, &mut trust, &lookup))
+            .collect::<Result<_, _>>()?;
+        let policy = config.pipeline.iter().find_map(|module| match module {
+            Module::Guardrails(policy) => Some(policy),
+            Module::Airgap { .. } => None,
+        });
+        let masker = policy.map(Masker::new).transpose()?.map(Arc::new);
+        Ok(Self { routes, masker, max_body_bytes: config.max_body_bytes })
+    }
+}
+
+impl Route {
+    fn load(
+        provider: &config::Provider,
+        trust: &mut Trust,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let unusable_host = || ConfigError::Host { provider: provider.name.clone() };
+        let tls = match &provider.transport {
+            Transport::Plaintext => None,
+            Transport::Tls { ca_file } => {
+                let name = match &provider.host {
+                    Host::Name(name) => {
+                        ServerName::try_from(name.clone()).map_err(|_| unusable_host())?
+                    }
+                    Host::Address(address) => ServerName::from(*address),
+                };
+                Some((client_config(trust.roots(ca_file.as_deref())?)?, name))
+            }
+        };
+        let key = match provider.key_name.as_deref().and_then(|name| Some((name, lookup(name)?))) {
+            Some((name, key)) => Some(Secret::new(&key).ok_or_else(|| ConfigError::Key {
+                provider: provider.name.clone(),
+                key_name: name.to_owned(),
+            })?),
+            None => None,
+        };
+        Ok(Self {
+            name: provider.name.clone(),
+            api: provider.api,
+            authority: authority(provider).ok_or_else(unusable_host)?,
+            path_prefix: provider.path_prefix.clone(),
+            tls,
+            key,
+        })
+    }
+}
+
+/// Host and, where it is not the scheme's own, port.
+fn authority(provider: &config::Provider) -> Option<HeaderValue> {
+    let own_port = match provider.transport {
+        Transport::Tls { .. } => 443,
+        Transport::Plaintext => 80,
+    };
+    let host = match &provider.host {
+        Host::Name(name) => name.clone(),
+        Host::Address(std::net::IpAddr::V4(address)) => address.to_string(),
+        Host::Address(std::net::IpAddr::V6(address)) => format!("[{address}]"),
+    };
+    let authority =
+        if provider.port == own_port { host } else { format!("{host}:{}", provider.port) };
+    HeaderValue::try_from(authority).ok()
+}
+
+/// One configuration per route, so that sessions are never resumed across routes.
+///
+/// No encrypted ClientHello (netgate must see the name), no early data (it could be replayed), no
+/// process-wide crypto provider.
+fn client_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.enable_early_data = false;
+    Ok(Arc::new(config))
+}
+
+/// The system's roots, read at most once.
+#[derive(Default)]
+struct Trust {
+    system: Option<Arc<RootCertStore>>,
+}
+
+impl Trust {
+    fn roots(&mut self, ca_file: Option<&Path>) -> Result<Arc<RootCertStore>, ConfigError> {
+        if let Some(path) = ca_file {
+            return bundle(path).map(Arc::new);
+        }
+        if let Some(roots) = &self.system {
+            return Ok(Arc::clone(roots));
+        }
+        let loaded = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        // System stores carry certificates that no verifier takes; the others still hold.
+        let (added, _ignored) = roots.add_parsable_certificates(loaded.certs);
+        if added == 0 {
+            return Err(ConfigError::NoRoots { from: "the system's store".to_owned() });
+        }
+        let roots = Arc::new(roots);
+        self.system = Some(Arc::clone(&roots));
+        Ok(roots)
+    }
+}
+
+fn bundle(path: &Path) -> Result<RootCertStore, ConfigError> {
+    let unreadable = |source| ConfigError::Roots { path: path.to_owned(), source };
+    let pem =
+        fs::read(path).map_err(|error| unreadable(rustls::pki_types::pem::Error::Io(error)))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(unreadable)?;
+        roots
+            .add(certificate)
+            .map_err(|_| ConfigError::NoRoots { from: path.display().to_string() })?;
+    }
+    if roots.is_empty() {
+        return Err(ConfigError::NoRoots { from: path.display().to_string() });
+    }
+    Ok(roots)
+}

@@ -1,0 +1,190 @@
+//! One request through the gate, to the provider, and the answer back as it comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use serde::Serialize;
+
+use crate::broker::gate::{Gate, Outgoing};
+use crate::broker::upstream::Upstream;
+use crate::broker::{Config, Dialer};
+use crate::hop::{self, Answer, CollectError, Pool, SendError};
+
+/// The broker's state: the gate and a pool per route.
+pub(super) struct Broker<D> {
+    gate: Gate,
+    lanes: Vec<Lane<D>>,
+    max_body_bytes: usize,
+}
+
+struct Lane<D> {
+    name: String,
+    pool: Pool<Upstream<D>>,
+}
+
+/// An answer: the provider's, streamed, or our own.
+pub(super) type Reply = Response<Either<Full<Bytes>, Answer>>;
+
+impl<D: Dialer> Broker<D> {
+    pub(super) fn new(config: Config, dialer: Arc<D>) -> Self {
+        let gate = Gate::new(&config);
+        let lane = |(number, route): (usize, crate::broker::Route)| Lane {
+            name: route.name,
+            pool: Pool::new(Upstream::new(Arc::clone(&dialer), number, route.tls)),
+        };
+        let lanes = config.routes.into_iter().enumerate().map(lane).collect();
+        // A placeholder can be longer than what it stands for.
+        let max_body_bytes = config.max_body_bytes.saturating_mul(2).saturating_add(64 * 1024);
+        Self { gate, lanes, max_body_bytes }
+    }
+
+    /// Answers one request of the gateway.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
+        match self.forward(request).await {
+            Ok(response) => response.map(Either::Right),
+            Err(failure) => failure.into_reply(),
+        }
+    }
+
+    async fn forward(&self, request: Request<Incoming>) -> Result<Response<Answer>, Failure> {
+        let (head, mut body) = request.into_parts();
+        let body =
+            hop::collect(&mut body, self.max_body_bytes, BODY_PATIENCE).await.map_err(|error| {
+                match error {
+                    CollectError::TooLarge => Failure::own(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        "body-too-large",
+                        "body too large",
+                    ),
+                    CollectError::Broken | CollectError::Stalled => {
+                        Failure::own(StatusCode::BAD_REQUEST, "body-broken", "body broke off")
+                    }
+                }
+            })?;
+        let Outgoing { route, request } = hop::on_cpu(body.len(), || self.gate.judge(&head, body))
+            .map_err(|refusal| {
+                tracing::warn!(reason = refusal.reason(), %refusal, "refused");
+                Failure::own(refusal.status(), refusal.reason(), refusal)
+            })?;
+        // The gate knows no other routes than these.
+        let lane = self.lanes.get(route).ok_or_else(|| {
+            Failure::own(StatusCode::BAD_REQUEST, "unknown-route", "no such route")
+        })?;
+        let response = self.send(lane, request).await.inspect_err(|failure| {
+            tracing::warn!(route = lane.name, reason = failure.reason, "no answer");
+        })?;
+        self.admit(lane, response)
+    }
+
+    async fn send(
+        &self,
+        lane: &Lane<D>,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Answer>, Failure> {
+        match tokio::time::timeout(ANSWER_TIMEOUT, lane.pool.send(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(SendError::Connect(error))) => {
+                let status = match error.reason() {
+                    "no-address" | "netgate-gone" => StatusCode::SERVICE_UNAVAILABLE,
+                    _ => StatusCode::BAD_GATEWAY,
+                };
+                Err(Failure::own(
+                    status,
+                    error.reason(),
+                    format_args!("provider {}: {error}", lane.name),
+                ))
+            }
+            Ok(Err(SendError::Lost(_))) => {
+                Err(lane.failure("connection-lost", "connection lost before an answer"))
+            }
+            Err(_) => Err(lane.failure("provider-timeout", "no answer in time")),
+        }
+    }
+
+    /// What of the provider's answer goes back.
+    fn admit(
+        &self,
+        lane: &Lane<D>,
+        mut response: Response<Answer>,
+    ) -> Result<Response<Answer>, Failure> {
+        if response.status().is_redirection() {
+            return Err(
+                lane.failure("redirect-refused", "the provider redirects, which is not followed")
+            );
+        }
+        if response.status().is_informational() {
+            return Err(lane.failure("bad-answer", "the provider switches protocols"));
+        }
+        let headers = response.headers_mut();
+        hop::strip_hop_by_hop(headers);
+        for name in [
+            header::ALT_SVC,
+            header::SET_COOKIE,
+            header::LOCATION,
+            header::STRICT_TRANSPORT_SECURITY,
+        ] {
+            headers.remove(name);
+        }
+        let encoding = headers.get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            // It was asked for identity; nothing could be restored in it.
+            return Err(lane.failure(
+                "encoded-answer",
+                "the provider compressed its answer although asked not to",
+            ));
+        }
+        tracing::debug!(route = lane.name, status = response.status().as_u16(), "answered");
+        Ok(response)
+    }
+}
+
+impl<D> Lane<D> {
+    fn failure(&self, reason: &'static str, text: &str) -> Failure {
+        Failure::own(
+            StatusCode::BAD_GATEWAY,
+            reason,
+            format_args!("provider {}: {text}", self.name),
+        )
+    }
+}
+
+/// No answer of the provider; the gateway words it for the client.
+struct Failure {
+    status: StatusCode,
+    reason: &'static str,
+    message: String,
+}
+
+/// The body of a failure on its way to the gateway.
+#[derive(Serialize)]
+struct FailureBody<'a> {
+    message: &'a str,
+}
+
+impl Failure {
+    fn own(status: StatusCode, reason: &'static str, message: impl ToString) -> Self {
+        Self { status, reason, message: message.to_string() }
+    }
+
+    fn into_reply(self) -> Reply {
+        // A struct of one string always serialises.
+        let body = serde_json::to_vec(&FailureBody { message: &self.message }).unwrap_or_default();
+        let mut response = Response::new(Either::Left(Full::new(body.into())));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(hop::ERROR, HeaderValue::from_static(self.reason));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+/// The gateway has the whole body before it sends any of it.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// To the first byte of an answer; large models think for minutes.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15 * 60);

@@ -1,0 +1,112 @@
+//! Speaks TLS and HTTP to providers, holds their keys, and looks at every request a second time.
+//!
+//! Runs without network and without files: [`Config::load`] reads trust roots and keys beforehand,
+//! sockets come from a [`Dialer`] (netgate, in production), requests from a [`ConnectionSource`]
+//! (the gateway). Not for masking: what is not clean here is refused, never repaired.
+//!
+//! Reading order: [`gate`] decides, `upstream` connects, `forward` sends and streams back.
+
+mod config;
+mod forward;
+pub(crate) mod gate;
+mod hello;
+mod secret;
+mod upstream;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use thiserror::Error;
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::hop::{Limits, Tasks, serve};
+
+pub use config::{Config, ConfigError, Route};
+pub use secret::Secret;
+
+/// Yields the connections that the gateway opens.
+pub trait ConnectionSource: Send {
+    /// The next connection; an error or `None` ends the broker, as the gateway is gone.
+    fn next(&mut self) -> impl Future<Output = io::Result<Option<UnixStream>>> + Send;
+}
+
+/// Opens connections to providers for a process that cannot.
+pub trait Dialer: Send + Sync + 'static {
+    /// A socket connected to the route's host on which `client_hello` has already been written.
+    ///
+    /// `client_hello` is everything that TLS sends before it waits for an answer, or empty for a
+    /// plaintext route. The socket should come with `TCP_NODELAY` set. The future is dropped when the
+    /// client goes away or ten seconds have passed; a socket that comes later must be closed.
+    fn dial(
+        &self,
+        route: usize,
+        client_hello: Vec<u8>,
+    ) -> impl Future<Output = Result<TcpStream, DialError>> + Send;
+}
+
+/// Why there is no connection to a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DialError {
+    /// The route's host has no admitted address at present.
+    #[error("no admitted address")]
+    NoAddress,
+    /// Every address refused.
+    #[error("connection refused")]
+    ConnectRefused,
+    /// No address answered in time.
+    #[error("connection timed out")]
+    ConnectTimeout,
+    /// The ClientHello does not name the route's host, or hides the name.
+    #[error("server name does not match the route")]
+    SniMismatch,
+    /// Nobody is there to dial.
+    #[error("netgate is gone")]
+    NetgateGone,
+}
+
+impl DialError {
+    /// The stable word for it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NoAddress => "no-address",
+            Self::ConnectRefused => "connect-refused",
+            Self::ConnectTimeout => "connect-timeout",
+            Self::SniMismatch => "sni-mismatch",
+            Self::NetgateGone => "netgate-gone",
+        }
+    }
+}
+
+/// Serves the gateway until `listener` ends.
+pub async fn run(
+    config: Config,
+    mut listener: impl ConnectionSource,
+    dialer: impl Dialer,
+) -> io::Result<()> {
+    let broker = Arc::new(forward::Broker::new(config, Arc::new(dialer)));
+    let mut tasks = Tasks::new();
+    let ended = loop {
+        match listener.next().await {
+            Ok(Some(stream)) => {
+                let broker = Arc::clone(&broker);
+                let answer = move |request: Request<Incoming>| {
+                    let broker = Arc::clone(&broker);
+                    async move { broker.answer(request).await }
+                };
+                tasks.spawn(serve(stream, LIMITS, tasks.drain_signal(), answer));
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    tasks.drain(DRAIN).await;
+    ended
+}
+
+/// The gateway keeps idle connections as long as it likes.
+const LIMITS: Limits = Limits { header_timeout: None, max_headers: 128 };
+/// The gateway is gone when this begins; nobody reads the answers.
+const DRAIN: Duration = Duration::from_secs(1);

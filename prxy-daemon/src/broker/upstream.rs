@@ -1,0 +1,98 @@
+//! Connections to one provider: dialled by somebody else, encrypted here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+
+use crate::broker::hello::{self, HelloStream};
+use crate::broker::{DialError, Dialer};
+use crate::hop::Connect;
+
+/// Opens connections of one route.
+pub(super) struct Upstream<D> {
+    dialer: Arc<D>,
+    route: usize,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+/// No connection to the provider.
+#[derive(Debug, Error)]
+pub(super) enum UpstreamError {
+    /// There is no socket.
+    #[error(transparent)]
+    Dial(DialError),
+    /// The provider's certificate does not verify against the route's trust roots and host.
+    #[error("certificate not trusted")]
+    Untrusted,
+    /// The handshake failed otherwise.
+    #[error("TLS handshake failed")]
+    Handshake,
+}
+
+impl UpstreamError {
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Dial(error) => error.reason(),
+            Self::Untrusted => "provider-untrusted",
+            Self::Handshake => "tls-failed",
+        }
+    }
+}
+
+impl<D: Dialer> Upstream<D> {
+    pub(super) fn new(
+        dialer: Arc<D>,
+        route: usize,
+        tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    ) -> Self {
+        let tls = tls.map(|(config, name)| (TlsConnector::from(config), name));
+        Self { dialer, route, tls }
+    }
+
+    async fn open(&self) -> Result<Box<dyn Stream>, UpstreamError> {
+        let Some((connector, name)) = &self.tls else {
+            let stream =
+                self.dialer.dial(self.route, Vec::new()).await.map_err(UpstreamError::Dial)?;
+            return Ok(Box::new(stream));
+        };
+        let stream = HelloStream::new(Arc::clone(&self.dialer), self.route);
+        match connector.connect(name.clone(), stream).await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(error) => Err(match hello::dial_error(&error) {
+                Some(error) => UpstreamError::Dial(error),
+                None if is_certificate_error(&error) => UpstreamError::Untrusted,
+                None => UpstreamError::Handshake,
+            }),
+        }
+    }
+}
+
+impl<D: Dialer> Connect for Upstream<D> {
+    type Io = Box<dyn Stream>;
+    type Error = UpstreamError;
+
+    async fn connect(&self) -> Result<Box<dyn Stream>, UpstreamError> {
+        match tokio::time::timeout(CONNECT_TIMEOUT, self.open()).await {
+            Ok(opened) => opened,
+            Err(_) => Err(UpstreamError::Dial(DialError::ConnectTimeout)),
+        }
+    }
+}
+
+/// An open connection, encrypted or not.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+fn is_certificate_error(error: &std::io::Error) -> bool {
+    let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// Dialling and handshake together.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

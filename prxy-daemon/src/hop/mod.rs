@@ -1,0 +1,101 @@
+//! One HTTP/1.1 hop: what the gateway and the broker have in common towards either side.
+//!
+//! Header rules, bounded bodies, pooled client connections, the loop that serves a connection.
+//! Not for policy: what may pass is decided in `gateway`, `pipeline` and `broker::gate`.
+
+mod body;
+mod pool;
+mod serve;
+
+use http::header::{self, HeaderMap, HeaderName};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+pub(crate) use body::{Answer, CollectError, collect, content_length, discard};
+pub(crate) use pool::{Connect, Pool, SendError};
+pub(crate) use serve::{Limits, Tasks, serve};
+
+/// Names the route; set by the gateway, read by the broker, never sent on.
+pub(crate) const ROUTE: HeaderName = HeaderName::from_static("x-prxy-route");
+/// Why a request was refused or failed: a stable kebab-case word.
+pub(crate) const ERROR: HeaderName = HeaderName::from_static("x-prxy-error");
+/// How many values of each label were masked, such as `EMAIL=2,PHONE=1`.
+pub(crate) const MASKED: HeaderName = HeaderName::from_static("x-prxy-masked");
+/// The pipeline that the request passed, such as `airgap,guardrails`.
+pub(crate) const MODULES: HeaderName = HeaderName::from_static("x-prxy-modules");
+
+/// Every header that begins like this is ours and never crosses to or from a provider.
+pub(crate) const OWN_PREFIX: &str = "x-prxy-";
+
+/// Whether `error` was caused by the other side closing early, which is worth no more than a debug line.
+pub(crate) fn is_hangup(error: &hyper::Error) -> bool {
+    error.is_incomplete_message()
+        || error.is_closed()
+        || error.is_canceled()
+        || error.is_body_write_aborted()
+}
+
+/// Removes what belongs to one connection only (RFC 9110 §7.6.1), and what is ours.
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let own = headers.keys().filter(|name| name.as_str().starts_with(OWN_PREFIX)).cloned();
+    let gone: Vec<HeaderName> = own.chain(named).chain(HOP_BY_HOP).collect();
+    for name in gone {
+        headers.remove(name);
+    }
+}
+
+/// Runs `work` on `bytes` of input; a large input leaves the reactor to the other tasks.
+pub(crate) fn on_cpu<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    let can_move = Handle::try_current()
+        .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if bytes > MAX_BYTES_ON_REACTOR && can_move {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
+    }
+}
+
+/// About a quarter of a millisecond of scanning.
+const MAX_BYTES_ON_REACTOR: usize = 64 * 1024;
+
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn strips_what_belongs_to_one_connection() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, x-odd"),
+            ("x-odd", "1"),
+            ("te", "trailers"),
+            ("x-prxy-error", "forged"),
+            ("request-id", "kept"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        strip_hop_by_hop(&mut headers);
+        let kept: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(kept, ["request-id"]);
+    }
+}
