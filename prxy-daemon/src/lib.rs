@@ -7,6 +7,7 @@ pub mod broker;
 pub mod config;
 mod hop;
 pub mod json;
+pub mod pipeline;
 pub mod provider;
 pub mod redact;
 pub mod sse;

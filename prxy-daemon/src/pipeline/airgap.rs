@@ -1,0 +1,59 @@
+//! Refuses requests to hosts that the configuration does not allow.
+//!
+//! This is the polite half: an early 4xx with a reason. Enforcement is the kernel's.
+
+use std::collections::HashSet;
+
+use super::{Exchange, Module, Refusal, Verdict};
+use crate::config::{Host, OnViolation, Provider};
+
+/// The hosts that may be reached.
+pub(super) struct Airgap {
+    allowed: HashSet<String>,
+    on_violation: OnViolation,
+}
+
+impl Airgap {
+    /// An empty `allowed_hosts` stands for the hosts of all configured providers.
+    pub(super) fn new(
+        allowed_hosts: &[String],
+        on_violation: OnViolation,
+        providers: &[Provider],
+    ) -> Self {
+        let allowed = if allowed_hosts.is_empty() {
+            providers.iter().map(|provider| text(&provider.host)).collect()
+        } else {
+            allowed_hosts.iter().map(|host| spelled(host)).collect()
+        };
+        Self { allowed, on_violation }
+    }
+}
+
+impl Module for Airgap {
+    fn name(&self) -> &'static str {
+        "airgap"
+    }
+
+    fn request(&self, exchange: &mut Exchange<'_>) -> Verdict {
+        if self.allowed.contains(&text(&exchange.provider.host)) {
+            return Verdict::Continue;
+        }
+        match self.on_violation {
+            OnViolation::Block => Verdict::Refuse(Refusal::HostNotAllowed {
+                provider: exchange.provider.name.clone(),
+            }),
+        }
+    }
+}
+
+/// As hosts are compared: lower case, no final dot, no brackets.
+fn spelled(host: &str) -> String {
+    host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn text(host: &Host) -> String {
+    match host {
+        Host::Name(name) => name.clone(),
+        Host::Address(address) => address.to_string(),
+    }
+}
