@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod config;
+pub mod gateway;
 mod hop;
 pub mod json;
 pub mod pipeline;

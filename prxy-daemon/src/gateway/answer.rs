@@ -1,0 +1,149 @@
+//! The way back: a provider's answer with the original values in it again.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{Either, Full};
+use serde::Deserialize;
+
+use super::error::Failure;
+use crate::hop::{self, Answer};
+use crate::provider::Api;
+use crate::redact::Vault;
+use crate::redact::rehydrate::{self, Form};
+
+/// A body that goes to a client: whole, passed on as it comes, or restored as it comes.
+pub(super) type Reply = Either<Full<Bytes>, Either<Answer, Restored>>;
+
+/// A whole body.
+pub(super) fn whole(body: Full<Bytes>) -> Reply {
+    Either::Left(body)
+}
+
+/// The answer to a probe.
+pub(super) fn alive() -> Response<Reply> {
+    let mut response = Response::new(whole(Full::new(Bytes::from_static(b"{\"status\":\"ok\"}"))));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Puts the originals of `vault` back into an answer of any status; without one it passes as it is.
+pub(super) async fn restore(
+    api: Api,
+    response: Response<Answer>,
+    vault: Option<Arc<dyn Vault>>,
+) -> Result<Response<Reply>, Failure> {
+    let (mut head, mut body) = response.into_parts();
+    if let Some(reason) = head.headers.get(hop::ERROR).cloned() {
+        return Err(broker_failure(head.status, reason, body).await);
+    }
+    hop::strip_hop_by_hop(&mut head.headers);
+    let form = head
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let reply = match (rehydrate::form(form), vault) {
+        (Form::Stream, Some(vault)) => {
+            head.headers.remove(header::CONTENT_LENGTH);
+            Either::Right(Either::Right(Restored::new(api, body, vault)))
+        }
+        (Form::Whole, Some(vault)) => {
+            let body = hop::collect(&mut body, MAX_ANSWER_BYTES, ANSWER_PATIENCE)
+                .await
+                .map_err(|_| Failure::BadAnswer)?;
+            let restored = hop::on_cpu(body.len(), || rehydrate::whole(api, &body, &*vault));
+            // The length is the new body's, and hyper's to state.
+            head.headers.remove(header::CONTENT_LENGTH);
+            whole(Full::new(restored.map_or(body, Bytes::from)))
+        }
+        (Form::Other, _) | (_, None) => Either::Right(Either::Left(body)),
+    };
+    Ok(Response::from_parts(head, reply))
+}
+
+/// What the broker says when it has no answer.
+#[derive(Deserialize)]
+struct BrokerFailure {
+    message: String,
+}
+
+async fn broker_failure(status: StatusCode, reason: HeaderValue, mut body: Answer) -> Failure {
+    let body =
+        hop::collect(&mut body, MAX_FAILURE_BYTES, ANSWER_PATIENCE).await.unwrap_or_default();
+    let message = serde_json::from_slice(&body)
+        .map_or_else(|_| NO_MESSAGE.to_owned(), |BrokerFailure { message }| message);
+    Failure::Broker { status, reason, message }
+}
+
+/// A stream of server-sent events, restored event by event.
+///
+/// Every piece that can go out does so at once; what may be part of a placeholder waits.
+pub(super) struct Restored {
+    answer: Answer,
+    /// `None` once the answer has ended.
+    stream: Option<rehydrate::Stream>,
+}
+
+impl Restored {
+    fn new(api: Api, answer: Answer, vault: Arc<dyn Vault>) -> Self {
+        Self { answer, stream: Some(rehydrate::Stream::new(api, vault)) }
+    }
+}
+
+impl Body for Restored {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        loop {
+            let Some(stream) = &mut this.stream else { return Poll::Ready(None) };
+            let mut restored = Vec::new();
+            match std::task::ready!(Pin::new(&mut this.answer).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => stream.push(&data, &mut restored),
+                    // Trailers say nothing to a client of an event stream.
+                    Err(_) => continue,
+                },
+                Some(Err(error)) => {
+                    this.stream = None;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {
+                    stream.finish(&mut restored);
+                    this.stream = None;
+                }
+            }
+            if !restored.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from(restored)))));
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+/// Far above any answer that is not streamed.
+const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
+/// Some APIs keep a slow answer alive with white space; more than this between two pieces is no answer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10 * 60);
+const MAX_FAILURE_BYTES: usize = 64 * 1024;
+const NO_MESSAGE: &str = "the broker refused without a word";

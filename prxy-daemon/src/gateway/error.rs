@@ -1,0 +1,190 @@
+//! The one place where a failure becomes an HTTP answer in the shape that the client's SDK expects.
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+use thiserror::Error;
+
+use crate::hop;
+use crate::pipeline;
+use crate::provider::Api;
+use crate::redact::mask;
+
+/// Why a request is answered by the gateway itself, by culprit.
+#[derive(Debug, Error)]
+pub(super) enum Failure {
+    /// The `Host` header names something other than this gateway: a rebound name in a browser.
+    #[error("the Host header does not name this gateway")]
+    ForeignHost,
+    /// A web page of another origin is asking.
+    #[error("requests from other origins are not served")]
+    ForeignOrigin,
+    /// Nothing is served under this path.
+    #[error("no provider serves this path")]
+    UnknownPath,
+    /// The path is served, with another method.
+    #[error("this path is served with POST")]
+    WrongMethod,
+    /// The query could carry anything.
+    #[error("the query has an unusual form")]
+    BadQuery,
+    /// The body is not declared to be JSON in UTF-8.
+    #[error("the body must be application/json")]
+    ContentType,
+    /// The body is compressed, so it could not be read.
+    #[error("the body must not be compressed")]
+    ContentEncoding,
+    /// The body exceeds the configured limit.
+    #[error("the body exceeds {limit} bytes")]
+    BodyTooLarge {
+        /// Bytes.
+        limit: usize,
+    },
+    /// The client stopped sending.
+    #[error("the body broke off")]
+    BodyBroken,
+    /// The client is connected but sends nothing.
+    #[error("the body came too slowly")]
+    BodyStalled,
+    /// A module refuses.
+    #[error(transparent)]
+    Pipeline(pipeline::Refusal),
+    /// The broker cannot be reached.
+    #[error("the broker cannot be reached")]
+    BrokerGone,
+    /// The broker refuses, or the provider cannot be reached.
+    #[error("{message}")]
+    Broker {
+        /// The broker's own choice.
+        status: StatusCode,
+        /// The broker's own word.
+        reason: HeaderValue,
+        /// The broker's own text, without any value of the request.
+        message: String,
+    },
+    /// The provider's answer ended early or is larger than can be held.
+    #[error("the provider's answer could not be read")]
+    BadAnswer,
+}
+
+impl Failure {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::ForeignHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::ForeignOrigin | Self::Pipeline(pipeline::Refusal::HostNotAllowed { .. }) => {
+                StatusCode::FORBIDDEN
+            }
+            Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BrokerGone
+            | Self::Pipeline(pipeline::Refusal::Guardrails(mask::Refusal::VaultUnavailable(_))) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Broker { status, .. } => *status,
+            Self::BadAnswer => StatusCode::BAD_GATEWAY,
+            Self::BadQuery | Self::BodyBroken | Self::Pipeline(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The stable word in `x-prxy-error`.
+    fn reason(&self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::ForeignHost => "foreign-host",
+            Self::ForeignOrigin => "foreign-origin",
+            Self::UnknownPath => "unknown-path",
+            Self::WrongMethod => "wrong-method",
+            Self::BadQuery => "bad-query",
+            Self::ContentType => "unsupported-content-type",
+            Self::ContentEncoding => "unsupported-content-encoding",
+            Self::BodyTooLarge { .. } => "body-too-large",
+            Self::BodyBroken => "body-broken",
+            Self::BodyStalled => "body-stalled",
+            Self::Pipeline(refusal) => refusal.reason(),
+            Self::BrokerGone => "broker-gone",
+            Self::Broker { reason, .. } => return reason.clone(),
+            Self::BadAnswer => "bad-answer",
+        })
+    }
+
+    /// The answer in the error format of `api`.
+    pub(super) fn into_response(self, api: Api) -> Response<Full<Bytes>> {
+        let (status, reason) = (self.status(), self.reason());
+        tracing::info!(
+            reason = reason.to_str().unwrap_or_default(),
+            status = status.as_u16(),
+            "refused: {self}"
+        );
+        let body = shape(api, status, &reason, &format!("prxy: {self}"));
+        let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        if reason == "redirect-refused" {
+            // The SDKs repeat every 5xx unless told that it is no use.
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        headers.insert(hop::ERROR, reason);
+        response
+    }
+}
+
+/// Which format a client expects that asks for something unknown.
+pub(super) fn guess_api(path: &str, headers: &HeaderMap) -> Api {
+    if headers.contains_key("anthropic-version")
+        || path.contains("/messages")
+        || path.starts_with("/anthropic/")
+    {
+        Api::Anthropic
+    } else if headers.contains_key("x-goog-api-key") || path.contains("/v1beta/") {
+        Api::Google
+    } else {
+        Api::OpenAi
+    }
+}
+
+/// The provider's own error format; `message` and `reason` are ours.
+fn shape(api: Api, status: StatusCode, reason: &HeaderValue, message: &str) -> serde_json::Value {
+    let reason = reason.to_str().unwrap_or("unknown");
+    match api {
+        // https://docs.anthropic.com/en/api/errors
+        Api::Anthropic => {
+            let kind = match status.as_u16() {
+                401 => "authentication_error",
+                403 => "permission_error",
+                404 => "not_found_error",
+                413 => "request_too_large",
+                429 => "rate_limit_error",
+                400..=499 => "invalid_request_error",
+                _ => "api_error",
+            };
+            json!({ "type": "error", "error": { "type": kind, "message": message } })
+        }
+        // https://platform.openai.com/docs/guides/error-codes
+        Api::OpenAi => {
+            let kind =
+                if status.is_client_error() { "invalid_request_error" } else { "server_error" };
+            json!({ "error": { "message": message, "type": kind, "param": null, "code": reason } })
+        }
+        // https://cloud.google.com/apis/design/errors
+        Api::Google => {
+            let name = match status.as_u16() {
+                403 => "PERMISSION_DENIED",
+                404 => "NOT_FOUND",
+                503 => "UNAVAILABLE",
+                400..=499 => "INVALID_ARGUMENT",
+                _ => "INTERNAL",
+            };
+            json!({ "error": { "code": status.as_u16(), "message": message, "status": name } })
+        }
+    }
+}
+
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");

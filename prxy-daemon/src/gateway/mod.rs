@@ -1,0 +1,95 @@
+//! Where clients connect: reads a request, runs the pipeline, asks the broker, restores the answer.
+//!
+//! The only process that sees raw text, and one without any network but the inherited listener.
+//! Not for TLS, keys or hosts (that is `broker`), and not for detection (that is `redact`).
+//!
+//! Reading order: `request` (the way of a request), `admit` (who may ask), `route` (what a path
+//! means), `answer` (the way back), `error` (every failure in the provider's own format).
+
+mod admit;
+mod answer;
+mod error;
+mod request;
+mod route;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use thiserror::Error;
+use tokio::net::{TcpListener, UnixStream};
+
+use crate::config::Config;
+use crate::hop::{Limits, Tasks, serve};
+use crate::redact::scan::ScannerError;
+use crate::store::Store;
+
+/// The way to the broker.
+pub trait BrokerLink: Send + Sync + 'static {
+    /// A new connection that the broker serves.
+    fn connect(&self) -> impl Future<Output = io::Result<UnixStream>> + Send;
+}
+
+/// The gateway cannot start.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The listener is not usable.
+    #[error("listener")]
+    Listener(#[from] io::Error),
+    /// A module of the pipeline cannot be built.
+    #[error("pipeline")]
+    Pipeline(#[from] ScannerError),
+}
+
+/// Serves clients on `listener` until `shutdown`, then lets running answers end.
+pub async fn run(
+    config: &Config,
+    listener: TcpListener,
+    broker: impl BrokerLink,
+    store: Store,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let gateway = Arc::new(request::Gateway::new(config, listener.local_addr()?, broker, store)?);
+    let mut tasks = Tasks::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let full = tasks.len() >= MAX_CONNECTIONS;
+        let stream = tokio::select! {
+            () = shutdown.as_mut() => break,
+            () = tasks.one_ended(), if full => continue,
+            accepted = listener.accept(), if !full => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // A client that gave up, or no descriptors left: neither ends the gateway.
+                    tracing::warn!(kind = %error.kind(), "accept failed");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        if stream.set_nodelay(true).is_err() {
+            continue;
+        }
+        let gateway = Arc::clone(&gateway);
+        let answer = move |request: Request<Incoming>| {
+            let gateway = Arc::clone(&gateway);
+            async move { gateway.answer(request).await }
+        };
+        tasks.spawn(serve(stream, LIMITS, tasks.drain_signal(), answer));
+    }
+    drop(listener);
+    tasks.drain(DRAIN).await;
+    Ok(())
+}
+
+/// The timeout also bounds how long an idle connection is kept; SDKs drop theirs long before.
+const LIMITS: Limits = Limits { header_timeout: Some(Duration::from_secs(75)), max_headers: 100 };
+/// With one to the broker for each, below the usual limit of 1024 descriptors.
+const MAX_CONNECTIONS: usize = 448;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// A streamed answer may run for minutes; a service manager waits less.
+const DRAIN: Duration = Duration::from_secs(20);

@@ -1,0 +1,228 @@
+//! The way of one request: admitted, routed, read, masked, sent to the broker.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::net::UnixStream;
+
+use super::answer::{self, Reply};
+use super::error::{Failure, guess_api};
+use super::route::{Target, route};
+use super::{BrokerLink, admit};
+use crate::broker::gate::{Endpoint, is_json};
+use crate::config::{Config, Provider};
+use crate::hop::{self, CollectError, Connect, Pool};
+use crate::pipeline::{Exchange, Pipeline, Verdict};
+use crate::redact::scan::ScannerError;
+use crate::redact::{Label, Vault};
+use crate::store::Store;
+
+/// The gateway's state.
+pub(super) struct Gateway<L> {
+    listen: SocketAddr,
+    providers: Vec<Provider>,
+    pipeline: Pipeline,
+    modules: HeaderValue,
+    store: Store,
+    broker: Pool<Link<L>>,
+    max_body_bytes: usize,
+}
+
+impl<L: BrokerLink> Gateway<L> {
+    pub(super) fn new(
+        config: &Config,
+        listen: SocketAddr,
+        broker: L,
+        store: Store,
+    ) -> Result<Self, ScannerError> {
+        let pipeline = Pipeline::build(config)?;
+        // Module names are lower-case words.
+        let modules =
+            HeaderValue::try_from(pipeline.names()).unwrap_or(HeaderValue::from_static(""));
+        Ok(Self {
+            listen,
+            providers: config.providers.clone(),
+            pipeline,
+            modules,
+            store,
+            broker: Pool::new(Link(broker)),
+            max_body_bytes: config.max_body_bytes,
+        })
+    }
+
+    /// Answers one request, whatever happens.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
+        let (head, body) = request.into_parts();
+        let target = admit::admit(self.listen, &head.uri, &head.headers)
+            .and_then(|()| route(&self.providers, &head.method, &head.uri));
+        match target {
+            Ok(Target::Local) => answer::alive(),
+            Ok(Target::Provider { route, provider, endpoint }) => {
+                let answered =
+                    self.exchange(Call { head: &head, route, provider, endpoint }, body).await;
+                let mut response = answered.unwrap_or_else(|failure| {
+                    failure.into_response(provider.api).map(answer::whole)
+                });
+                response.headers_mut().insert(hop::MODULES, self.modules.clone());
+                response
+            }
+            Err(failure) => {
+                self.discard(&head.headers, body).await;
+                failure.into_response(guess_api(head.uri.path(), &head.headers)).map(answer::whole)
+            }
+        }
+    }
+
+    async fn exchange(&self, call: Call<'_>, body: Incoming) -> Result<Response<Reply>, Failure> {
+        let began = Instant::now();
+        if let Err(failure) = self.check_head(&call.head.headers) {
+            self.discard(&call.head.headers, body).await;
+            return Err(failure);
+        }
+        let body = self.collect(body).await?;
+        let vault: Arc<dyn Vault> = self.store.vault(TENANT);
+        let (body, masked) = self.run_pipeline(call.provider, body, &*vault)?;
+        let masking = began.elapsed();
+        let sent = self.broker.send(call.request(body)).await.map_err(|error| {
+            tracing::warn!(%error, "no broker");
+            Failure::BrokerGone
+        })?;
+        let vault = self.pipeline.masks().then_some(vault);
+        let mut response = answer::restore(call.provider.api, sent, vault).await?;
+        if let Some(value) = counts(&masked) {
+            response.headers_mut().insert(hop::MASKED, value);
+        }
+        tracing::info!(
+            provider = call.provider.name,
+            status = response.status().as_u16(),
+            masked = masked.values().sum::<u32>(),
+            masking_us = masking.as_micros(),
+            "answered"
+        );
+        Ok(response)
+    }
+
+    /// What can be refused before a byte of the body is read.
+    fn check_head(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        let encodings = headers.get_all(header::CONTENT_ENCODING);
+        if !encodings.iter().all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(Failure::ContentEncoding);
+        }
+        let mut forms = headers.get_all(header::CONTENT_TYPE).iter();
+        if !forms.next().is_some_and(is_json) || forms.next().is_some() {
+            return Err(Failure::ContentType);
+        }
+        let limit = self.max_body_bytes;
+        let announced = hop::content_length(headers).unwrap_or(0);
+        if usize::try_from(announced).is_ok_and(|announced| announced <= limit) {
+            Ok(())
+        } else {
+            Err(Failure::BodyTooLarge { limit })
+        }
+    }
+
+    async fn collect(&self, mut body: Incoming) -> Result<Bytes, Failure> {
+        let limit = self.max_body_bytes;
+        match hop::collect(&mut body, limit, BODY_PATIENCE).await {
+            Ok(body) => Ok(body),
+            Err(CollectError::TooLarge) => {
+                hop::discard(body, limit).await;
+                Err(Failure::BodyTooLarge { limit })
+            }
+            Err(CollectError::Broken) => Err(Failure::BodyBroken),
+            Err(CollectError::Stalled) => Err(Failure::BodyStalled),
+        }
+    }
+
+    fn run_pipeline(
+        &self,
+        provider: &Provider,
+        body: Bytes,
+        vault: &dyn Vault,
+    ) -> Result<(Bytes, BTreeMap<Label, u32>), Failure> {
+        hop::on_cpu(body.len(), || {
+            let mut exchange = Exchange { provider, vault, body, masked: BTreeMap::new() };
+            match self.pipeline.run(&mut exchange) {
+                Verdict::Continue => Ok((exchange.body, exchange.masked)),
+                Verdict::Refuse(refusal) => Err(Failure::Pipeline(refusal)),
+            }
+        })
+    }
+
+    /// Reads what is still to come, so that the refusal arrives; a client that waits for leave to
+    /// send gets none.
+    async fn discard(&self, headers: &HeaderMap, body: Incoming) {
+        if !headers.contains_key(header::EXPECT) {
+            hop::discard(body, self.max_body_bytes.saturating_mul(2)).await;
+        }
+    }
+}
+
+/// A request on its way to a known endpoint of a known provider.
+struct Call<'a> {
+    head: &'a Parts,
+    route: usize,
+    provider: &'a Provider,
+    endpoint: &'static Endpoint,
+}
+
+impl Call<'_> {
+    /// What the broker gets; it chooses itself which of the headers go on.
+    fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
+        let mut headers = self.head.headers.clone();
+        hop::strip_hop_by_hop(&mut headers);
+        for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT, header::COOKIE] {
+            headers.remove(name);
+        }
+        headers.insert(header::HOST, HeaderValue::from_static("broker"));
+        headers.insert(hop::ROUTE, HeaderValue::from(self.route));
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = self.endpoint.method.clone();
+        *request.uri_mut() = self.uri();
+        *request.headers_mut() = headers;
+        request
+    }
+
+    fn uri(&self) -> Uri {
+        let path = self.endpoint.path;
+        let uri = match self.head.uri.query().filter(|query| !query.is_empty()) {
+            Some(query) => format!("{path}?{query}").parse(),
+            None => path.parse(),
+        };
+        // Both halves have been part of a URI before; if not, the broker refuses the root.
+        uri.unwrap_or_default()
+    }
+}
+
+/// Opens connections to the broker for the pool.
+struct Link<L>(L);
+
+impl<L: BrokerLink> Connect for Link<L> {
+    type Io = UnixStream;
+    type Error = io::Error;
+
+    async fn connect(&self) -> io::Result<UnixStream> {
+        self.0.connect().await
+    }
+}
+
+/// `EMAIL=2,PHONE=1`; nothing when nothing was masked.
+fn counts(masked: &BTreeMap<Label, u32>) -> Option<HeaderValue> {
+    let entries: Vec<_> =
+        masked.iter().map(|(label, count)| format!("{}={count}", label.as_str())).collect();
+    if entries.is_empty() { None } else { HeaderValue::try_from(entries.join(",")).ok() }
+}
+
+/// Between two pieces of a request's body.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// Until clients have identities of their own.
+const TENANT: &str = "default";

@@ -1,0 +1,265 @@
+//! Client → gateway → broker → provider, in one process, over real sockets and real TLS.
+
+mod bad_input;
+mod life;
+mod mock;
+mod refusals;
+mod roundtrip;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+
+use self::mock::{Mock, Play, answer, echo};
+use crate::broker::{self, ConnectionSource, DialError, Dialer};
+use crate::config::{Config, Enforcement, Host, Module, OnViolation, Provider, Transport};
+use crate::gateway::{self, BrokerLink};
+use crate::provider::Api;
+use crate::redact::Policy;
+use crate::store::Store;
+
+/// Dials the mock, as netgate would.
+#[derive(Clone)]
+struct TestDialer {
+    targets: Vec<SocketAddr>,
+    state: Arc<DialerState>,
+}
+
+#[derive(Default)]
+struct DialerState {
+    fails: Mutex<Option<DialError>>,
+    hellos: Mutex<Vec<(usize, Vec<u8>)>>,
+}
+
+impl Dialer for TestDialer {
+    async fn dial(&self, route: usize, client_hello: Vec<u8>) -> Result<TcpStream, DialError> {
+        if let Some(error) = *self.state.fails.lock().unwrap() {
+            return Err(error);
+        }
+        self.state.hellos.lock().unwrap().push((route, client_hello.clone()));
+        let mut stream =
+            TcpStream::connect(self.targets[route]).await.map_err(|_| DialError::ConnectRefused)?;
+        stream.set_nodelay(true).map_err(|_| DialError::ConnectRefused)?;
+        stream.write_all(&client_hello).await.map_err(|_| DialError::ConnectRefused)?;
+        Ok(stream)
+    }
+}
+
+/// Hands one end of a socket pair to the broker.
+#[derive(Clone)]
+struct TestLink(mpsc::Sender<UnixStream>);
+
+impl BrokerLink for TestLink {
+    async fn connect(&self) -> io::Result<UnixStream> {
+        let (ours, theirs) = UnixStream::pair()?;
+        self.0.send(theirs).await.map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;
+        Ok(ours)
+    }
+}
+
+struct TestSource(mpsc::Receiver<UnixStream>);
+
+impl ConnectionSource for TestSource {
+    async fn next(&mut self) -> io::Result<Option<UnixStream>> {
+        Ok(self.0.recv().await)
+    }
+}
+
+/// Everything running.
+struct Bed {
+    address: SocketAddr,
+    mock: Mock,
+    dialer: Arc<DialerState>,
+    broker: TestLink,
+    broker_task: tokio::task::JoinHandle<io::Result<()>>,
+    gateway_task: tokio::task::JoinHandle<Result<(), gateway::RunError>>,
+    shutdown: oneshot::Sender<()>,
+    #[expect(dead_code, reason = "held until the test ends")]
+    dir: tempfile::TempDir,
+}
+
+impl Bed {
+    async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mock = Mock::start().await;
+        let dir = tempfile::tempdir().unwrap();
+        let ca_file = dir.path().join("ca.pem");
+        std::fs::write(&ca_file, &mock.ca_pem).unwrap();
+        let provider = |name: &str, api, key_name: Option<&str>, transport| Provider {
+            name: name.to_owned(),
+            api,
+            host: Host::Name(HOST.to_owned()),
+            port: 443,
+            path_prefix: String::new(),
+            transport,
+            private: true,
+            key_name: key_name.map(str::to_owned),
+        };
+        let tls = Transport::Tls { ca_file: Some(ca_file) };
+        let mut lab = provider("lab", Api::Anthropic, None, Transport::Plaintext);
+        lab.host = Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        lab.path_prefix = "/api/v2".to_owned();
+        let mut config = Config {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            data_dir: dir.path().to_owned(),
+            pipeline: vec![
+                Module::Airgap { allowed_hosts: Vec::new(), on_violation: OnViolation::Block },
+                Module::Guardrails(Policy::default()),
+            ],
+            providers: vec![
+                provider("anthropic", Api::Anthropic, None, tls.clone()),
+                provider("openai", Api::OpenAi, Some("OPENAI_API_KEY"), tls.clone()),
+                lab,
+                provider("keyed", Api::Anthropic, Some("KEYED_API_KEY"), tls),
+            ],
+            nameservers: Vec::new(),
+            enforcement: Enforcement::BestEffort,
+            max_body_bytes: 4 * 1024 * 1024,
+        };
+        change(&mut config);
+
+        let keys = |name: &str| match name {
+            "OPENAI_API_KEY" => Some("sk-own-openai\n".to_owned()),
+            "KEYED_API_KEY" => Some("sk-own-keyed".to_owned()),
+            _ => None,
+        };
+        let broker_config = broker::Config::load(&config, keys).unwrap();
+        let dialer = TestDialer {
+            targets: vec![mock.tls, mock.tls, mock.plain, mock.tls],
+            state: Arc::default(),
+        };
+        let dialer_state = Arc::clone(&dialer.state);
+        let (sender, receiver) = mpsc::channel(8);
+        let broker_task = tokio::spawn(broker::run(broker_config, TestSource(receiver), dialer));
+
+        let listener = TcpListener::bind(config.listen).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let link = TestLink(sender);
+        let (shutdown, ended) = oneshot::channel::<()>();
+        let store = Store::open(&dir.path().join("state")).unwrap();
+        let gateway_task = tokio::spawn({
+            let link = link.clone();
+            async move {
+                let ended = async { drop(ended.await) };
+                gateway::run(&config, listener, link, store, ended).await
+            }
+        });
+        Self {
+            address,
+            mock,
+            dialer: dialer_state,
+            broker: link,
+            broker_task,
+            gateway_task,
+            shutdown,
+            dir,
+        }
+    }
+
+    /// Sends JSON to `path` with a client's usual headers.
+    async fn post(&self, path: &str, body: &str) -> Got {
+        self.call(Method::POST, path, &[("content-type", "application/json")], body.as_bytes())
+            .await
+    }
+
+    async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Got {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        Got::read(send(stream, method, path, headers, body).await).await
+    }
+
+    /// Sends straight to the broker, as a gateway would that lies.
+    async fn lie(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Got {
+        let stream = self.broker.connect().await.unwrap();
+        Got::read(send(stream, method, path, headers, body).await).await
+    }
+}
+
+async fn send(
+    stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Response<Incoming> {
+    let (mut sender, driver) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(driver);
+    let mut request = Request::builder().method(method).uri(path);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", "localhost:3099");
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    sender
+        .send_request(request.body(Full::new(Bytes::copy_from_slice(body))).unwrap())
+        .await
+        .unwrap()
+}
+
+/// A whole answer.
+#[derive(Debug)]
+struct Got {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Got {
+    async fn read(response: Response<Incoming>) -> Self {
+        let (head, body) = response.into_parts();
+        Self {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    fn reason(&self) -> &str {
+        self.header("x-prxy-error").unwrap_or("")
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// Waits until `condition` holds; fails after five seconds.
+async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never happened: {what}");
+}
+
+/// A request to `/v1/messages` with one user text.
+fn messages(text: &str) -> String {
+    serde_json::json!({ "model": "claude-x", "max_tokens": 9, "messages": [{ "role": "user", "content": text }] }).to_string()
+}
+
+const HOST: &str = "mock.test";
