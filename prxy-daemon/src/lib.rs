@@ -5,7 +5,11 @@
 
 pub mod config;
 pub mod json;
+pub mod link;
+pub mod netgate;
 pub mod provider;
 pub mod redact;
+pub mod resolver;
 pub mod sse;
 pub mod store;
+pub mod sys;
