@@ -3,13 +3,19 @@
 //! Start reading at `cli` (what a user types), then `warden` (who starts whom),
 //! then `gateway` → `pipeline` → `redact` → `broker` → `netgate` (the way of a request).
 
+pub mod audit;
+pub mod broker;
+pub mod cli;
 pub mod config;
+pub mod gateway;
 pub mod json;
 pub mod link;
 pub mod netgate;
+pub mod pipeline;
 pub mod provider;
 pub mod redact;
 pub mod resolver;
 pub mod sse;
 pub mod store;
 pub mod sys;
+pub mod warden;

@@ -4,6 +4,7 @@
 //! [`MAX_MESSAGE`] bytes; a message that does not parse ends the channel, because only a broken
 //! or hostile peer sends one.
 
+pub mod sockets;
 pub(crate) mod wire;
 
 use std::net::IpAddr;

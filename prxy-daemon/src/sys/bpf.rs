@@ -1,7 +1,9 @@
-//! The one bpf(2) command that aya does not offer: which programs are in force at a cgroup.
+//! What aya does not offer: which programs are in force at a cgroup, and typed ring buffer items.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+
+use prxy_common::Event;
 
 /// The ids of the programs attached directly to `cgroup` for one attach type (Linux 4.15).
 ///
@@ -24,6 +26,12 @@ pub fn attached_programs(cgroup: &impl AsFd, attach_type: u32) -> io::Result<Vec
         return Err(io::Error::last_os_error());
     }
     Ok(ids.into_iter().take(query.program_count as usize).collect())
+}
+
+/// The record that a ring buffer item holds, if it has the right length.
+pub fn read_event(item: &[u8]) -> Option<Event> {
+    // SAFETY: the length is checked; `Event` is repr(C), and every bit pattern is valid.
+    (item.len() == size_of::<Event>()).then(|| unsafe { item.as_ptr().cast::<Event>().read_unaligned() })
 }
 
 const BPF_PROG_QUERY: libc::c_int = 16;

@@ -21,6 +21,11 @@ impl Channel {
         Ok((Self(a), Self(b)))
     }
 
+    /// The same end by another descriptor.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
     /// Sends one message, with a descriptor if there is one.
     ///
     /// # Errors
