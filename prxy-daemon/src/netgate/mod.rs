@@ -1,0 +1,201 @@
+//! Dials providers: the only role that may open a TCP socket, and it holds no key and no text.
+//!
+//! A request names a route and brings a ClientHello. Netgate checks the ClientHello, connects to
+//! an address that the warden has put into the kernel's list, writes the ClientHello and passes
+//! the socket on. Not for TLS: it cannot read what the connection carries.
+
+pub mod client_hello;
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::config::{Config, Host, Transport};
+use crate::link::{DialOutcome, DialReply, DialRequest, FromWarden, MAX_MESSAGE};
+use crate::sys::channel::Channel;
+
+/// What netgate knows of a route; the addresses come from the warden.
+#[derive(Clone, Debug)]
+struct Route {
+    /// The server name that the ClientHello must carry.
+    server_name: Option<String>,
+    tls: bool,
+    port: u16,
+    addresses: Vec<IpAddr>,
+    /// Where the next dial begins, so that all addresses are used.
+    next: usize,
+}
+
+/// Serves the broker until it or the warden is gone.
+///
+/// # Errors
+/// The channels fail, or a peer sends what no correct peer would.
+pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Result<()> {
+    let routes: Vec<_> = config.providers.iter().map(Route::new).collect();
+    let routes = Rc::new(RefCell::new(routes));
+    warden.set_nonblocking()?;
+    broker.set_nonblocking()?;
+    let warden = AsyncFd::register(warden)?;
+    let broker = Rc::new(AsyncFd::register(broker)?);
+    let local = tokio::task::LocalSet::new();
+    let serve = async {
+        let mut dials = JoinSet::new();
+        let mut buffer = vec![0; MAX_MESSAGE];
+        loop {
+            tokio::select! {
+                message = receive(&warden) => match message? {
+                    Some(FromWarden::Addresses { route, addresses }) => {
+                        if let Some(route) = routes.borrow_mut().get_mut(usize::from(route)) {
+                            route.addresses = addresses;
+                        }
+                    }
+                    Some(FromWarden::Drain) => {}
+                    None => return Ok(()),
+                },
+                length = receive_bytes(&broker, &mut buffer), if dials.len() < MAX_DIALS => {
+                    let length = length?;
+                    if length == 0 {
+                        return Ok(());
+                    }
+                    let request = DialRequest::decode(&buffer[..length])
+                        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                    dials.spawn_local(answer(request, Rc::clone(&routes), Rc::clone(&broker)));
+                }
+                Some(finished) = dials.join_next() => {
+                    finished.map_err(io::Error::other)??;
+                }
+            }
+        }
+    };
+    local.run_until(serve).await
+}
+
+impl Route {
+    fn new(provider: &crate::config::Provider) -> Self {
+        let server_name = match &provider.host {
+            Host::Name(name) => Some(name.clone()),
+            Host::Address(_) => None,
+        };
+        let tls = matches!(provider.transport, Transport::Tls { .. });
+        Self { server_name, tls, port: provider.port, addresses: Vec::new(), next: 0 }
+    }
+
+    /// Whether the ClientHello is one that this route permits.
+    fn permits(&self, client_hello: &[u8]) -> bool {
+        match self.tls {
+            true => match client_hello::check(client_hello, self.server_name.as_deref()) {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::warn!(reason = %error, "client hello refused");
+                    false
+                }
+            },
+            false => client_hello.is_empty(),
+        }
+    }
+
+    /// The addresses to try, beginning with another one each time.
+    fn candidates(&mut self) -> Vec<SocketAddr> {
+        let mut addresses = self.addresses.clone();
+        if !addresses.is_empty() {
+            let first = self.next % addresses.len();
+            addresses.rotate_left(first);
+            self.next = self.next.wrapping_add(1);
+        }
+        addresses.truncate(MAX_ATTEMPTS);
+        addresses.into_iter().map(|address| SocketAddr::new(address, self.port)).collect()
+    }
+}
+
+async fn answer(
+    request: DialRequest,
+    routes: Rc<RefCell<Vec<Route>>>,
+    broker: Rc<AsyncFd<Channel>>,
+) -> io::Result<()> {
+    let candidates = match routes.borrow_mut().get_mut(usize::from(request.route)) {
+        Some(route) if route.permits(&request.client_hello) => Ok(route.candidates()),
+        _ => Err(DialOutcome::HelloRefused),
+    };
+    let dialled = match candidates {
+        Ok(candidates) => dial(&candidates, &request.client_hello).await,
+        Err(outcome) => Err(outcome),
+    };
+    let (outcome, stream) = match dialled {
+        Ok(stream) => (DialOutcome::Connected, Some(stream)),
+        Err(outcome) => (outcome, None),
+    };
+    let reply = DialReply { id: request.id, outcome }.encode();
+    loop {
+        let mut ready = broker.writable().await?;
+        let passed = stream.as_ref().map(AsFd::as_fd);
+        match ready.try_io(|channel| channel.get_ref().send(&reply, passed)) {
+            Ok(result) => return result,
+            Err(_would_block) => {}
+        }
+    }
+}
+
+/// Connects to the first candidate that answers and sends the ClientHello.
+async fn dial(
+    candidates: &[SocketAddr],
+    client_hello: &[u8],
+) -> Result<std::net::TcpStream, DialOutcome> {
+    let mut outcome = DialOutcome::NoAddress;
+    for candidate in candidates {
+        match timeout(CONNECT_TIMEOUT, connect(*candidate, client_hello)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => {
+                tracing::warn!(kind = ?error.kind(), "connect failed");
+                outcome = DialOutcome::Refused;
+            }
+            Err(_elapsed) => outcome = DialOutcome::Timeout,
+        }
+    }
+    Err(outcome)
+}
+
+async fn connect(address: SocketAddr, client_hello: &[u8]) -> io::Result<std::net::TcpStream> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    stream.write_all(client_hello).await?;
+    stream.into_std()
+}
+
+async fn receive(channel: &AsyncFd<Channel>) -> io::Result<Option<FromWarden>> {
+    let mut buffer = [0; 1024];
+    match receive_bytes(channel, &mut buffer).await? {
+        0 => Ok(None),
+        length => FromWarden::decode(&buffer[..length])
+            .map(Some)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
+    }
+}
+
+/// One message without a descriptor; one that comes along is closed.
+pub(crate) async fn receive_bytes(
+    channel: &AsyncFd<Channel>,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
+    loop {
+        let mut ready = channel.readable().await?;
+        match ready.try_io(|channel| channel.get_ref().receive(buffer)) {
+            Ok(result) => return result.map(|(length, _dropped)| length),
+            Err(_would_block) => {}
+        }
+    }
+}
+
+/// Dials under way at one time; more wait in the channel.
+const MAX_DIALS: usize = 256;
+/// Addresses that one dial tries.
+const MAX_ATTEMPTS: usize = 3;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);

@@ -1,0 +1,134 @@
+//! cgroup v2 directories: found in `/proc/self/mountinfo`, made, entered, removed.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Why there is no usable cgroup.
+#[derive(Debug, Error)]
+pub enum CgroupError {
+    /// No cgroup v2 hierarchy is mounted.
+    #[error("no cgroup v2 mount in /proc/self/mountinfo; mount one or boot with systemd")]
+    NotMounted,
+    /// A file operation failed.
+    #[error("{action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+}
+
+/// One cgroup v2 directory.
+#[derive(Debug)]
+pub struct Cgroup {
+    path: PathBuf,
+    dir: File,
+}
+
+impl Cgroup {
+    /// The cgroup that this process is in.
+    pub fn own() -> Result<PathBuf, CgroupError> {
+        let mount = mount_point(&read("/proc/self/mountinfo")?).ok_or(CgroupError::NotMounted)?;
+        let own = read("/proc/self/cgroup")?;
+        let relative = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or("");
+        Ok(mount.join(relative))
+    }
+
+    /// Opens the directory at `path`, making it if it is missing.
+    pub fn make(path: &Path) -> Result<Self, CgroupError> {
+        match fs::create_dir(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(failed("make", path, source)),
+        }
+        let dir = File::open(path).map_err(|source| failed("open", path, source))?;
+        Ok(Self { path: path.to_owned(), dir })
+    }
+
+    /// The number by which the kernel's programs know it.
+    pub fn id(&self) -> Result<u64, CgroupError> {
+        let data = self.dir.metadata().map_err(|source| failed("stat", &self.path, source))?;
+        Ok(data.ino())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open directory.
+    pub fn dir(&self) -> &File {
+        &self.dir
+    }
+
+    /// Moves the calling process in. Its sockets keep the cgroup that they were created in.
+    pub fn enter(&self) -> Result<(), CgroupError> {
+        let procs = self.path.join("cgroup.procs");
+        fs::write(&procs, "0").map_err(|source| failed("write", &procs, source))
+    }
+
+    /// The processes in it.
+    pub fn processes(&self) -> Result<Vec<i32>, CgroupError> {
+        let text = read(self.path.join("cgroup.procs"))?;
+        Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+    }
+
+    /// Kills every process in it and below (Linux 5.14).
+    pub fn kill(&self) -> Result<(), CgroupError> {
+        let kill = self.path.join("cgroup.kill");
+        fs::write(&kill, "1").map_err(|source| failed("write", &kill, source))
+    }
+
+    /// Removes the directory; it must be empty.
+    pub fn remove(self) -> Result<(), CgroupError> {
+        fs::remove_dir(&self.path).map_err(|source| failed("remove", &self.path, source))
+    }
+}
+
+/// The mount point of the first cgroup v2 hierarchy, see `proc_pid_mountinfo(5)`.
+fn mount_point(mountinfo: &str) -> Option<PathBuf> {
+    mountinfo.lines().find_map(|line| {
+        let (mount, filesystem) = line.split_once(" - ")?;
+        if filesystem.split(' ').next() != Some("cgroup2") {
+            return None;
+        }
+        mount.split(' ').nth(4).map(|path| PathBuf::from(unescape(path)))
+    })
+}
+
+/// Mount points spell blanks and backslashes as three octal digits.
+fn unescape(path: &str) -> String {
+    path.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+}
+
+fn read(path: impl AsRef<Path>) -> Result<String, CgroupError> {
+    fs::read_to_string(&path).map_err(|source| failed("read", path.as_ref(), source))
+}
+
+fn failed(action: &'static str, path: &Path, source: io::Error) -> CgroupError {
+    CgroupError::Io { action, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mount_is_found_wherever_it_is() {
+        let hybrid = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
+                      41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw";
+        let optional_fields = "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 none rw";
+        let blank = "30 24 0:26 / /mnt/my\\040groups rw - cgroup2 none rw";
+        assert_eq!(mount_point(hybrid), Some("/sys/fs/cgroup/unified".into()));
+        assert_eq!(mount_point(optional_fields), Some("/sys/fs/cgroup".into()));
+        assert_eq!(mount_point(blank), Some("/mnt/my groups".into()));
+        assert_eq!(mount_point("31 23 0:28 / /x rw - cgroup cgroup rw"), None);
+    }
+}

@@ -1,0 +1,240 @@
+//! Which addresses may be reached: the configuration's literals and nameservers' answers, after
+//! the ranges that no public name may point to are taken out.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use prxy_common::Role;
+
+use crate::config::{Config, Host};
+
+/// One destination that the kernel admits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) role: Role,
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) route: u16,
+}
+
+/// The destinations in force.
+#[derive(Debug, Default)]
+pub(crate) struct Allowlist {
+    nameservers: Vec<SocketAddr>,
+    routes: Vec<Route>,
+}
+
+#[derive(Debug)]
+struct Route {
+    port: u16,
+    private: bool,
+    literal: bool,
+    addresses: BTreeSet<IpAddr>,
+    expires: Duration,
+}
+
+impl Allowlist {
+    /// What the configuration says without any name being resolved.
+    pub(crate) fn new(config: &Config, nameservers: &[SocketAddr]) -> Self {
+        let routes = config
+            .providers
+            .iter()
+            .map(|provider| {
+                let literal = match provider.host {
+                    Host::Address(address) => Some(address),
+                    Host::Name(_) => None,
+                };
+                Route {
+                    port: provider.port,
+                    private: provider.private,
+                    literal: literal.is_some(),
+                    addresses: literal.into_iter().collect(),
+                    expires: Duration::MAX,
+                }
+            })
+            .collect();
+        Self { nameservers: nameservers.to_vec(), routes }
+    }
+
+    /// Takes an answer; whether the addresses of the route changed by it.
+    ///
+    /// An answer without any acceptable address changes nothing: the last good one stays until
+    /// it expires.
+    #[must_use]
+    pub(crate) fn admit(
+        &mut self,
+        route: u16,
+        addresses: &[IpAddr],
+        ttl: Duration,
+        now: Duration,
+    ) -> bool {
+        let Some(entry) = self.routes.get_mut(usize::from(route)) else { return false };
+        if entry.literal {
+            return false;
+        }
+        let (good, bad): (BTreeSet<IpAddr>, BTreeSet<IpAddr>) =
+            addresses.iter().partition(|address| entry.private || is_public(**address));
+        if !bad.is_empty() {
+            tracing::warn!(route, refused = bad.len(), "nameserver gave special addresses");
+        }
+        if good.is_empty() {
+            return false;
+        }
+        entry.expires = now + ttl.max(Duration::from_secs(1)) + HARD_EXPIRY;
+        let changed = entry.addresses != good;
+        entry.addresses = good;
+        changed
+    }
+
+    /// Drops addresses that no nameserver has confirmed for too long; the routes concerned.
+    #[must_use]
+    pub(crate) fn expire(&mut self, now: Duration) -> Vec<u16> {
+        let mut expired = Vec::new();
+        for (number, route) in (0_u16..).zip(&mut self.routes) {
+            if !route.literal && !route.addresses.is_empty() && route.expires <= now {
+                route.addresses.clear();
+                expired.push(number);
+            }
+        }
+        expired
+    }
+
+    /// The addresses of a route.
+    pub(crate) fn addresses(&self, route: u16) -> Vec<IpAddr> {
+        let route = self.routes.get(usize::from(route));
+        route.map(|route| route.addresses.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// Everything that the kernel is to admit.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
+        let nameservers = self.nameservers.iter().map(|server| Entry {
+            role: Role::Resolver,
+            address: server.ip(),
+            port: server.port(),
+            route: 0,
+        });
+        let providers = (0_u16..).zip(&self.routes).flat_map(|(number, route)| {
+            route.addresses.iter().map(move |address| Entry {
+                role: Role::Netgate,
+                address: *address,
+                port: route.port,
+                route: number,
+            })
+        });
+        nameservers.chain(providers)
+    }
+}
+
+/// Whether an address may stand behind a public name: not one of the special ranges of RFC 6890.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => is_public_v4(v4),
+        IpAddr::V6(v6) => match embedded_v4(v6) {
+            Some(v4) => is_public_v4(v4),
+            None => is_public_v6(v6),
+        },
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let special = a == 0
+        || address.is_loopback()
+        || address.is_private()
+        || address.is_link_local()
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99)
+        || (a == 198 && (b == 18 || b == 19))
+        || address.is_documentation()
+        || a >= 224;
+    !special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, ..] = address.segments();
+    // Global unicast is 2000::/3; of that not documentation, ORCHID, benchmarking, Teredo.
+    let global = (0x2000..0x4000).contains(&a);
+    let special = (a == 0x2001 && (b < 0x200 || b == 0xdb8)) || (a == 0x3fff && b < 0x1000);
+    global && !special
+}
+
+/// The IPv4 address inside a mapped, translated (RFC 6052) or 6to4 address.
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let octets = address.octets();
+    let at = |first: usize| {
+        Ipv4Addr::new(octets[first], octets[first + 1], octets[first + 2], octets[first + 3])
+    };
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(at(12)),
+        [0x2002, ..] => Some(at(2)),
+        _ => None,
+    }
+}
+
+/// How long an answer serves beyond its time to live while nameservers are silent.
+const HARD_EXPIRY: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn special_addresses_never_stand_behind_a_public_name() {
+        for address in [
+            "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1",
+            "192.168.1.1", "192.0.0.8", "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255",
+            "::", "::1", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "2001::1", "::127.0.0.1",
+        ] {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in ["1.1.1.1", "160.79.104.10", "2607:6bc0::10", "::ffff:8.8.8.8"] {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    fn list(private: bool) -> Allowlist {
+        Allowlist {
+            nameservers: Vec::new(),
+            routes: vec![Route {
+                port: 443,
+                private,
+                literal: false,
+                addresses: BTreeSet::new(),
+                expires: Duration::MAX,
+            }],
+        }
+    }
+
+    #[test]
+    fn private_answers_count_only_where_the_configuration_says_so() {
+        let answer = ["10.0.0.1".parse().unwrap(), "1.1.1.1".parse().unwrap()];
+        let ttl = Duration::from_secs(60);
+        let mut public = list(false);
+        assert!(public.admit(0, &answer, ttl, Duration::ZERO));
+        assert_eq!(public.addresses(0), vec!["1.1.1.1".parse::<IpAddr>().unwrap()]);
+        let mut private = list(true);
+        assert!(private.admit(0, &answer, ttl, Duration::ZERO));
+        assert_eq!(private.addresses(0).len(), 2);
+    }
+
+    #[test]
+    fn a_bad_answer_keeps_the_last_good_one_until_it_expires() {
+        let mut list = list(false);
+        let good = ["1.1.1.1".parse().unwrap()];
+        assert!(list.admit(0, &good, Duration::from_secs(60), Duration::ZERO));
+        assert!(!list.admit(0, &["127.0.0.1".parse().unwrap()], Duration::ZERO, Duration::ZERO));
+        assert_eq!(list.addresses(0), good);
+        assert!(list.expire(HARD_EXPIRY).is_empty());
+        assert_eq!(list.expire(HARD_EXPIRY + Duration::from_secs(61)), vec![0]);
+        assert!(list.addresses(0).is_empty());
+    }
+
+    #[test]
+    fn answers_for_unknown_routes_change_nothing() {
+        let good = ["1.1.1.1".parse().unwrap()];
+        assert!(!list(false).admit(7, &good, Duration::ZERO, Duration::ZERO));
+    }
+}

@@ -1,0 +1,345 @@
+//! The kernel's policy as the warden holds it: programs attached to the parent cgroup, links
+//! pinned, maps kept by descriptor so that they can be filled without any capability.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use aya::maps::lpm_trie::Key;
+use aya::maps::{Array, HashMap, LpmTrie, MapData, PerCpuArray, RingBuf};
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::{
+    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, CgroupSockopt,
+};
+use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
+use aya_log::EbpfLogger;
+use prxy_common::{AllowKey, COUNTERS, Reason, Role, State, counter_index, map};
+
+use super::allowlist::Allowlist;
+use super::bpffs::Pins;
+use super::identity::Home;
+use super::{During, WardenError};
+use crate::config::Config;
+use crate::link::wire::as_v6;
+use crate::sys::cgroup::Cgroup;
+use crate::sys::{bpf, time};
+
+/// The programs in force and the maps that steer them.
+pub(crate) struct Kernel {
+    parent: Cgroup,
+    groups: Vec<(Role, Cgroup)>,
+    pins: Pins,
+    _links: Vec<PinnedLink>,
+    allow: LpmTrie<MapData, AllowKey, u32>,
+    state: Array<MapData, State>,
+    counters: PerCpuArray<MapData, u64>,
+    /// Decisions, as the kernel reports them.
+    pub(crate) events: RingBuf<MapData>,
+    /// What the programs say of themselves.
+    pub(crate) logger: EbpfLogger<&'static dyn log::Log>,
+    current: State,
+    allowlist: Allowlist,
+}
+
+impl Kernel {
+    /// Makes the cgroups, attaches every program, pins every link and reads all of it back.
+    pub(crate) fn attach(home: &Home) -> Result<Self, WardenError> {
+        let own = Cgroup::own().during("find the cgroup v2 hierarchy")?;
+        let own = own.ancestors().find(|path| !is_role_group(path)).unwrap_or(&own);
+        let parent = Cgroup::make(&own.join(format!("{GROUP}{}", home.instance())))
+            .during("make the parent cgroup")?;
+        clear(&parent)?;
+        let groups = Role::ALL
+            .iter()
+            .filter(|role| **role != Role::Unknown)
+            .map(|role| Ok((*role, Cgroup::make(&parent.path().join(role.name()))?)))
+            .collect::<Result<Vec<_>, crate::sys::cgroup::CgroupError>>()
+            .during("make the roles' cgroups")?;
+        let pins = Pins::make(home.instance())?;
+        let mut ebpf = EbpfLoader::new()
+            .load(OBJECT)
+            .during("load the kernel programs (needs CAP_BPF and CAP_NET_ADMIN, Linux 6.6)")?;
+        let mut roles: HashMap<_, u64, u32> = take(&mut ebpf, map::ROLES)?;
+        for (role, group) in &groups {
+            let id = group.id().during("identify a role's cgroup")?;
+            roles.insert(id, role.code(), 0).during("name the roles to the kernel")?;
+        }
+        let mut state: Array<_, State> = take(&mut ebpf, map::STATE)?;
+        let current = State { generation: 1, front_setup: 1, ..State::default() };
+        state.set(0, current, 0).during("write the kernel's state")?;
+        let allow = take(&mut ebpf, map::ALLOW)?;
+        let counters = take(&mut ebpf, map::COUNTERS)?;
+        let events = take(&mut ebpf, map::EVENTS)?;
+        let links = attach_all(&mut ebpf, &parent, &pins)?;
+        let logger = EbpfLogger::init(&mut ebpf).during("read the kernel programs' log")?;
+        let removed = pins.remove_older().during("remove old pins")?;
+        if removed > 0 {
+            tracing::info!(removed, "replaced the links of an earlier start");
+        }
+        Ok(Self {
+            parent,
+            groups,
+            pins,
+            _links: links,
+            allow,
+            state,
+            counters,
+            events,
+            logger,
+            current,
+            allowlist: Allowlist::default(),
+        })
+    }
+
+    /// Moves the warden itself under the policy.
+    pub(crate) fn enter_own_cgroup(&self) -> Result<(), WardenError> {
+        self.group(Role::Warden)?.enter().during("enter the warden's cgroup")
+    }
+
+    /// The cgroup of a role.
+    pub(crate) fn group(&self, role: Role) -> Result<&Cgroup, WardenError> {
+        self.groups
+            .iter()
+            .find_map(|(name, group)| (*name == role).then_some(group))
+            .ok_or_else(|| WardenError::new("find a role's cgroup", role.name()))
+    }
+
+    /// From now on no listener can be made, and the one that was made speaks on its port only.
+    pub(crate) fn close_front(&mut self, listener: SocketAddr) -> Result<(), WardenError> {
+        let next = State {
+            listen_port: listener.port(),
+            front_setup: 0,
+            front_loopback: u8::from(listener.ip().is_loopback()),
+            ..self.current
+        };
+        self.write(next)
+    }
+
+    /// Admits the nameservers and the literal addresses of the configuration.
+    pub(crate) fn install(
+        &mut self,
+        config: &Config,
+        nameservers: &[SocketAddr],
+    ) -> Result<(), WardenError> {
+        self.allowlist = Allowlist::new(config, nameservers);
+        self.flip()
+    }
+
+    /// Takes a nameserver's answer; the addresses that are now in force, if they changed.
+    pub(crate) fn admit(
+        &mut self,
+        route: u16,
+        addresses: &[IpAddr],
+        ttl: Duration,
+    ) -> Result<Option<Vec<IpAddr>>, WardenError> {
+        if !self.allowlist.admit(route, addresses, ttl, time::monotonic()) {
+            return Ok(None);
+        }
+        self.flip()?;
+        Ok(Some(self.allowlist.addresses(route)))
+    }
+
+    /// Drops what has expired; the routes that lost their addresses.
+    pub(crate) fn expire(&mut self) -> Result<Vec<u16>, WardenError> {
+        let expired = self.allowlist.expire(time::monotonic());
+        if !expired.is_empty() {
+            self.flip()?;
+        }
+        Ok(expired)
+    }
+
+    /// The addresses in force for a route.
+    pub(crate) fn addresses(&self, route: u16) -> Vec<IpAddr> {
+        self.allowlist.addresses(route)
+    }
+
+    /// The generation in force.
+    pub(crate) fn generation(&self) -> u32 {
+        self.current.generation
+    }
+
+    /// How often a role was judged so, since the start.
+    pub(crate) fn count(&self, role: Role, reason: Reason) -> u64 {
+        self.sum(counter_index(role, reason))
+    }
+
+    /// Decisions that did not fit into the ring buffer.
+    pub(crate) fn lost_events(&self) -> u64 {
+        self.sum(COUNTERS - 1)
+    }
+
+    /// Kills what is left, then removes links and cgroups.
+    pub(crate) fn tear_down(self) -> std::io::Result<()> {
+        for (role, group) in &self.groups {
+            if *role != Role::Warden {
+                let _ = group.kill();
+            }
+        }
+        if let Some(outside) = self.parent.path().parent() {
+            std::fs::write(outside.join("cgroup.procs"), "0")?;
+        }
+        for (_, group) in self.groups {
+            remove_when_empty(group)?;
+        }
+        self.pins.remove_all()?;
+        remove_when_empty(self.parent)
+    }
+
+    /// Writes the whole list as a new generation, then lets one word decide.
+    fn flip(&mut self) -> Result<(), WardenError> {
+        let step = "write the allowlist";
+        let old = self.current.generation;
+        let new = old.wrapping_add(1);
+        for entry in self.allowlist.entries() {
+            let data = AllowKey::new(new, entry.role, entry.port, as_v6(entry.address).octets());
+            let key = Key::new(AllowKey::EXACT_BITS + 128, data);
+            self.allow.insert(&key, u32::from(entry.route), 0).during(step)?;
+        }
+        let drain = time::monotonic() + MAX_DRAIN;
+        self.write(State {
+            generation: new,
+            drain_until_ns: u64::try_from(drain.as_nanos()).unwrap_or(u64::MAX),
+            ..self.current
+        })?;
+        let stale: Vec<_> = self
+            .allow
+            .keys()
+            .filter_map(Result::ok)
+            .filter(|key| { key.data() }.generation != new.to_be_bytes())
+            .collect();
+        for key in stale {
+            self.allow.remove(&key).during(step)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, state: State) -> Result<(), WardenError> {
+        self.state.set(0, state, 0).during("write the kernel's state")?;
+        self.current = state;
+        Ok(())
+    }
+
+    fn sum(&self, index: u32) -> u64 {
+        self.counters.get(&index, 0).map_or(0, |values| values.iter().sum())
+    }
+}
+
+fn take<T: TryFrom<aya::maps::Map>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, WardenError>
+where
+    T::Error: std::fmt::Display,
+{
+    let map = ebpf.take_map(name).ok_or_else(|| WardenError::new("find a kernel map", name))?;
+    T::try_from(map).during("open a kernel map")
+}
+
+/// Attaches, pins and reads back every program.
+fn attach_all(
+    ebpf: &mut Ebpf,
+    parent: &Cgroup,
+    pins: &Pins,
+) -> Result<Vec<PinnedLink>, WardenError> {
+    let mut links = Vec::new();
+    for (name, attach_type) in PROGRAMS {
+        let program = ebpf
+            .program_mut(name)
+            .ok_or_else(|| WardenError::new("find a kernel program", name))?;
+        let step = "attach a kernel program";
+        // `Single` is what a link needs: on a link the kernel refuses the flag that aya's
+        // `AllowMultiple` stands for, and links of several owners are ANDed anyway.
+        let mode = CgroupAttachMode::Single;
+        let dir = parent.dir();
+        let link: FdLink = match program {
+            aya::programs::Program::CgroupSkb(program) => {
+                let program: &mut CgroupSkb = program;
+                program.load().during(step)?;
+                let direction = match *name {
+                    "egress" => CgroupSkbAttachType::Egress,
+                    _ => CgroupSkbAttachType::Ingress,
+                };
+                let id = program.attach(dir, direction, mode).during(step)?;
+                program.take_link(id).during(step)?.try_into().during(step)?
+            }
+            aya::programs::Program::CgroupSock(program) => {
+                let program: &mut CgroupSock = program;
+                program.load().during(step)?;
+                let id = program.attach(dir, mode).during(step)?;
+                program.take_link(id).during(step)?.try_into().during(step)?
+            }
+            aya::programs::Program::CgroupSockAddr(program) => {
+                let program: &mut CgroupSockAddr = program;
+                program.load().during(step)?;
+                let id = program.attach(dir, mode).during(step)?;
+                program.take_link(id).during(step)?.try_into().during(step)?
+            }
+            aya::programs::Program::CgroupSockopt(program) => {
+                let program: &mut CgroupSockopt = program;
+                program.load().during(step)?;
+                let id = program.attach(dir, mode).during(step)?;
+                program.take_link(id).during(step)?.try_into().during(step)?
+            }
+            _ => return Err(WardenError::new("attach a kernel program of unknown type", name)),
+        };
+        let expected = program.info().during("identify a kernel program")?.id();
+        let in_force = bpf::attached_programs(&dir.as_fd(), *attach_type).during("read back")?;
+        if !in_force.contains(&expected) {
+            return Err(WardenError::new("read back: the kernel does not list a program", name));
+        }
+        links.push(link.pin(pins.path(name)).during("pin a link")?);
+    }
+    Ok(links)
+}
+
+/// Whatever a crashed daemon left in the group is ended before anything new starts.
+fn clear(parent: &Cgroup) -> Result<(), WardenError> {
+    let step = "end the processes of an earlier daemon";
+    let Ok(children) = std::fs::read_dir(parent.path()) else { return Ok(()) };
+    for child in children.flatten().filter(|entry| entry.path().is_dir()) {
+        let group = Cgroup::make(&child.path()).during(step)?;
+        if !group.processes().during(step)?.is_empty() {
+            group.kill().during(step)?;
+        }
+        remove_when_empty(group).during(step)?;
+    }
+    Ok(())
+}
+
+/// A killed process stays in its cgroup for a moment.
+fn remove_when_empty(group: Cgroup) -> std::io::Result<()> {
+    let path = group.path().to_owned();
+    for _ in 0..200 {
+        match std::fs::remove_dir(&path) {
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
+    Err(std::io::ErrorKind::ResourceBusy.into())
+}
+
+/// A daemon that restarts itself already stands in a role's group: the new one goes beside it.
+fn is_role_group(path: &std::path::Path) -> bool {
+    let names = [path.file_name(), path.parent().and_then(|parent| parent.file_name())];
+    names.into_iter().flatten().any(|name| name.to_string_lossy().starts_with(GROUP))
+}
+
+const GROUP: &str = "prxy-";
+
+/// Longest time that a flow lives on after its address left the list.
+const MAX_DRAIN: Duration = Duration::from_secs(600);
+
+/// Program names in the object, with the kernel's `enum bpf_attach_type`.
+const PROGRAMS: &[(&str, u32)] = &[
+    ("egress", 1),
+    ("ingress", 0),
+    ("sock_create", 2),
+    ("bind4", 8),
+    ("bind6", 9),
+    ("connect4", 10),
+    ("connect6", 11),
+    ("sendmsg4", 14),
+    ("sendmsg6", 15),
+    ("setsockopt", 22),
+];
+
+static OBJECT: &[u8] = include_bytes_aligned!(env!("PRXY_BPF_OBJECT"));

@@ -1,0 +1,104 @@
+//! Starts the roles behind the kernel's policy, keeps the policy current, and ends everything
+//! when any part of it fails.
+//!
+//! The order is the promise: attach and read back first, then create each role directly inside
+//! its cgroup, then drop every capability, and say "ready" only when every canary has passed.
+//! Not for anything that came from the network: messages from roles are parsed by `link`.
+
+mod allowlist;
+mod bpffs;
+mod confine;
+mod front;
+mod identity;
+mod kernel;
+mod roles;
+mod supervise;
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::config::{Config, Enforcement, Module};
+use identity::Home;
+use kernel::Kernel;
+use supervise::Supervisor;
+
+/// What kept the daemon from starting, or ended it.
+#[derive(Debug, Error)]
+#[error("{step}: {cause}")]
+pub struct WardenError {
+    step: &'static str,
+    cause: String,
+}
+
+impl WardenError {
+    pub(crate) fn new(step: &'static str, cause: impl Display) -> Self {
+        Self { step, cause: cause.to_string() }
+    }
+}
+
+/// Puts the step into whatever error comes out of it.
+pub(crate) trait During<T> {
+    fn during(self, step: &'static str) -> Result<T, WardenError>;
+}
+
+impl<T, E: Display> During<T> for Result<T, E> {
+    fn during(self, step: &'static str) -> Result<T, WardenError> {
+        self.map_err(|cause| WardenError::new(step, cause))
+    }
+}
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// Anything that keeps one of the layers from holding. Nothing is served then.
+pub fn serve(config: &Config) -> Result<(), WardenError> {
+    refuse_unenforced(config)?;
+    // Signals wait for the supervisor's descriptor; roles inherit the mask and so end by their
+    // warden only.
+    let signals = supervise::block_signals().during("block signals")?;
+    let home = Home::open(config)?;
+    let kernel = Kernel::attach(&home)?;
+    kernel.enter_own_cgroup()?;
+    confine::warden_canary()?;
+    let front = front::bind(&kernel, config.listen)?;
+    let address = front.local_addr().during("read the listener's address")?;
+    kernel.close_front(address)?;
+    let nameservers = nameservers(config)?;
+    kernel.install(config, &nameservers)?;
+    let roles = roles::start(config, &home, &kernel, front, nameservers)?;
+    let mut supervisor = Supervisor::new(config, kernel, roles, signals, &home)?;
+    supervisor.wait_ready()?;
+    confine::drop_warden_privileges()?;
+    supervisor.run(address)
+}
+
+/// With `airgap` in the pipeline nothing is served unless the kernel enforces it.
+fn refuse_unenforced(config: &Config) -> Result<(), WardenError> {
+    let airgap = config.pipeline.iter().any(|module| matches!(module, Module::Airgap { .. }));
+    if config.enforcement == Enforcement::BestEffort {
+        tracing::warn!(airgap, "enforcement: best-effort asks for less; all layers hold or I stop");
+    }
+    Ok(())
+}
+
+/// The configured nameservers, or those of the system; with none, names stay unresolved.
+fn nameservers(config: &Config) -> Result<Vec<std::net::SocketAddr>, WardenError> {
+    if !config.nameservers.is_empty() {
+        return Ok(config.nameservers.clone());
+    }
+    let path = PathBuf::from("/etc/resolv.conf");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(WardenError::new("read /etc/resolv.conf", error)),
+    };
+    Ok(text
+        .lines()
+        .filter_map(|line| line.strip_prefix("nameserver"))
+        .filter_map(|rest| rest.trim().parse().ok())
+        .map(|address| std::net::SocketAddr::new(address, 53))
+        .take(3)
+        .collect())
+}

@@ -1,0 +1,280 @@
+//! Which roles there are, in which order they start, and what each may touch.
+
+use std::fmt::Display;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use nix::unistd::{Pid, getpid};
+use prxy_common::Role;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use super::identity::Home;
+use super::kernel::Kernel;
+use super::supervise::Child;
+use super::{During, WardenError, confine};
+use crate::config::{Config, Host};
+use crate::link::sockets::{FromGateway, ToBroker, ToNetgate};
+use crate::link::{FromWarden, ToWarden};
+use crate::store::Store;
+use crate::sys::channel::Channel;
+use crate::sys::clone::{Clone, Network, into_cgroup};
+use crate::sys::sandbox::Reach;
+use crate::sys::seccomp::Profile;
+use crate::sys::{environment, fds, privilege};
+use crate::{broker, gateway, netgate, resolver};
+
+/// Starts all roles. The broker is first, because the keys go with it and are then wiped here.
+pub(crate) fn start(
+    config: &Config,
+    home: &Home,
+    kernel: &Kernel,
+    front: TcpListener,
+    nameservers: Vec<SocketAddr>,
+) -> Result<Vec<Child>, WardenError> {
+    let step = "connect the roles";
+    let (gateway_broker, broker_gateway) = Channel::pair().during(step)?;
+    let (broker_netgate, netgate_broker) = Channel::pair().during(step)?;
+    // Descriptors go from the gateway to the broker and from netgate to the broker, never back.
+    gateway_broker.refuse_descriptors();
+    netgate_broker.refuse_descriptors();
+    let starter = Starter { home, kernel, warden: getpid() };
+
+    let broker = starter.start(
+        Plan {
+            role: Role::Broker,
+            network: Network::Empty,
+            profile: Profile::Relay,
+            reach: Reach::default(),
+            keep: &[broker_gateway.as_fd(), broker_netgate.as_fd()],
+        },
+        || broker::Config::load(config, key),
+        |broker_config, _warden| {
+            let (broker_gateway, broker_netgate) =
+                (duplicate(&broker_gateway)?, duplicate(&broker_netgate)?);
+            many_threads()?.block_on(async {
+                let netgate = ToNetgate::new(broker_netgate)?;
+                let source = FromGateway::new(broker_gateway)?;
+                tokio::select! {
+                    ended = broker::run(broker_config, source, netgate.clone()) => ended,
+                    ended = netgate.deliver() => ended,
+                }
+            })
+        },
+    )?;
+    drop((broker_gateway, broker_netgate));
+    wipe_keys(config);
+
+    let netgate = starter.start(
+        Plan {
+            role: Role::Netgate,
+            network: Network::Inherit,
+            profile: Profile::Dial,
+            reach: Reach {
+                connect: config.providers.iter().map(|provider| provider.port).collect(),
+                ..Reach::default()
+            },
+            keep: &[netgate_broker.as_fd()],
+        },
+        || Ok::<_, WardenError>(()),
+        |(), warden| {
+            let netgate_broker = duplicate(&netgate_broker)?;
+            one_thread()?.block_on(netgate::run(config, warden, netgate_broker))
+        },
+    )?;
+    drop(netgate_broker);
+
+    let resolver = starter.start(
+        Plan {
+            role: Role::Resolver,
+            network: Network::Inherit,
+            profile: Profile::Resolve,
+            reach: Reach {
+                connect: nameservers.iter().map(SocketAddr::port).collect(),
+                ..Reach::default()
+            },
+            keep: &[],
+        },
+        || {
+            let named = |host: &Host| matches!(host, Host::Name(_));
+            if nameservers.is_empty() && config.providers.iter().any(|p| named(&p.host)) {
+                tracing::warn!("no nameserver is configured: providers with names stay unreached");
+            }
+            Ok::<_, WardenError>(nameservers.clone())
+        },
+        |nameservers, warden| one_thread()?.block_on(resolver::run(config, nameservers, warden)),
+    )?;
+
+    let state = home.state();
+    let gateway = starter.start(
+        Plan {
+            role: Role::Gateway,
+            network: Network::Empty,
+            profile: Profile::Serve,
+            reach: Reach { writable: vec![state.clone()], ..Reach::default() },
+            keep: &[gateway_broker.as_fd(), front.as_fd()],
+        },
+        || Ok::<_, WardenError>(()),
+        |(), warden| {
+            let (gateway_broker, front) = (duplicate(&gateway_broker)?, front.try_clone()?);
+            serve_clients(config, &state, warden, gateway_broker, front)
+        },
+    )?;
+    Ok(vec![broker, netgate, resolver, gateway])
+}
+
+fn serve_clients(
+    config: &Config,
+    state: &Path,
+    warden: Channel,
+    broker: Channel,
+    front: TcpListener,
+) -> io::Result<()> {
+    let store = Store::open(state).map_err(io::Error::other)?;
+    warden.send(&ToWarden::Ready.encode(), None)?;
+    let (drain, drained) = oneshot::channel();
+    many_threads()?.block_on(async {
+        front.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(front)?;
+        let broker = ToBroker::new(broker)?;
+        let shutdown = async {
+            // A dropped sender means that the warden is gone, which ends us as well.
+            let _ = drained.await;
+        };
+        warden.set_nonblocking()?;
+        let warden = tokio::io::unix::AsyncFd::register(warden)?;
+        let orders = async {
+            let mut buffer = [0; 64];
+            let length = netgate::receive_bytes(&warden, &mut buffer).await?;
+            if length > 0 && FromWarden::decode(&buffer[..length]) == Ok(FromWarden::Drain) {
+                let _ = drain.send(());
+                std::future::pending::<()>().await;
+            }
+            io::Result::Ok(())
+        };
+        tokio::select! {
+            ended = gateway::run(config, listener, broker, store, shutdown) => ended,
+            ended = orders => ended,
+        }
+    })
+}
+
+/// What one role may touch.
+struct Plan<'a> {
+    role: Role,
+    network: Network,
+    profile: Profile,
+    reach: Reach,
+    keep: &'a [BorrowedFd<'a>],
+}
+
+struct Starter<'a> {
+    home: &'a Home,
+    kernel: &'a Kernel,
+    warden: Pid,
+}
+
+impl Starter<'_> {
+    /// Clones a process into its role's cgroup; `prepare` runs before the sandbox closes (to read
+    /// files), `live` inside it.
+    fn start<P, E: Display>(
+        &self,
+        plan: Plan<'_>,
+        prepare: impl FnOnce() -> Result<P, E>,
+        live: impl FnOnce(P, Channel) -> io::Result<()>,
+    ) -> Result<Child, WardenError> {
+        let role = plan.role;
+        let (ours, theirs) = Channel::pair().during("connect a role")?;
+        ours.refuse_descriptors();
+        theirs.refuse_descriptors();
+        let group = self.kernel.group(role)?;
+        match into_cgroup(Some(group.dir()), plan.network).during("create a role")? {
+            Clone::Parent { pid, pidfd } => Ok(Child { role, pid, pidfd, channel: ours }),
+            Clone::Child => {
+                drop(ours);
+                let ended = self.become_role(&plan, &theirs, prepare).and_then(|prepared| {
+                    // The gateway is ready only when its database is open: it says so itself.
+                    if role != Role::Gateway {
+                        theirs
+                            .send(&ToWarden::Ready.encode(), None)
+                            .during("report to the warden")?;
+                    }
+                    live(prepared, theirs).during("serve")
+                });
+                match ended {
+                    Ok(()) => std::process::exit(0),
+                    Err(error) => {
+                        tracing::error!(role = role.name(), %error, "role ended");
+                        std::process::exit(1)
+                    }
+                }
+            }
+        }
+    }
+
+    fn become_role<P, E: Display>(
+        &self,
+        plan: &Plan<'_>,
+        warden: &Channel,
+        prepare: impl FnOnce() -> Result<P, E>,
+    ) -> Result<P, WardenError> {
+        let step = "close inherited descriptors";
+        let keep: Vec<_> = plan.keep.iter().copied().chain([warden.as_fd()]).collect();
+        fds::close_all_but(&keep).during(step)?;
+        fds::silence_stdin().during(step)?;
+        let name = format!("prxy-{}", plan.role.name());
+        privilege::set_process_name(&name).during("name the process")?;
+        confine::policy_canary(plan.role)?;
+        let prepared = prepare().during("prepare")?;
+        if let Some((uid, gid)) = self.home.user(plan.role) {
+            privilege::become_user(uid, gid).during("become the role's user")?;
+        }
+        privilege::drop_capabilities().during("drop capabilities")?;
+        privilege::hide_memory().during("hide memory")?;
+        privilege::die_with(self.warden).during("tie the role to the warden")?;
+        confine::confine(plan.profile, &plan.reach)?;
+        confine::sandbox_canary(plan.role)?;
+        Ok(prepared)
+    }
+}
+
+/// A provider's key: a systemd credential, else an environment variable.
+fn key(name: &str) -> Option<String> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let file = credentials.map(|dir| Path::new(&dir).join(name));
+    let key = file.and_then(|file| std::fs::read_to_string(file).ok());
+    let key = key.or_else(|| std::env::var(name).ok())?;
+    let key = key.trim();
+    (!key.is_empty()).then(|| key.to_owned())
+}
+
+/// After the broker has its copy: no other role is to carry the keys in its memory.
+fn wipe_keys(config: &Config) {
+    let names: Vec<&str> = KNOWN_KEYS
+        .iter()
+        .copied()
+        .chain(config.providers.iter().filter_map(|provider| provider.key_name.as_deref()))
+        .collect();
+    environment::scrub(&names);
+}
+
+fn duplicate(channel: &Channel) -> io::Result<Channel> {
+    channel.try_clone()
+}
+
+fn one_thread() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+fn many_threads() -> io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Builder::new_multi_thread().worker_threads(cores.min(MAX_WORKERS)).enable_all().build()
+}
+
+const MAX_WORKERS: usize = 4;
+
+/// Wiped also where no provider uses them.
+const KNOWN_KEYS: &[&str] =
+    &["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY", "GROQ_API_KEY"];

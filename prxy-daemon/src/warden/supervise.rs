@@ -1,0 +1,266 @@
+//! After the start: one loop over descriptors, no runtime, no capability.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use prxy_common::Role;
+
+use super::identity::Home;
+use super::kernel::Kernel;
+use super::{During, WardenError};
+use crate::audit::EgressLog;
+use crate::config::Config;
+use crate::link::{FromWarden, ToWarden};
+use crate::sys::bpf;
+use crate::sys::channel::Channel;
+
+/// A running role.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pub(crate) role: Role,
+    pub(crate) pid: Pid,
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) channel: Channel,
+}
+
+/// Keeps policy and audit log current and ends everything when a part fails.
+pub(crate) struct Supervisor {
+    kernel: Kernel,
+    children: Vec<Child>,
+    signals: SignalFd,
+    log: EgressLog,
+    lost: u64,
+    routes: u16,
+}
+
+/// What one descriptor brought.
+enum News {
+    Signal(Signal),
+    Message(usize, ToWarden),
+    Gone(usize),
+}
+
+/// Makes the signals that the supervisor handles wait for it.
+pub(crate) fn block_signals() -> nix::Result<SignalFd> {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    signals.thread_block()?;
+    SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+impl Supervisor {
+    /// Takes over what the start has made, and tells netgate the literal addresses.
+    pub(crate) fn new(
+        config: &Config,
+        kernel: Kernel,
+        children: Vec<Child>,
+        signals: SignalFd,
+        home: &Home,
+    ) -> Result<Self, WardenError> {
+        let log = EgressLog::open(&home.audit()).during("open the audit log")?;
+        let routes = u16::try_from(config.providers.len()).during("count the providers")?;
+        let supervisor = Self { kernel, children, signals, log, lost: 0, routes };
+        for route in 0..routes {
+            supervisor.tell_netgate(route)?;
+        }
+        Ok(supervisor)
+    }
+
+    /// Waits until every role has passed its canaries.
+    pub(crate) fn wait_ready(&mut self) -> Result<(), WardenError> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        let mut ready = 0;
+        while ready < self.children.len() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(WardenError::new("start the roles", "not ready in time"));
+            }
+            for news in self.wait(left)? {
+                match news {
+                    News::Message(_, ToWarden::Ready) => ready += 1,
+                    other => self.handle(other)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves until a signal asks for the end, or a role fails.
+    pub(crate) fn run(mut self, listening: SocketAddr) -> Result<(), WardenError> {
+        let generation = self.kernel.generation();
+        tracing::info!(%listening, generation, "prxy: ready, listening on {listening}");
+        let ended = loop {
+            match self.turn() {
+                Ok(None) => {}
+                Ok(Some(signal)) => break self.drain(signal),
+                Err(error) => break Err(error),
+            }
+        };
+        let _ = self.record();
+        drop(self.children);
+        if let Err(error) = self.kernel.tear_down() {
+            tracing::warn!(%error, "clean up");
+        }
+        ended
+    }
+
+    fn turn(&mut self) -> Result<Option<Signal>, WardenError> {
+        let mut asked = None;
+        for news in self.wait(TICK)? {
+            match news {
+                News::Signal(Signal::SIGHUP) => {
+                    tracing::warn!("reload is not available in this version; nothing changed");
+                }
+                News::Signal(signal) => asked = Some(signal),
+                other => self.handle(other)?,
+            }
+        }
+        for route in self.kernel.expire()? {
+            tracing::warn!(route, "addresses expired: no nameserver confirmed them");
+            self.tell_netgate(route)?;
+        }
+        if let Err(error) = self.record() {
+            tracing::error!(%error, "audit log not written");
+        }
+        Ok(asked)
+    }
+
+    /// Lets the gateway finish what is under way, for a while.
+    fn drain(&mut self, signal: Signal) -> Result<(), WardenError> {
+        tracing::info!(signal = signal.as_str(), "prxy: draining");
+        let Some(gateway) = self.children.iter().position(|child| child.role == Role::Gateway)
+        else {
+            return Ok(());
+        };
+        let message = FromWarden::Drain.encode();
+        self.children[gateway].channel.send(&message, None).during("tell the gateway to drain")?;
+        let deadline = Instant::now() + DRAIN_TIMEOUT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                tracing::warn!("requests were cut off: they outlived the drain time");
+                return Ok(());
+            }
+            for news in self.wait(left.min(TICK))? {
+                match news {
+                    News::Gone(index) if index == gateway => return Ok(()),
+                    News::Signal(_) => return Ok(()),
+                    other => self.handle(other)?,
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, news: News) -> Result<(), WardenError> {
+        match news {
+            News::Gone(index) => {
+                let child = &self.children[index];
+                let status = waitpid(child.pid, Some(WaitPidFlag::WNOHANG));
+                let cause = format_args!("{} ended: {status:?}", child.role.name()).to_string();
+                Err(WardenError::new("supervise", cause))
+            }
+            News::Message(index, ToWarden::Answer { route, ttl_secs, addresses })
+                if self.children[index].role == Role::Resolver && route < self.routes =>
+            {
+                let ttl = Duration::from_secs(ttl_secs.into());
+                if let Some(addresses) = self.kernel.admit(route, &addresses, ttl)? {
+                    let generation = self.kernel.generation();
+                    let count = addresses.len();
+                    tracing::info!(route, count, generation, "addresses admitted");
+                    self.tell_netgate(route)?;
+                }
+                Ok(())
+            }
+            News::Message(index, _) => {
+                let role = self.children[index].role.name();
+                Err(WardenError::new("supervise", format_args!("unexpected message from {role}")))
+            }
+            News::Signal(signal) => Err(WardenError::new("start", signal.as_str())),
+        }
+    }
+
+    /// Netgate learns addresses only after the kernel admits them.
+    fn tell_netgate(&self, route: u16) -> Result<(), WardenError> {
+        let addresses = self.kernel.addresses(route);
+        let message = FromWarden::Addresses { route, addresses }.encode();
+        match self.children.iter().find(|child| child.role == Role::Netgate) {
+            Some(netgate) => netgate.channel.send(&message, None).during("tell netgate"),
+            None => Err(WardenError::new("tell netgate", "it is not running")),
+        }
+    }
+
+    /// Appends what the kernel has reported to the audit log.
+    fn record(&mut self) -> io::Result<()> {
+        self.kernel.logger.flush();
+        while let Some(item) = self.kernel.events.next() {
+            if let Some(event) = bpf::read_event(&item) {
+                self.log.append(&event);
+            }
+        }
+        let lost = self.kernel.lost_events();
+        if lost > self.lost {
+            self.log.append_lost(lost - self.lost);
+            self.lost = lost;
+        }
+        self.log.flush()
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<Vec<News>, WardenError> {
+        let step = "wait for events";
+        let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.as_fd(), self.kernel.events.as_fd()];
+        for child in &self.children {
+            fds.extend([child.channel.as_fd(), child.pidfd.as_fd()]);
+        }
+        let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+        let timeout = PollTimeout::try_from(at_most).unwrap_or(PollTimeout::MAX);
+        match poll(&mut polled, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(WardenError::new(step, error)),
+        }
+        let readable: Vec<bool> = polled.iter().map(|fd| fd.any().unwrap_or(false)).collect();
+        let mut news = Vec::new();
+        if readable[0] {
+            while let Some(info) = self.signals.read_signal().during(step)? {
+                let number = i32::try_from(info.ssi_signo).during(step)?;
+                news.push(News::Signal(Signal::try_from(number).during(step)?));
+            }
+        }
+        for (index, child) in self.children.iter().enumerate() {
+            if readable[2 + 2 * index]
+                && let Some(message) = receive(&child.channel).during(step)?
+            {
+                news.push(News::Message(index, message));
+            }
+            if readable[3 + 2 * index] {
+                news.push(News::Gone(index));
+            }
+        }
+        Ok(news)
+    }
+}
+
+/// One message, or `None` if the role has closed its end: its pidfd tells the rest.
+fn receive(channel: &Channel) -> io::Result<Option<ToWarden>> {
+    let mut buffer = [0; 1024];
+    let (length, _dropped) = channel.receive(&mut buffer)?;
+    if length == 0 {
+        return Ok(None);
+    }
+    let message = ToWarden::decode(&buffer[..length]);
+    message.map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest time that the kernel's reports and expired addresses wait.
+const TICK: Duration = Duration::from_millis(500);

@@ -1,0 +1,77 @@
+//! Counts every decision and records those that an auditor wants to see.
+
+use aya_ebpf::EbpfContext;
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use prxy_common::{COUNTERS as COUNTER_SLOTS, Event, Hook, Reason, Role, Verdict, counter_index};
+
+use crate::maps::{COUNTERS, EVENTS};
+use crate::policy::Decision;
+
+/// What a hook knows of the subject of its decision.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Subject {
+    pub(crate) addr: [u8; 16],
+    pub(crate) port: u16,
+    pub(crate) proto: u16,
+    pub(crate) detail: u32,
+    pub(crate) generation: u32,
+    pub(crate) cookie: u64,
+    pub(crate) pid: u32,
+}
+
+/// Counts the decision, records it if asked to or if it denies, and gives the kernel's verdict.
+#[inline(always)]
+pub(crate) fn settle<C: EbpfContext>(
+    ctx: &C,
+    hook: Hook,
+    role: Role,
+    subject: &Subject,
+    decision: Decision,
+    record_allow: bool,
+) -> i32 {
+    let (verdict, reason) = match decision {
+        Ok(reason) => (Verdict::Allow, reason),
+        Err(reason) => (Verdict::Deny, reason),
+    };
+    count(counter_index(role, reason));
+    if reason == Reason::Internal {
+        aya_log_ebpf::error!(ctx, "state map is not readable");
+    }
+    if verdict == Verdict::Deny || record_allow {
+        record(hook, role, verdict, reason, subject);
+    }
+    verdict.code() as i32
+}
+
+#[inline(always)]
+fn record(hook: Hook, role: Role, verdict: Verdict, reason: Reason, subject: &Subject) {
+    let Some(mut entry) = EVENTS.reserve(0) else {
+        count(COUNTER_SLOTS - 1);
+        return;
+    };
+    entry.write(Event {
+        // SAFETY: the helper takes nothing and only reads the clock.
+        ts_ns: unsafe { bpf_ktime_get_ns() },
+        cookie: subject.cookie,
+        addr: subject.addr,
+        generation: subject.generation,
+        pid: subject.pid,
+        hook: hook.code() as u8,
+        verdict: verdict.code() as u8,
+        reason: reason.code() as u8,
+        role: role.code() as u8,
+        port: subject.port,
+        proto: subject.proto,
+        detail: subject.detail,
+        reserved: 0,
+    });
+    entry.submit(0);
+}
+
+#[inline(always)]
+fn count(index: u32) {
+    if let Some(slot) = COUNTERS.get_ptr_mut(index) {
+        // SAFETY: a per-CPU slot; programs on one CPU do not interrupt each other here.
+        unsafe { *slot += 1 };
+    }
+}
