@@ -3,6 +3,7 @@
 //! Start reading at `cli` (what a user types), then `warden` (who starts whom),
 //! then `gateway` → `pipeline` → `redact` → `broker` → `netgate` (the way of a request).
 
+pub mod cli;
 pub mod config;
 pub mod json;
 pub mod provider;
