@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
 use super::{Enforcement, pipeline, providers};
@@ -59,7 +60,11 @@ pub(super) fn listen(text: &str) -> Option<SocketAddr> {
 
 fn nameservers(node: &Node, found: &mut Found) -> Vec<SocketAddr> {
     let mut servers = Vec::new();
-    for item in found.list(node, "a list of addresses").unwrap_or_default() {
+    let items = found.list(node, "a list of addresses").unwrap_or_default();
+    if let Some(excess) = items.get(MAX_NAMESERVERS) {
+        found.add(excess.span, Kind::TooMany { what: "nameservers", most: MAX_NAMESERVERS });
+    }
+    for item in items.iter().take(MAX_NAMESERVERS) {
         let Some(text) = found.text(item, "an address") else { continue };
         match nameserver(text) {
             None => found.add(item.span, Kind::BadNameserver(Quoted::new(text))),
@@ -95,6 +100,15 @@ impl Found {
         self.0.push((span, kind));
     }
 
+    /// What was probably meant, as long as anybody reads on: the search takes time.
+    pub(super) fn instead<'k>(
+        &self,
+        word: &str,
+        known: impl IntoIterator<Item = &'k str> + Clone,
+    ) -> Instead {
+        if self.0.len() < MAX_SHOWN { Instead::of(word, known) } else { Instead::Nothing }
+    }
+
     /// A mapping whose keys are all among `known`.
     pub(super) fn fields<'n>(
         &mut self,
@@ -103,7 +117,7 @@ impl Found {
     ) -> Option<Fields<'n>> {
         let entries = self.mapping(node)?;
         for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-            let instead = Instead::of(&entry.key, known.iter().copied());
+            let instead = self.instead(&entry.key, known.iter().copied());
             let key = Quoted::new(&entry.key);
             self.add(entry.key_span, Kind::UnknownKey { key, instead });
         }
@@ -165,7 +179,7 @@ impl Found {
         let word = self.text(node, "a word")?;
         let hit = known.iter().find(|(name, _)| *name == word);
         if hit.is_none() {
-            let instead = Instead::of(word, known.iter().map(|(name, _)| *name));
+            let instead = self.instead(word, known.iter().map(|(name, _)| *name));
             self.add(node.span, Kind::UnknownWord { what, word: Quoted::new(word), instead });
         }
         hit.map(|(_, value)| *value)
@@ -206,6 +220,7 @@ pub(super) const LIMIT_KEYS: &[&str] = &["max_body_bytes"];
 const ENFORCEMENT: [(&str, Enforcement); 2] =
     [("required", Enforcement::Required), ("best-effort", Enforcement::BestEffort)];
 const DNS_PORT: u16 = 53;
+const MAX_NAMESERVERS: usize = 8;
 const MIN_BODY: u64 = 1 << 10;
 /// A body is held in memory as a whole.
 const MAX_BODY: u64 = 1 << 30;

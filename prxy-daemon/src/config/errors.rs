@@ -206,7 +206,8 @@ fn cells(source: &Source, text: &str, start: usize, span: Span) -> (Vec<char>, R
     (cells, covered.unwrap_or(end..end))
 }
 
-const MAX_SHOWN: usize = 50;
+/// How many problems are printed.
+pub(super) const MAX_SHOWN: usize = 50;
 /// Longest part of a line that is shown, in characters.
 const MAX_LINE: usize = 120;
 const TAB: usize = 4;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::problem::Span;
-use super::yaml::{Node, Value};
+use super::yaml::{Entry, Node, Parsed, Value};
 
 /// What stands for a hidden stretch.
 pub(super) const HIDDEN: &str = "[hidden]";
@@ -49,26 +49,29 @@ pub(super) fn secret_ranges(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Values under keys that name a secret, wherever they stand; `policy` maps labels, not secrets.
-pub(super) fn key_values(root: &Node) -> Vec<Range<usize>> {
+pub(super) fn key_values(text: &str, parsed: &Parsed) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
-    let mut todo = vec![root];
-    while let Some(node) = todo.pop() {
-        match &node.value {
-            Value::Mapping(entries) => {
-                for entry in entries {
-                    let Span { start, end } = entry.value.span;
-                    if names_secret(&entry.key) && entry.value.span != entry.key_span {
-                        ranges.push(start..end);
-                    } else if !matches!(entry.key.as_str(), "policy" | "patterns") {
-                        todo.push(&entry.value);
-                    }
-                }
+    let mut entries: Vec<&Entry> = parsed.dropped.iter().collect();
+    let mut nodes: Vec<&Node> = parsed.root.iter().collect();
+    loop {
+        if let Some(entry) = entries.pop() {
+            let Span { start, end } = entry.value.span;
+            if names_secret(&entry.key) && entry.value.span != entry.key_span {
+                // A block scalar ends where the next key begins.
+                ranges.push(start..start + text[start..end].trim_end().len());
+            } else if !matches!(entry.key.as_str(), "policy" | "patterns") {
+                nodes.push(&entry.value);
             }
-            Value::List(items) => todo.extend(items),
-            _ => {}
+        } else if let Some(node) = nodes.pop() {
+            match &node.value {
+                Value::Mapping(inner) => entries.extend(inner),
+                Value::List(items) => nodes.extend(items),
+                _ => {}
+            }
+        } else {
+            return merge(ranges);
         }
     }
-    merge(ranges)
 }
 
 /// The same for text that could not be read: from such a key to the end of its line.
@@ -77,9 +80,11 @@ pub(super) fn key_lines(text: &str) -> Vec<Range<usize>> {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let end = start + line.trim_end().len();
-        let colon = line.match_indices(':').find(|(at, _)| names_secret(&line[..*at]));
-        if let Some((at, _)) = colon {
-            ranges.push((start + at + 1).min(end)..end);
+        let lower = line.to_ascii_lowercase();
+        let word = SECRET_WORDS.iter().filter_map(|word| lower.find(word)).min();
+        let colon = word.and_then(|at| line[at..].find(':').map(|colon| at + colon + 1));
+        if let Some(at) = colon {
+            ranges.push((start + at).min(end)..end);
         }
         start += line.len();
     }

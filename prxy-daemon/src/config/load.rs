@@ -118,7 +118,7 @@ pub(super) fn load(sources: &Sources<'_>) -> Result<Config, ConfigErrors> {
 fn parse(file: &Path, text: &str, problems: &mut Problems) -> (Parts, Option<Arc<Source>>) {
     let parsed = yaml::parse(text);
     let hidden = match &parsed.root {
-        Some(root) => hide::key_values(root),
+        Some(_) => hide::key_values(text, &parsed),
         None => hide::key_lines(text),
     };
     let name = shown(file);

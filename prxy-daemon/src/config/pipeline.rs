@@ -7,6 +7,7 @@ use regex_automata::util::syntax;
 
 use super::decode::{Fields, Found};
 use super::problem::{Instead, Kind, ModuleItem, Quoted, Span};
+use super::providers::MAX_PROVIDERS;
 use super::url::parse_host;
 use super::yaml::{Node, Value};
 use super::{Host, Module, OnViolation};
@@ -131,7 +132,11 @@ fn named<'n>(item: &'n Node, found: &mut Found) -> Option<(&'n str, Span, Option
 
 fn airgap(fields: Fields<'_>, allowed: &mut Vec<(Span, Host)>, found: &mut Found) -> Module {
     if let Some(node) = fields.get("allowedHosts") {
-        for item in found.list(node, "a list of hosts").unwrap_or_default() {
+        let items = found.list(node, "a list of hosts").unwrap_or_default();
+        if let Some(excess) = items.get(MAX_PROVIDERS) {
+            found.add(excess.span, Kind::TooMany { what: "hosts", most: MAX_PROVIDERS });
+        }
+        for item in items.iter().take(MAX_PROVIDERS) {
             let Some(text) = found.text(item, "a host") else { continue };
             match parse_host(text) {
                 Err(problem) => found.add(item.span, problem.into()),
@@ -159,7 +164,7 @@ fn guardrails(fields: Fields<'_>, found: &mut Found) -> Policy {
     let mut policy = Policy::default();
     let patterns = fields.get("patterns").and_then(|node| found.mapping(node)).unwrap_or_default();
     if let Some(excess) = patterns.get(MAX_PATTERNS) {
-        found.add(excess.key_span, Kind::TooManyPatterns(MAX_PATTERNS));
+        found.add(excess.key_span, Kind::TooMany { what: "patterns", most: MAX_PATTERNS });
     }
     // Labels with a bad regex are known all the same, so that `policy` may name them.
     let mut labels: BTreeMap<&str, Label> = BTreeMap::new();
@@ -189,7 +194,7 @@ fn guardrails(fields: Fields<'_>, found: &mut Found) -> Policy {
         let label = labels.get(entry.key.as_str()).cloned();
         if label.is_none() {
             let word = Quoted::new(&entry.key);
-            let instead = Instead::of(&entry.key, labels.keys().copied());
+            let instead = found.instead(&entry.key, labels.keys().copied());
             found.add(entry.key_span, Kind::UnknownWord { what: "label", word, instead });
         }
         let action = match &entry.value.value {
@@ -268,6 +273,6 @@ pub(super) const BUILT_IN_LABELS: &[&str] = &[
 ];
 /// Marks text that looked like a placeholder before masking.
 const RESERVED_LABEL: &str = "LITERAL";
-const MAX_PATTERNS: usize = 256;
+const MAX_PATTERNS: usize = 100;
 /// Of one compiled regex; bounds memory and the time to compile it.
-const MAX_REGEX_BYTES: usize = 4 << 20;
+const MAX_REGEX_BYTES: usize = 1 << 20;

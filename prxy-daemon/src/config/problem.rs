@@ -104,6 +104,8 @@ pub(super) enum Kind {
     UnknownWord { what: &'static str, word: Quoted, instead: Instead },
     #[error("out of range: {low} to {high}")]
     OutOfRange { low: u64, high: u64 },
+    #[error("more than {most} {what}")]
+    TooMany { what: &'static str, most: usize },
 
     // The pipeline.
     #[error("unknown module {module}{instead}")]
@@ -132,8 +134,6 @@ pub(super) enum Kind {
     EmptyRegex,
     #[error("regex can never match")]
     DeadRegex,
-    #[error("more than {0} patterns")]
-    TooManyPatterns(usize),
 
     // Hosts and addresses.
     #[error("bad URL: {0}")]
@@ -166,8 +166,6 @@ pub(super) enum Kind {
     MissingFields { provider: Quoted, fields: &'static str, instead: Instead },
     #[error("`providers` names no provider: add one, or remove the key for the built-in ones")]
     NoProviders,
-    #[error("more than {0} providers")]
-    TooManyProviders(usize),
     #[error(
         "the built-in provider `{name}` speaks `{api}`: define a provider of another name instead"
     )]

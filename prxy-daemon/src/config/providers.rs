@@ -24,7 +24,7 @@ pub(super) fn decode(node: &Node, found: &mut Found) -> Option<Vec<Placed>> {
         found.add(node.span, Kind::NoProviders);
     }
     if let Some(excess) = entries.get(MAX_PROVIDERS) {
-        found.add(excess.key_span, Kind::TooManyProviders(MAX_PROVIDERS));
+        found.add(excess.key_span, Kind::TooMany { what: "providers", most: MAX_PROVIDERS });
     }
     let before = found.0.len();
     let providers: Vec<_> =
@@ -277,4 +277,4 @@ const RESERVED_NAMES: [&str; 9] =
 /// Versions that clients put into their paths themselves.
 const VERSIONS: [&str; 3] = ["v1", "v1alpha", "v1beta"];
 /// Each one is a route with kernel map entries of its own.
-const MAX_PROVIDERS: usize = 64;
+pub(super) const MAX_PROVIDERS: usize = 64;

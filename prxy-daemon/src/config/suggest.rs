@@ -8,12 +8,23 @@ pub(crate) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
     }
     let folded = fold(word);
     let limit = (folded.len() / 3).max(1);
-    known
-        .into_iter()
-        .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.len())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in known {
+        let known = fold(candidate);
+        // `api_key` for `key`, `openai.com` for `api.openai.com`: only more or less said.
+        let (long, short) =
+            if known.len() > folded.len() { (&known, &folded) } else { (&folded, &known) };
+        let part = short.len() >= 3 && (long.starts_with(short) || long.ends_with(short));
+        let near = match distance(&folded, &known) {
+            near if near <= limit && near < known.len() => near,
+            _ if part => limit + 1,
+            _ => continue,
+        };
+        if best.is_none_or(|(least, _)| near < least) {
+            best = Some((near, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
 }
 
 /// Case and separators are the commonest slips, so they cost nothing.
@@ -57,7 +68,10 @@ mod tests {
             ("email", Some("EMAIL")),
             ("cafile", Some("ca_file")),
             ("argiap", Some("airgap")),
+            ("api_ca_file", Some("ca_file")),
+            ("hosts", Some("allowedHosts")),
             ("semantic", None),
+            ("exact", Some("exact-cache")),
             ("x", None),
             ("", None),
         ] {

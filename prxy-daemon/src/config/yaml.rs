@@ -42,6 +42,8 @@ pub(super) struct Entry {
 /// What was found in a text: its one document, if it has one, and everything wrong with its form.
 pub(super) struct Parsed {
     pub(super) root: Option<Node>,
+    /// Entries that are in no mapping, because their key is a duplicate or no text.
+    pub(super) dropped: Vec<Entry>,
     pub(super) problems: Vec<(Span, Kind)>,
 }
 
@@ -56,10 +58,11 @@ pub(super) fn parse(text: &str) -> Parsed {
         text,
         events: Parser::new_from_str_with_options(text, options),
         nodes: 0,
+        dropped: Vec::new(),
         problems: Vec::new(),
     };
     let root = builder.document().unwrap_or_default();
-    Parsed { root, problems: builder.problems }
+    Parsed { root, dropped: builder.dropped, problems: builder.problems }
 }
 
 impl Value {
@@ -97,6 +100,7 @@ struct Builder<'t> {
     text: &'t str,
     events: Parser<'t, StrInput<'t>>,
     nodes: usize,
+    dropped: Vec<Entry>,
     problems: Vec<(Span, Kind)>,
 }
 
@@ -171,24 +175,36 @@ impl<'t> Builder<'t> {
             let key = self.node(event, at, depth + 1)?;
             let (event, at) = self.next()?;
             let mut value = self.node(event, at, depth + 1)?;
-            let Some(name) = name else {
-                if !matches!(key.value, Value::Broken) {
-                    self.problems.push((key.span, Kind::KeyNotText));
-                }
-                continue;
-            };
             if value.span.is_empty() {
                 value.span = key.span;
             }
-            if name == "<<" {
-                self.problems.push((key.span, Kind::Unsupported("a merge key")));
-            } else if let Some(first) = seen.get(&name) {
-                let line = line_of(self.text, first.start);
-                let key_name = Quoted::new(&name);
-                self.problems.push((key.span, Kind::DuplicateKey { key: key_name, line }));
+            let key_span = key.span;
+            let Some(name) = name else {
+                if !matches!(key.value, Value::Broken) {
+                    self.problems.push((key_span, Kind::KeyNotText));
+                }
+                self.dropped.push(Entry { key: String::new(), key_span, value: key });
+                self.dropped.push(Entry { key: String::new(), key_span, value });
+                continue;
+            };
+            let problem = if name == "<<" {
+                Some(Kind::Unsupported("a merge key"))
             } else {
-                seen.insert(name.clone(), key.span);
-                entries.push(Entry { key: name, key_span: key.span, value });
+                seen.get(&name).map(|first| Kind::DuplicateKey {
+                    key: Quoted::new(&name),
+                    line: line_of(self.text, first.start),
+                })
+            };
+            let entry = Entry { key: name, key_span, value };
+            match problem {
+                Some(kind) => {
+                    self.problems.push((key_span, kind));
+                    self.dropped.push(entry);
+                }
+                None => {
+                    seen.insert(entry.key.clone(), key_span);
+                    entries.push(entry);
+                }
             }
         }
     }
