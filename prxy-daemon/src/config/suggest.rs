@@ -12,9 +12,8 @@ pub(crate) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
     for candidate in known {
         let known = fold(candidate);
         // `api_key` for `key`, `openai.com` for `api.openai.com`: only more or less said.
-        let (long, short) =
-            if known.len() > folded.len() { (&known, &folded) } else { (&folded, &known) };
-        let part = short.len() >= 3 && (long.starts_with(short) || long.ends_with(short));
+        let part = (folded.len() >= 3 && (known.starts_with(&folded) || known.ends_with(&folded)))
+            || (known.len() >= 3 && folded.ends_with(&known));
         let near = match distance(&folded, &known) {
             near if near <= limit && near < known.len() => near,
             _ if part => limit + 1,
