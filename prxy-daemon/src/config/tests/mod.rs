@@ -2,6 +2,7 @@
 
 mod accepted;
 mod files;
+mod hostile;
 mod refused;
 
 use std::collections::BTreeMap;
