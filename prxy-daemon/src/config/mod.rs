@@ -1,12 +1,34 @@
 //! What the user configured, parsed and checked: a [`Config`] cannot be wrong.
 //!
-//! Not for applying it: every component takes its own part and builds itself.
+//! Not for applying it: every component takes its own part and builds itself; nor for keys,
+//! of which only the names stand here.
 
+mod decode;
+mod errors;
+mod hide;
+mod load;
+mod pipeline;
+mod problem;
+mod providers;
+mod suggest;
+mod summary;
+mod url;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::provider::Api;
 use crate::redact::Policy;
+
+pub use errors::ConfigErrors;
+pub use load::Sources;
+pub(crate) use suggest::closest;
+pub use url::{Scope, scope};
 
 /// The effective configuration of one daemon.
 #[derive(Clone, Debug)]
@@ -25,6 +47,18 @@ pub struct Config {
     pub enforcement: Enforcement,
     /// Largest request body, in bytes (64 MiB unless configured).
     pub max_body_bytes: usize,
+}
+
+impl Config {
+    /// Reads all sources and checks them; either everything is right, or all problems are told.
+    pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigErrors> {
+        load::load(sources)
+    }
+
+    /// The effective configuration as YAML that [`Config::load`] takes; holds no secrets.
+    pub fn summary(&self) -> impl fmt::Display {
+        summary::Summary(self)
+    }
 }
 
 /// Whether the kernel filter must hold.
@@ -48,6 +82,21 @@ pub enum Module {
     },
     /// Masking and blocking.
     Guardrails(Policy),
+}
+
+impl Module {
+    /// The name in `pipeline:` and `PRXY_PIPE`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Airgap { .. } => "airgap",
+            Self::Guardrails(_) => "guardrails",
+        }
+    }
+
+    /// The airgap as it is without options.
+    fn airgap() -> Self {
+        Self::Airgap { allowed_hosts: Vec::new(), on_violation: OnViolation::Block }
+    }
 }
 
 /// What happens when a request aims at a host that the airgap does not allow.
@@ -85,6 +134,17 @@ pub enum Host {
     Name(String),
     /// A literal address.
     Address(IpAddr),
+}
+
+impl fmt::Display for Host {
+    /// As in a URL: an IPv6 address in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Address(IpAddr::V4(address)) => address.fmt(f),
+            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
+        }
+    }
 }
 
 /// How a provider connection is protected.

@@ -1,0 +1,181 @@
+//! From the words of a command line to one command that can be run.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use lexopt::Arg;
+use thiserror::Error;
+
+use super::definition::{COMMANDS, Command, OPTIONS, Verb};
+use super::help::begins;
+use crate::config::closest;
+
+/// A command with its options, ready to run.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    pub(super) verb: Verb,
+    /// What help was asked about.
+    pub(super) topic: Vec<String>,
+    pub(super) config: Option<PathBuf>,
+    pub(super) listen: Option<String>,
+    pub(super) data_dir: Option<PathBuf>,
+}
+
+/// Why a command line cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum UsageError {
+    /// No command was given.
+    #[error("which command? One of: {0}")]
+    MissingCommand(String),
+    /// There is no such command.
+    #[error("unknown command `{word}`{hint}")]
+    UnknownCommand {
+        /// As typed.
+        word: String,
+        /// `; did you mean …?`, or nothing.
+        hint: String,
+    },
+    /// There is no such option, or not for this command.
+    #[error("unknown option `{option}`{hint}")]
+    UnknownOption {
+        /// As typed, without its value.
+        option: String,
+        /// `; did you mean …?`, or nothing.
+        hint: String,
+    },
+    /// The command does not take this option.
+    #[error("`prxy {command}` takes no option `--{option}`")]
+    MisplacedOption {
+        /// The command's words.
+        command: String,
+        /// Without its dashes.
+        option: &'static str,
+    },
+    /// An option needs a value.
+    #[error("option `--{0}` needs a value")]
+    MissingValue(&'static str),
+    /// An option stands twice.
+    #[error("option `--{0}` stands twice")]
+    Twice(&'static str),
+    /// A flag was given a value.
+    #[error("option `{0}` takes no value")]
+    UnexpectedValue(String),
+    /// A word that should be text is not UTF-8.
+    #[error("an argument is not UTF-8")]
+    NotUtf8,
+}
+
+impl Arguments {
+    pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, UsageError> {
+        let mut words: Vec<String> = Vec::new();
+        let mut values: Vec<(&'static str, OsString)> = Vec::new();
+        let mut instead = None;
+        let mut parser = lexopt::Parser::from_args(args);
+        while let Some(arg) = parser.next().map_err(usage)? {
+            match arg {
+                Arg::Short('h') | Arg::Long("help") => instead = Some(Verb::Help),
+                Arg::Short('V') | Arg::Long("version") => instead = Some(Verb::Version),
+                Arg::Long(name) => {
+                    let option = option(name)?;
+                    if values.iter().any(|(known, _)| *known == option) {
+                        return Err(UsageError::Twice(option));
+                    }
+                    let value = parser.value().ok().filter(|value| !value.is_empty());
+                    values.push((option, value.ok_or(UsageError::MissingValue(option))?));
+                }
+                Arg::Short(short) => {
+                    let option = format!("-{short}");
+                    return Err(UsageError::UnknownOption { option, hint: String::new() });
+                }
+                Arg::Value(word) => words.push(text(word)?),
+            }
+        }
+        let mut arguments = Self {
+            verb: Verb::Help,
+            topic: Vec::new(),
+            config: None,
+            listen: None,
+            data_dir: None,
+        };
+        if let Some(verb) = instead {
+            arguments.verb = verb;
+            arguments.topic = topic(&words)?;
+            return Ok(arguments);
+        }
+        let command = command(&words)?;
+        arguments.verb = command.verb;
+        if command.verb == Verb::Help {
+            arguments.topic = topic(&words[1..])?;
+        }
+        for (option, value) in values {
+            if !command.options.contains(&option) {
+                let command = command.words.join(" ");
+                return Err(UsageError::MisplacedOption { command, option });
+            }
+            match option {
+                "config" => arguments.config = Some(value.into()),
+                "data-dir" => arguments.data_dir = Some(value.into()),
+                _ => arguments.listen = Some(text(value)?),
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+/// The command that the words name, all of them; only `help` takes further ones.
+fn command(words: &[String]) -> Result<&'static Command, UsageError> {
+    let found = COMMANDS.iter().find(|command| {
+        let whole = words.len() == command.words.len() || command.verb == Verb::Help;
+        words.len() >= command.words.len()
+            && whole
+            && begins(command.words, &words[..command.words.len()])
+    });
+    found.ok_or_else(|| unknown(words))
+}
+
+/// What help can be asked about: the beginning of a command.
+fn topic(words: &[String]) -> Result<Vec<String>, UsageError> {
+    let known = COMMANDS.iter().any(|command| begins(command.words, words));
+    if known { Ok(words.to_vec()) } else { Err(unknown(words)) }
+}
+
+fn unknown(words: &[String]) -> UsageError {
+    let names = || COMMANDS.iter().map(|command| command.words.join(" "));
+    if COMMANDS.iter().any(|command| begins(command.words, words)) {
+        let topic = words.join(" ");
+        let known: Vec<String> = names().filter(|name| name.starts_with(&topic)).collect();
+        return UsageError::MissingCommand(known.join(", "));
+    }
+    let names: Vec<String> = names().collect();
+    let word = words.join(" ");
+    let near = closest(&word, names.iter().map(String::as_str));
+    // `prxy check` most likely means `prxy config check`.
+    let near = near.or_else(|| {
+        names.iter().map(String::as_str).find(|name| name.split(' ').any(|part| part == word))
+    });
+    UsageError::UnknownCommand { hint: hint("", near), word }
+}
+
+fn option(name: &str) -> Result<&'static str, UsageError> {
+    let names = || OPTIONS.iter().map(|option| option.name);
+    names().find(|known| *known == name).ok_or_else(|| {
+        let near = closest(name, names().chain(["help", "version"]));
+        UsageError::UnknownOption { option: format!("--{name}"), hint: hint("--", near) }
+    })
+}
+
+fn hint(dashes: &str, near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean `{dashes}{near}`?")).unwrap_or_default()
+}
+
+fn text(word: OsString) -> Result<String, UsageError> {
+    AsRef::<OsStr>::as_ref(&word).to_str().map(str::to_owned).ok_or(UsageError::NotUtf8)
+}
+
+/// What is left of lexopt's errors here: `--help=x`.
+fn usage(error: lexopt::Error) -> UsageError {
+    match error {
+        lexopt::Error::UnexpectedValue { option, .. } => UsageError::UnexpectedValue(option),
+        _ => UsageError::NotUtf8,
+    }
+}

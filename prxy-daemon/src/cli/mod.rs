@@ -1,0 +1,99 @@
+//! What a user types: commands and options, read from one table that also prints the help.
+//!
+//! Not for the work itself: each command calls one function of the part that it concerns.
+
+mod arguments;
+mod definition;
+mod help;
+mod serve;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use thiserror::Error;
+
+use crate::config::{Config, ConfigErrors, Sources};
+use arguments::Arguments;
+use definition::Verb;
+
+pub use arguments::UsageError;
+
+/// Why a command did not do its work; printed as it stands.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// The command line cannot be understood.
+    #[error("prxy: {0}\nTry `prxy help`.")]
+    Usage(#[from] UsageError),
+    /// The configuration is wrong.
+    #[error("{0}\nprxy: {n} configuration problem{s}", n = .0.count(), s = if .0.count() == 1 { "" } else { "s" })]
+    Config(#[from] ConfigErrors),
+    /// The work itself failed.
+    #[error("prxy: {0:#}")]
+    Work(#[from] anyhow::Error),
+}
+
+impl Failure {
+    /// 64 (`EX_USAGE`) for a wrong command line or configuration, 1 for everything else.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) | Self::Config(_) => ExitCode::from(64),
+            Self::Work(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Runs one command; `args` begin after the program's name.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    env: &dyn Fn(&str) -> Option<OsString>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let arguments = Arguments::parse(args)?;
+    let text = match arguments.verb {
+        Verb::Help => help::page(&arguments.topic),
+        Verb::Version => format!("prxy {}\n", env!("CARGO_PKG_VERSION")),
+        Verb::Serve => {
+            let config = Config::load(&sources(arguments, env))?;
+            return Ok(serve::start(config)?);
+        }
+        Verb::ConfigCheck => {
+            let sources = sources(arguments, env);
+            Config::load(&sources)?;
+            format!("{}: ok\n", origin(&sources))
+        }
+        Verb::ConfigShow => {
+            let sources = sources(arguments, env);
+            let config = Config::load(&sources)?;
+            format!("# from {}\n{}", origin(&sources), config.summary())
+        }
+    };
+    print(out, &text)
+}
+
+fn sources(arguments: Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Sources<'_> {
+    Sources {
+        config: arguments.config,
+        listen: arguments.listen,
+        data_dir: arguments.data_dir,
+        env,
+        root: nix::unistd::Uid::effective().is_root(),
+    }
+}
+
+fn origin(sources: &Sources<'_>) -> String {
+    sources.file().map_or_else(|| "defaults".to_owned(), |file| file.display().to_string())
+}
+
+/// A reader that has seen enough, such as `head`, is no failure.
+fn print(out: &mut dyn Write, text: &str) -> Result<(), Failure> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write the answer").into())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,174 @@
+//! Command lines in; answers, error texts and exit codes out.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
+use std::process::ExitCode;
+
+use super::{Failure, run};
+
+/// The answer, or the error text with the exit code; `DIR` stands for an empty data directory.
+fn prxy(line: &str) -> Result<String, (String, String)> {
+    let dir = tempfile::tempdir().unwrap();
+    in_dir(dir.path().to_str().unwrap(), line)
+}
+
+fn in_dir(dir: &str, line: &str) -> Result<String, (String, String)> {
+    let mut out = Vec::new();
+    let env = |name: &str| (name == "PRXY_DATA_DIR").then(|| OsString::from(dir));
+    let args = line.split_whitespace().map(|word| OsString::from(word.replace("DIR", dir)));
+    match run(args, &env, &mut out) {
+        Ok(()) => Ok(String::from_utf8(out).unwrap().replace(dir, "DIR")),
+        Err(failure) => {
+            assert!(out.is_empty());
+            Err((failure.to_string().replace(dir, "DIR"), format!("{:?}", failure.exit_code())))
+        }
+    }
+}
+
+const HELP: &str = "\
+prxy masks personal data in LLM requests, behind an airgap in the kernel.
+
+Usage: prxy COMMAND [OPTIONS]
+
+Commands:
+  serve         Run the gateway until it is told to end
+  config check  Check the configuration and print every problem
+  config show   Print the effective configuration
+  version       Print the version
+  help          Print help, also for one command: prxy help serve
+
+Options of any command:
+  -h, --help     Print help
+  -V, --version  Print the version
+";
+
+const HELP_SERVE: &str = "\
+Run the gateway until it is told to end.
+
+Usage: prxy serve [--config PATH] [--listen ADDRESS:PORT] [--data-dir DIR]
+
+Options:
+  --config PATH          Read this file instead of config.yaml in the data directory
+  --listen ADDRESS:PORT  Where clients connect (default 127.0.0.1:3099)
+  --data-dir DIR         The data directory (default ~/.prxy, for root /var/lib/prxy)
+
+Environment:
+  PRXY_PIPE      The modules in order, such as airgap,guardrails
+  PRXY_LISTEN    As --listen, which wins
+  PRXY_DATA_DIR  As --data-dir, which wins
+";
+
+const HELP_CONFIG: &str = "\
+Usage: prxy config COMMAND [OPTIONS]
+
+Commands:
+  config check  Check the configuration and print every problem
+  config show   Print the effective configuration
+
+Options of any command:
+  -h, --help     Print help
+  -V, --version  Print the version
+";
+
+#[test]
+fn help_is_printed_from_the_table() {
+    for (line, page) in [
+        ("help", HELP),
+        ("--help", HELP),
+        ("-h", HELP),
+        ("help serve", HELP_SERVE),
+        ("serve --help", HELP_SERVE),
+        ("--config x serve -h", HELP_SERVE),
+        ("help config", HELP_CONFIG),
+        ("config --help", HELP_CONFIG),
+    ] {
+        assert_eq!(prxy(line).as_deref(), Ok(page), "{line}");
+    }
+    let version = format!("prxy {}\n", env!("CARGO_PKG_VERSION"));
+    for line in ["version", "--version", "-V", "serve -V"] {
+        assert_eq!(prxy(line), Ok(version.clone()), "{line}");
+    }
+}
+
+#[test]
+fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
+    for (line, text) in [
+        ("", "which command? One of: serve, config check, config show, version, help"),
+        ("config", "which command? One of: config check, config show"),
+        ("srve", "unknown command `srve`; did you mean `serve`?"),
+        ("config shwo", "unknown command `config shwo`; did you mean `config show`?"),
+        ("check", "unknown command `check`; did you mean `config check`?"),
+        ("mask", "unknown command `mask`"),
+        ("serve now", "unknown command `serve now`"),
+        ("help nothing", "unknown command `nothing`"),
+        ("serve --conf x", "unknown option `--conf`; did you mean `--config`?"),
+        ("serve --data_dir x", "unknown option `--data_dir`; did you mean `--data-dir`?"),
+        ("serve --insecure", "unknown option `--insecure`"),
+        ("serve -c x", "unknown option `-c`"),
+        ("serve --config", "option `--config` needs a value"),
+        ("serve --config=", "option `--config` needs a value"),
+        ("serve --listen 1 --listen 2", "option `--listen` stands twice"),
+        ("version --listen 1", "`prxy version` takes no option `--listen`"),
+        ("--help=yes", "option `--help` takes no value"),
+    ] {
+        let told = Err((
+            format!("prxy: {text}\nTry `prxy help`."),
+            "ExitCode(unix_exit_status(64))".into(),
+        ));
+        assert_eq!(prxy(line), told, "{line}");
+    }
+    let args = [OsString::from_vec(vec![0xff])];
+    let failure = run(args, &|_| None, &mut Vec::new()).unwrap_err();
+    assert_eq!(failure.to_string(), "prxy: an argument is not UTF-8\nTry `prxy help`.");
+}
+
+#[test]
+fn config_check_and_show_answer_with_the_file_or_end_with_64() {
+    assert_eq!(prxy("config check"), Ok("defaults: ok\n".into()));
+    let shown = prxy("config show --listen [::1]:1").unwrap();
+    assert!(
+        shown.starts_with("# from defaults\n# data directory: DIR\nlisten: '[::1]:1'\npipeline:\n")
+    );
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    fs::write(dir.path().join("config.yaml"), "enforcement: best-effort\n").unwrap();
+    assert_eq!(in_dir(path, "config check"), Ok("DIR/config.yaml: ok\n".into()));
+    fs::write(dir.path().join("other"), "enforcement: of\nlimit: 1\n").unwrap();
+    let told = "\
+DIR/other:1:14: error: unknown enforcement `of`; known: `required`, `best-effort`
+1 | enforcement: of
+  |              ^^
+DIR/other:2:1: error: unknown key `limit`; did you mean `limits`?
+2 | limit: 1
+  | ^^^^^
+prxy: 2 configuration problems";
+    let told = Err((told.to_owned(), "ExitCode(unix_exit_status(64))".to_owned()));
+    for command in ["config check", "config show", "serve"] {
+        assert_eq!(in_dir(path, &format!("{command} --config=DIR/other")), told, "{command}");
+    }
+}
+
+#[test]
+fn a_failure_of_the_work_ends_with_1_and_one_line() {
+    let failure = Failure::from(anyhow::anyhow!("no such cgroup").context("cannot start"));
+    assert_eq!(failure.to_string(), "prxy: cannot start: no such cgroup");
+    assert_eq!(failure.exit_code(), ExitCode::FAILURE);
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure_and_a_full_disk_is() {
+    struct Broken(std::io::ErrorKind);
+    impl std::io::Write for Broken {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let version = |kind| run([OsString::from("version")], &|_| None, &mut Broken(kind));
+    assert!(version(std::io::ErrorKind::BrokenPipe).is_ok());
+    assert!(matches!(version(std::io::ErrorKind::StorageFull), Err(Failure::Work(_))));
+}

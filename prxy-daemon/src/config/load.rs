@@ -1,0 +1,251 @@
+//! Where configuration comes from, and which source wins: options, variables, the file, defaults.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf, absolute};
+use std::sync::Arc;
+
+use super::decode::{self, Found, Parts};
+use super::errors::{Problems, Source};
+use super::problem::{Instead, Kind, Quoted};
+use super::providers::{self, Placed};
+use super::{Config, ConfigErrors, Enforcement, Module, Provider, hide, pipeline, yaml};
+use crate::redact::Policy;
+
+/// What a configuration is made from.
+#[derive(Clone)]
+pub struct Sources<'a> {
+    /// `--config`: this file must exist.
+    pub config: Option<PathBuf>,
+    /// `--listen`, before everything else.
+    pub listen: Option<String>,
+    /// `--data-dir`, before everything else.
+    pub data_dir: Option<PathBuf>,
+    /// Looks an environment variable up.
+    pub env: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Whether the process is root's, whose data lives in `/var/lib`.
+    pub root: bool,
+}
+
+impl Sources<'_> {
+    /// The file that [`Config::load`] reads, if there is one.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| {
+            let file = self.directory().ok()??.join(FILE_NAME);
+            file.symlink_metadata().is_ok().then_some(file)
+        })
+    }
+
+    /// `Err` names the source that is no directory.
+    fn directory(&self) -> Result<Option<PathBuf>, &'static str> {
+        let given = match (&self.data_dir, (self.env)("PRXY_DATA_DIR")) {
+            (Some(path), _) => Some((path.clone(), "--data-dir")),
+            (None, Some(path)) => Some((path.into(), "PRXY_DATA_DIR")),
+            (None, None) => None,
+        };
+        if let Some((path, name)) = given {
+            return absolute(path).map(Some).map_err(|_| name);
+        }
+        if self.root {
+            return Ok(Some(PathBuf::from(ROOT_DIR)));
+        }
+        let home = (self.env)("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        Ok(home.map(|home| home.join(HOME_DIR)))
+    }
+}
+
+pub(super) fn load(sources: &Sources<'_>) -> Result<Config, ConfigErrors> {
+    let mut problems = Problems::default();
+    let data_dir = sources.directory().unwrap_or_else(|name| {
+        problems.add(&Source::value(name, ""), None, Kind::EmptyVariable);
+        Some(PathBuf::new())
+    });
+    if data_dir.is_none() {
+        problems.add(&Source::value("prxy", ""), None, Kind::NoDataDir);
+    }
+    let data_dir = data_dir.unwrap_or_default();
+
+    let (parts, file) = match read(sources, &data_dir) {
+        Ok(Some((file, text))) => parse(&file, &text, &mut problems),
+        Ok(None) => (Parts::default(), None),
+        Err((file, kind)) => {
+            problems.add(&Source::value(&shown(&file), ""), None, kind);
+            (Parts::default(), None)
+        }
+    };
+    let stages = parts.pipeline.unwrap_or_else(|| pipeline::Stages {
+        modules: vec![Module::airgap(), Module::Guardrails(Policy::default())],
+        allowed: Vec::new(),
+    });
+    let providers = choose(parts.providers, &stages, file.as_ref(), &mut problems);
+    let pipeline = match variable(sources, "PRXY_PIPE", &mut problems) {
+        Some(source) => {
+            let mut found = Found::default();
+            let modules = pipeline::from_names(&source.text, stages.modules, &mut found);
+            problems.extend(&source, found.0);
+            modules
+        }
+        None => stages.modules,
+    };
+    let option = sources.listen.as_ref().map(|text| Source::value("--listen", text));
+    let variable = variable(sources, "PRXY_LISTEN", &mut problems);
+    let mut listen = parts.listen.unwrap_or(DEFAULT_LISTEN);
+    for source in [variable, option].into_iter().flatten() {
+        match decode::listen(&source.text) {
+            Some(address) => listen = address,
+            None => {
+                let all = super::problem::Span { start: 0, end: source.text.len() };
+                let kind = Kind::BadListen(Quoted::new(&source.text));
+                problems.add(&source, Some(all), kind);
+            }
+        }
+    }
+    problems.check()?;
+    Ok(Config {
+        listen,
+        data_dir,
+        pipeline,
+        providers,
+        nameservers: parts.nameservers,
+        enforcement: parts.enforcement.unwrap_or(Enforcement::Required),
+        max_body_bytes: parts.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY),
+    })
+}
+
+fn parse(file: &Path, text: &str, problems: &mut Problems) -> (Parts, Option<Arc<Source>>) {
+    let parsed = yaml::parse(text);
+    let hidden = match &parsed.root {
+        Some(_) => hide::key_values(text, &parsed),
+        None => hide::key_lines(text),
+    };
+    let name = shown(file);
+    let source = Arc::new(Source { name, text: text.to_owned(), has_lines: true, hidden });
+    let mut found = Found(parsed.problems);
+    let mut parts = match &parsed.root {
+        Some(root) => decode::parts(root, &mut found),
+        None => Parts::default(),
+    };
+    if let Some(providers) = &mut parts.providers {
+        let folder = absolute(file).ok().and_then(|file| file.parent().map(Path::to_owned));
+        providers::anchor(providers, &folder.unwrap_or_default());
+    }
+    problems.extend(&source, found.0);
+    (parts, Some(source))
+}
+
+/// The providers that the airgap's list allows; one that is configured must be on it.
+fn choose(
+    configured: Option<Vec<Placed>>,
+    stages: &pipeline::Stages,
+    file: Option<&Arc<Source>>,
+    problems: &mut Problems,
+) -> Vec<Provider> {
+    let allowed = &stages.allowed;
+    let explicit = configured.is_some();
+    let placed = configured.unwrap_or_else(|| {
+        providers::built_in().into_iter().map(|provider| (Default::default(), provider)).collect()
+    });
+    let (Some(file), false) = (file, allowed.is_empty()) else {
+        return placed.into_iter().map(|(_, provider)| provider).collect();
+    };
+    let names: Vec<String> = placed.iter().map(|(_, p)| p.host.to_string()).collect();
+    let mut found = Found::default();
+    for (span, host) in allowed {
+        if placed.iter().all(|(_, provider)| provider.host != *host) {
+            let host = host.to_string();
+            let instead = Instead::of(&host, names.iter().map(String::as_str));
+            found.add(*span, Kind::UnknownHost { host: Quoted::new(&host), instead });
+        }
+    }
+    let mut providers = Vec::new();
+    for (span, provider) in placed {
+        if allowed.iter().any(|(_, host)| *host == provider.host) {
+            providers.push(provider);
+        } else if explicit {
+            let host = Quoted::new(&provider.host.to_string());
+            found.add(span, Kind::ProviderNotAllowed { host });
+        }
+    }
+    problems.extend(file, found.0);
+    providers
+}
+
+/// A variable that is set. One that is set to nothing is a mistake: it would undo what it should set.
+fn variable(sources: &Sources<'_>, name: &str, problems: &mut Problems) -> Option<Arc<Source>> {
+    let kind = match (sources.env)(name)?.into_string() {
+        Ok(text) if text.trim().is_empty() => Kind::EmptyVariable,
+        Ok(text) => return Some(Source::value(name, &text)),
+        Err(_) => Kind::NotUtf8,
+    };
+    problems.add(&Source::value(name, ""), None, kind);
+    None
+}
+
+/// The file's path and text; `None` if there is none and none was asked for.
+fn read(
+    sources: &Sources<'_>,
+    data_dir: &Path,
+) -> Result<Option<(PathBuf, String)>, (PathBuf, Kind)> {
+    let text_of = |path: PathBuf| match read_file(&path) {
+        Ok(text) => Ok(Some((path, text))),
+        Err(kind) => Err((path, kind)),
+    };
+    if let Some(path) = &sources.config {
+        return text_of(path.clone());
+    }
+    let path = data_dir.join(FILE_NAME);
+    // The link itself counts: one that leads nowhere is a mistake, not an absent file.
+    match path.symlink_metadata() {
+        Ok(_) => text_of(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let misnamed = data_dir.join(MISNAMED);
+            match misnamed.symlink_metadata() {
+                Ok(_) => Err((misnamed, Kind::MisnamedFile)),
+                Err(_) => Ok(None),
+            }
+        }
+        Err(error) => Err((path, Kind::Unreadable(error.kind()))),
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, Kind> {
+    let unreadable = |error: std::io::Error| Kind::Unreadable(error.kind());
+    // Without O_NONBLOCK, opening a pipe would wait for its writer.
+    let file: File = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+        .map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(Kind::NotRegular);
+    }
+    if metadata.permissions().mode() & 0o002 != 0 {
+        return Err(Kind::WorldWritable);
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(Kind::TooLarge);
+    }
+    let mut text = String::from_utf8(bytes).map_err(|_| Kind::NotUtf8)?;
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().chars().map(hide::printable).collect()
+}
+
+const FILE_NAME: &str = "config.yaml";
+const MISNAMED: &str = "config.yml";
+const ROOT_DIR: &str = "/var/lib/prxy";
+const HOME_DIR: &str = ".prxy";
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3099);
+const DEFAULT_MAX_BODY: usize = 64 << 20;
+const MAX_FILE: u64 = 1 << 20;

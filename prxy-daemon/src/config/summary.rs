@@ -1,0 +1,117 @@
+//! The effective configuration, printed so that it could be a file of its own.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::providers::api_name;
+use super::{Config, Enforcement, Module, OnViolation, Provider, Transport, pipeline};
+use crate::redact::{Action, Policy};
+
+pub(super) struct Summary<'c>(pub(super) &'c Config);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.0;
+        writeln!(f, "# data directory: {}", config.data_dir.display())?;
+        write!(f, "listen: '{}'", config.listen)?;
+        if !config.listen.ip().is_loopback() {
+            write!(f, " # other machines can reach it")?;
+        }
+        writeln!(f, "\npipeline:")?;
+        for module in &config.pipeline {
+            match module {
+                Module::Airgap { allowed_hosts, on_violation } => {
+                    let OnViolation::Block = on_violation;
+                    let hosts: Vec<_> = allowed_hosts.iter().map(|host| quoted(host)).collect();
+                    let hosts = hosts.join(", ");
+                    writeln!(f, "  - airgap: {{ allowedHosts: [{hosts}], onViolation: block }}")?;
+                }
+                Module::Guardrails(policy) => guardrails(f, policy)?,
+            }
+        }
+        writeln!(f, "providers:")?;
+        for each in &config.providers {
+            provider(f, each)?;
+        }
+        if !config.nameservers.is_empty() {
+            let servers: Vec<_> =
+                config.nameservers.iter().map(|server| format!("'{server}'")).collect();
+            writeln!(f, "dns: {{ nameservers: [{}] }}", servers.join(", "))?;
+        }
+        let enforcement = match config.enforcement {
+            Enforcement::Required => "required",
+            Enforcement::BestEffort => "best-effort",
+        };
+        writeln!(f, "enforcement: {enforcement}")?;
+        writeln!(f, "limits: {{ max_body_bytes: {} }}", config.max_body_bytes)
+    }
+}
+
+fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy) -> fmt::Result {
+    if policy.actions.is_empty() && policy.patterns.is_empty() {
+        return writeln!(f, "  - guardrails");
+    }
+    writeln!(f, "  - guardrails:")?;
+    if !policy.actions.is_empty() {
+        writeln!(f, "      policy:")?;
+    }
+    for (label, action) in &policy.actions {
+        writeln!(f, "        {}: {}", label.as_str(), action_name(*action))?;
+    }
+    if !policy.patterns.is_empty() {
+        writeln!(f, "      patterns:")?;
+    }
+    for (label, regex) in &policy.patterns {
+        writeln!(f, "        {}: {}", label.as_str(), quoted(regex.as_str()))?;
+    }
+    Ok(())
+}
+
+fn provider(f: &mut fmt::Formatter<'_>, provider: &Provider) -> fmt::Result {
+    let scheme = match provider.transport {
+        Transport::Tls { .. } => "https",
+        Transport::Plaintext => "http",
+    };
+    writeln!(f, "  {}:", provider.name)?;
+    writeln!(f, "    base_url: '{scheme}://{}:{}'", provider.host, provider.port)?;
+    writeln!(f, "    api: {}", api_name(provider.api))?;
+    writeln!(f, "    path_prefix: {}", quoted(&provider.path_prefix))?;
+    if provider.private {
+        writeln!(f, "    private: true")?;
+    }
+    match &provider.transport {
+        Transport::Tls { ca_file: Some(path) } => {
+            writeln!(f, "    ca_file: {}", quoted(&path.to_string_lossy()))?;
+        }
+        Transport::Tls { ca_file: None } => {}
+        Transport::Plaintext => writeln!(f, "    dangerously_allow_plaintext: true")?,
+    }
+    match &provider.key_name {
+        Some(name) => writeln!(f, "    key: {name}"),
+        None => writeln!(f, "    key: null"),
+    }
+}
+
+fn action_name(action: Action) -> &'static str {
+    let name = pipeline::ACTIONS.iter().find(|(_, known)| *known == action);
+    name.map_or("block", |(name, _)| name)
+}
+
+/// In single quotes, which escape nothing but themselves, unless a character needs an escape.
+fn quoted(text: &str) -> Cow<'static, str> {
+    if text.chars().any(|c| c.is_control() || super::hide::printable(c) != c) {
+        let mut shown = String::from("\"");
+        for c in text.chars() {
+            match c {
+                '"' | '\\' => shown.extend(['\\', c]),
+                c if c.is_control() || super::hide::printable(c) != c => {
+                    shown.push_str(&format!("\\U{:08x}", u32::from(c)));
+                }
+                c => shown.push(c),
+            }
+        }
+        shown.push('"');
+        return shown.into();
+    }
+    format!("'{}'", text.replace('\'', "''")).into()
+}

@@ -1,0 +1,245 @@
+//! What is accepted, and what it comes to.
+
+use proptest::prelude::*;
+
+use super::{load, load_with, shown};
+use crate::config::{Host, Module, Transport};
+
+const DEFAULTS: &str = "\
+listen: '127.0.0.1:3099'
+pipeline:
+  - airgap: { allowedHosts: [], onViolation: block }
+  - guardrails
+providers:
+  anthropic:
+    base_url: 'https://api.anthropic.com:443'
+    api: anthropic
+    path_prefix: ''
+    key: ANTHROPIC_API_KEY
+  openai:
+    base_url: 'https://api.openai.com:443'
+    api: openai
+    path_prefix: ''
+    key: OPENAI_API_KEY
+  google:
+    base_url: 'https://generativelanguage.googleapis.com:443'
+    api: google
+    path_prefix: ''
+    key: GOOGLE_API_KEY
+  groq:
+    base_url: 'https://api.groq.com:443'
+    api: openai
+    path_prefix: '/openai'
+    key: GROQ_API_KEY
+enforcement: required
+limits: { max_body_bytes: 67108864 }
+";
+
+#[test]
+fn a_file_that_says_nothing_gives_the_defaults() {
+    for text in ["", "\n", "# nothing\n", "{}", "---\n", "---\n...\n", "~"] {
+        assert_eq!(shown(load(text)), DEFAULTS, "{text:?}");
+    }
+}
+
+#[test]
+fn every_shape_of_the_pipeline_is_read() {
+    let mapped =
+        "pipeline:\n  - airgap: { allowedHosts: [], onViolation: block }\n  - guardrails: {}\n";
+    let nested = "pipeline:\n - airgap:\n     allowedHosts: []\n     onViolation: 'block' # comment\n - guardrails\n";
+    let words = "pipeline:\n- airgap\n- guardrails\n";
+    let bare = "pipeline:\n  - airgap:\n  - guardrails:\n";
+    let flow = "pipeline: [airgap, guardrails]\n";
+    let json = "{\"pipeline\": [{\"airgap\": {\"allowedHosts\": []}}, \"guardrails\"]}";
+    let windows = "pipeline:\r\n  - airgap\r\n  - guardrails\r\n";
+    let marked = "\u{feff}pipeline:\n  - airgap\n  - guardrails\n";
+    for text in [mapped, nested, words, bare, flow, json, windows, marked] {
+        assert_eq!(shown(load(text)), DEFAULTS, "{text}");
+    }
+}
+
+#[test]
+fn the_pipeline_of_the_local_mode_page_keeps_the_providers_that_it_lists() {
+    let text = "
+pipeline:
+  - airgap:
+      allowedHosts:
+        - api.anthropic.com
+        - api.openai.com # if you use both
+      onViolation: 'block' # 'block' | 'log-only'
+";
+    let config = load(text).unwrap();
+    let names: Vec<&str> = config.providers.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["anthropic", "openai"]);
+    let modules: Vec<&str> = config.pipeline.iter().map(Module::name).collect();
+    assert_eq!(modules, ["airgap"]);
+}
+
+const FULL: &str = r"
+listen: '[::1]:3100'
+pipeline:
+  - airgap: { allowedHosts: [API.anthropic.com., 127.0.0.1, '[fd00::9]', models.example], onViolation: block }
+  - guardrails: { policy: { EMAIL: allow, API_KEY: mask, EMPLOYEE_ID: block }, patterns: { EMPLOYEE_ID: 'E-\d{6}', BADGE: 'it''s \d', PHONE: '0800 \d+' } }
+providers:
+  anthropic:
+  lab: { base_url: 'http://127.0.0.1:9100', api: anthropic, private: true, dangerously_allow_plaintext: true }
+  inner: { base_url: 'https://[FD00::9]/llm/', api: openai, private: true, ca_file: /etc/ssl/inner.pem, key: INNER_KEY }
+  models: { base_url: 'https://Models.Example:8443', api: google, path_prefix: /a/b/, ca_file: ca.pem }
+dns: { nameservers: [10.0.0.1, '10.0.0.2:5353', '[fd00::1]:53', 'fd00::2', '[fd00::3]'] }
+enforcement: best-effort
+limits: { max_body_bytes: 1048576 }
+";
+
+const FULL_SHOWN: &str = r"listen: '[::1]:3100'
+pipeline:
+  - airgap: { allowedHosts: ['api.anthropic.com', '127.0.0.1', '[fd00::9]', 'models.example'], onViolation: block }
+  - guardrails:
+      policy:
+        API_KEY: mask
+        BADGE: mask
+        EMAIL: allow
+        EMPLOYEE_ID: block
+      patterns:
+        EMPLOYEE_ID: 'E-\d{6}'
+        BADGE: 'it''s \d'
+        PHONE: '0800 \d+'
+providers:
+  anthropic:
+    base_url: 'https://api.anthropic.com:443'
+    api: anthropic
+    path_prefix: ''
+    key: ANTHROPIC_API_KEY
+  lab:
+    base_url: 'http://127.0.0.1:9100'
+    api: anthropic
+    path_prefix: ''
+    private: true
+    dangerously_allow_plaintext: true
+    key: null
+  inner:
+    base_url: 'https://[fd00::9]:443'
+    api: openai
+    path_prefix: '/llm'
+    private: true
+    ca_file: '/etc/ssl/inner.pem'
+    key: INNER_KEY
+  models:
+    base_url: 'https://models.example:8443'
+    api: google
+    path_prefix: '/a/b'
+    ca_file: '/base/ca.pem'
+    key: null
+dns: { nameservers: ['10.0.0.1:53', '10.0.0.2:5353', '[fd00::1]:53', '[fd00::2]:53', '[fd00::3]:53'] }
+enforcement: best-effort
+limits: { max_body_bytes: 1048576 }
+";
+
+#[test]
+fn a_full_file_is_shown_as_it_takes_effect_and_the_summary_says_the_same_again() {
+    let config = load(FULL).unwrap();
+    let base = config.data_dir.to_string_lossy().into_owned();
+    let summary = shown(Ok(config));
+    assert_eq!(summary.replace(&base, "/base"), FULL_SHOWN);
+    assert_eq!(shown(load(&summary)), summary);
+    assert_eq!(shown(load(DEFAULTS)), DEFAULTS);
+}
+
+#[test]
+fn a_listener_that_other_machines_reach_is_marked() {
+    let first = |text| shown(load(text)).lines().next().unwrap().to_owned();
+    assert_eq!(first("listen: 0.0.0.0:0"), "listen: '0.0.0.0:0' # other machines can reach it");
+    assert_eq!(first("listen: 127.0.0.2:80"), "listen: '127.0.0.2:80'");
+}
+
+#[test]
+fn a_built_in_provider_can_be_pointed_elsewhere_and_keeps_the_rest() {
+    let text = "providers:\n  groq: { base_url: 'https://10.0.0.7:444', private: true, ca_file: /ca.pem }\n  openai: { key: ~ }\n";
+    let config = load(text).unwrap();
+    let groq = &config.providers[0];
+    assert_eq!(groq.host, Host::Address("10.0.0.7".parse().unwrap()));
+    assert_eq!((groq.port, groq.path_prefix.as_str(), groq.private), (444, "/openai", true));
+    assert_eq!(groq.key_name.as_deref(), Some("GROQ_API_KEY"));
+    assert_eq!(groq.transport, Transport::Tls { ca_file: Some("/ca.pem".into()) });
+    assert_eq!(
+        (config.providers[1].name.as_str(), &config.providers[1].key_name),
+        ("openai", &None)
+    );
+    let text = "providers: { groq: { base_url: 'https://proxy.example/groq' } }";
+    assert_eq!(load(text).unwrap().providers[0].path_prefix, "/groq");
+}
+
+#[test]
+fn the_environment_gives_the_order_and_the_file_the_options() {
+    let file = "pipeline:\n  - airgap\n  - guardrails: { policy: { EMAIL: block } }\n";
+    let pipeline = |pipe| {
+        let text = shown(load_with(file, &[("PRXY_PIPE", pipe)]));
+        let (pipeline, _) = text.split_once("providers:").unwrap();
+        pipeline.split_once("pipeline:\n").unwrap().1.to_owned()
+    };
+    let guardrails = "  - guardrails:\n      policy:\n        EMAIL: block\n";
+    assert_eq!(pipeline("guardrails"), guardrails);
+    let airgap = "  - airgap: { allowedHosts: [], onViolation: block }\n";
+    assert_eq!(pipeline(" airgap , guardrails "), format!("{airgap}{guardrails}"));
+    assert_eq!(pipeline("airgap"), airgap);
+    let env = [("PRXY_PIPE", "guardrails"), ("PRXY_LISTEN", "127.0.0.1:1")];
+    let text = shown(load_with("pipeline: [airgap]\nlisten: 127.0.0.1:2", &env));
+    assert!(
+        text.starts_with("listen: '127.0.0.1:1'\npipeline:\n  - guardrails\nproviders:"),
+        "{text}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_regex_comes_back_from_the_summary(text in "\\PC{1,12}|[ -~\n\t\u{85}\u{202e}]{1,12}") {
+        let text = if regex::Regex::new(&text).is_ok() { text } else { regex::escape(&text) };
+        let json = serde_json::to_string(&text).unwrap();
+        let file = format!("pipeline: [guardrails: {{ patterns: {{ BADGE: {json} }} }}]");
+        if let Ok(config) = load(&file) {
+            let Module::Guardrails(policy) = &config.pipeline[0] else { panic!() };
+            prop_assert_eq!(policy.patterns[0].1.as_str(), text.as_str());
+            let summary = shown(Ok(config));
+            prop_assert_eq!(shown(load(&summary)), summary);
+        }
+    }
+
+    #[test]
+    fn no_damage_to_a_file_makes_the_loader_panic(at in 0..FULL.len(), cut in 0usize..9, put in "[\\[\\]{}:,&*!|>'\"#@ \n\t%-]{0,3}|\\PC{0,2}") {
+        let end = (at + cut).min(FULL.len());
+        let text = format!("{}{put}{}", &FULL[..at], &FULL[end..]);
+        let _ = load(&text).map_err(|errors| errors.to_string());
+    }
+
+    #[test]
+    fn no_text_makes_the_loader_panic(text in "[a-z\\[\\]{}:,&*!|>'\"# \n\t-]{0,60}|\\PC{0,40}") {
+        let _ = load(&text).map_err(|errors| errors.to_string());
+        let _ = load_with(&format!("providers: {{ x: {text} }}"), &[("PRXY_PIPE", &text.replace('\0', ""))])
+            .map_err(|errors| errors.to_string());
+    }
+}
+
+#[test]
+fn the_guide_names_everything_and_its_example_loads() {
+    use crate::config::{decode, pipeline, providers};
+
+    let guide = include_str!("../../../../docs/configuration.md");
+    for (prefix, keys) in [
+        ("", decode::TOP_KEYS),
+        ("dns.", decode::DNS_KEYS),
+        ("limits.", decode::LIMIT_KEYS),
+        ("airgap.", pipeline::AIRGAP_KEYS),
+        ("guardrails.", pipeline::GUARDRAILS_KEYS),
+        ("", providers::PROVIDER_KEYS),
+    ] {
+        for key in keys {
+            let row = format!("\n| `{prefix}{key}` |");
+            let section = ["dns", "limits"].contains(key);
+            assert!(section || guide.contains(&row), "{row}");
+        }
+    }
+    for label in pipeline::BUILT_IN_LABELS {
+        assert!(guide.contains(label), "{label}");
+    }
+    let example = guide.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(load(example).unwrap().providers.len(), 2);
+}

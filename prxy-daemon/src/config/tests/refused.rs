@@ -1,0 +1,382 @@
+//! What is refused, and how it is told: whole texts where the layout matters, messages elsewhere.
+
+use super::{errors, load, load_with, messages};
+
+#[test]
+fn every_problem_of_a_file_is_told_at_once_with_its_place() {
+    let text = r"listen: localhost:3099
+pipline: [airgap]
+pipeline:
+  - guardrail
+  - airgap: { allowedHost: [], onViolation: log-only }
+  - guardrails:
+      policy: { EMAL: mask, API_KEY: redact, JWT: 1 }
+      patterns: { EMPLOYEE_ID: 'E-(\d{6}', ANY: 'a*', lower: x }
+providers:
+  antropic: {}
+  lab: { base_url: 'http://127.0.0.1:9100', api: anthropic, private: yes }
+  lab: {}
+";
+    assert_eq!(
+        errors(load(text)),
+        r"config.yaml:1:9: error: bad listen address `localhost:3099`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099
+1 | listen: localhost:3099
+  |         ^^^^^^^^^^^^^^
+config.yaml:2:1: error: unknown key `pipline`; did you mean `pipeline`?
+2 | pipline: [airgap]
+  | ^^^^^^^
+config.yaml:4:5: error: unknown module `guardrail`; did you mean `guardrails`?
+4 |   - guardrail
+  |     ^^^^^^^^^
+config.yaml:5:15: error: unknown key `allowedHost`; did you mean `allowedHosts`?
+5 |   - airgap: { allowedHost: [], onViolation: log-only }
+  |               ^^^^^^^^^^^
+config.yaml:5:45: error: prxy has no log-only mode: the airgap is enforced, or not in the pipeline
+5 |   - airgap: { allowedHost: [], onViolation: log-only }
+  |                                             ^^^^^^^^
+config.yaml:7:17: error: unknown label `EMAL`; did you mean `EMAIL`?
+7 |       policy: { EMAL: mask, API_KEY: redact, JWT: 1 }
+  |                 ^^^^
+config.yaml:7:38: error: unknown action `redact`; known: `allow`, `mask`, `block`
+7 |       policy: { EMAL: mask, API_KEY: redact, JWT: 1 }
+  |                                      ^^^^^^
+config.yaml:7:51: error: expected a word, found a number
+7 |       policy: { EMAL: mask, API_KEY: redact, JWT: 1 }
+  |                                                   ^
+config.yaml:8:32: error: bad regex: unclosed group
+8 |       patterns: { EMPLOYEE_ID: 'E-(\d{6}', ANY: 'a*', lower: x }
+  |                                ^^^^^^^^^^
+config.yaml:8:49: error: regex matches the empty string
+8 |       patterns: { EMPLOYEE_ID: 'E-(\d{6}', ANY: 'a*', lower: x }
+  |                                                 ^^^^
+config.yaml:8:55: error: `lower` is no label: use A to Z, 0 to 9 and `_`, a letter first and last, at most 32
+8 |       patterns: { EMPLOYEE_ID: 'E-(\d{6}', ANY: 'a*', lower: x }
+  |                                                       ^^^^^
+config.yaml:10:3: error: provider `antropic` needs `base_url` and `api`; did you mean `anthropic`?
+10 |   antropic: {}
+   |   ^^^^^^^^
+config.yaml:11:20: error: plain HTTP needs `private: true` and `dangerously_allow_plaintext: true` on this provider
+11 |   lab: { base_url: 'http://127.0.0.1:9100', api: anthropic, private: yes }
+   |                    ^^^^^^^^^^^^^^^^^^^^^^^
+config.yaml:11:70: error: expected true or false, found a string: take the quotes or letters away
+11 |   lab: { base_url: 'http://127.0.0.1:9100', api: anthropic, private: yes }
+   |                                                                      ^^^
+config.yaml:12:3: error: duplicate key `lab`, first on line 11
+12 |   lab: {}
+   |   ^^^
+"
+    );
+}
+
+#[test]
+fn carets_stand_below_what_they_mean_after_tabs_wide_and_hidden_text() {
+    let text = "listen: 127.0.0.1:1\t#\nproviders:\n  lab: { name: '漢字é́',\tbase_uri: x, api_key: hunter2, private: 漢字 }\n";
+    assert_eq!(
+        errors(load(text)),
+        "\
+config.yaml:3:3: error: provider `lab` needs `base_url` and `api`
+3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
+  |   ^^^
+config.yaml:3:10: error: unknown key `name`; known: `base_url`, `api`, `path_prefix`, `private`, `dangerously_allow_plaintext`, `ca_file`, `key`
+3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
+  |          ^^^^
+config.yaml:3:24: error: unknown key `base_uri`; did you mean `base_url`?
+3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
+  |                            ^^^^^^^^
+config.yaml:3:37: error: unknown key `api_key`; did you mean `key`?
+3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
+  |                                         ^^^^^^^
+config.yaml:3:64: error: expected true or false, found a string: take the quotes or letters away
+3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
+  |                                                                     ^^^^
+"
+    );
+}
+
+#[test]
+fn a_long_line_is_cut_around_its_carets() {
+    let blank = |n| " ".repeat(n);
+    let text = format!("{}{{ 'bad': 1 }}{}", blank(300), blank(300));
+    let known = "known: `listen`, `pipeline`, `providers`, `dns`, `enforcement`, `limits`";
+    let told = format!("config.yaml:1:303: error: unknown key `bad`; {known}\n");
+    assert_eq!(
+        errors(load(&text)),
+        format!("{told}1 | …{}{{ 'bad': 1 }}\n  | {}^^^^^\n", blank(28), blank(31))
+    );
+    let text = format!("{{ 'bad': 1,{}dns: {{}} }}", blank(300));
+    let told = told.replace("303", "3");
+    assert_eq!(
+        errors(load(&text)),
+        format!("{told}1 | {{ 'bad': 1,{}…\n  |   ^^^^^\n", blank(109))
+    );
+}
+
+#[test]
+fn each_wrong_value_has_its_own_message() {
+    let lab = |fields: &str| format!("providers: {{ lab: {{ api: openai, {fields} }} }}");
+    let airgap = |fields: &str| format!("pipeline: [airgap: {{ {fields} }}]");
+    let guardrails = |fields: &str| format!("pipeline: [guardrails: {{ {fields} }}]");
+    let cases: Vec<(String, &str)> = vec![
+        ("[]".into(), "expected a mapping, found a list"),
+        ("listen: 3099".into(), "expected an address, found a number"),
+        (
+            "listen: ':3099'".into(),
+            "bad listen address `:3099`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099",
+        ),
+        ("listen:".into(), "expected an address, found nothing"),
+        (
+            "providers:".into(),
+            "expected a mapping, found nothing: give it a value, or remove the key",
+        ),
+        (
+            "providers: {}".into(),
+            "`providers` names no provider: add one, or remove the key for the built-in ones",
+        ),
+        (
+            "providers: { Lab: { base_url: 'https://x.example', api: openai } }".into(),
+            "`Lab` is no provider name: use a to z, 0 to 9, `-` and `_`, a letter first, at most 32",
+        ),
+        (
+            "providers: { v1: { base_url: 'https://x.example', api: openai } }".into(),
+            "provider name `v1` is reserved for a path of prxy's own",
+        ),
+        (
+            "providers: { x: { base_url: 'https://x.example' } }".into(),
+            "provider `x` needs `api`: anthropic, openai or google",
+        ),
+        ("providers: { x: { api: openai } }".into(), "provider `x` needs `base_url`"),
+        (
+            "providers: { x: { base_url: 'https://x.example', api: open-ai } }".into(),
+            "unknown API `open-ai`; did you mean `openai`?",
+        ),
+        (
+            "providers: { anthropic: { api: openai } }".into(),
+            "the built-in provider `anthropic` speaks `anthropic`: define a provider of another name instead",
+        ),
+        (lab("base_url: ''"), "bad URL: expected https://HOST or http://HOST"),
+        (
+            lab("base_url: 'https://bücher.example'"),
+            "bad URL: the host must be ASCII: write an international name as `xn--…`",
+        ),
+        (
+            lab("base_url: 'https://10.0.0.1'"),
+            "a private address needs `private: true` on this provider",
+        ),
+        (
+            lab("base_url: 'https://[::1]'"),
+            "a private address needs `private: true` on this provider",
+        ),
+        (
+            lab("base_url: 'https://169.254.169.254', private: false"),
+            "a private address needs `private: true` on this provider",
+        ),
+        (
+            lab("base_url: 'http://x.example'"),
+            "plain HTTP needs `private: true` and `dangerously_allow_plaintext: true` on this provider",
+        ),
+        (
+            lab("base_url: 'http://10.0.0.1', private: true"),
+            "plain HTTP needs `dangerously_allow_plaintext: true` on this provider",
+        ),
+        (
+            lab("base_url: 'http://10.0.0.1', dangerously_allow_plaintext: true"),
+            "plain HTTP needs `private: true` on this provider",
+        ),
+        (
+            lab(
+                "base_url: 'http://10.0.0.1', private: true, dangerously_allow_plaintext: true, ca_file: x",
+            ),
+            "`ca_file` has no effect without TLS: use https, or remove it",
+        ),
+        (
+            lab("base_url: 'https://x.example', private: 1"),
+            "expected true or false, found a number",
+        ),
+        (
+            lab("base_url: 'https://x.example', private: 'true'"),
+            "expected true or false, found a string: take the quotes or letters away",
+        ),
+        (lab("base_url: 'https://x.example', ca_file: ''"), "expected a path"),
+        (
+            lab("base_url: 'https://x.example', path_prefix: x"),
+            "bad path prefix: expected `/` and path segments of letters, digits, `-`, `.`, `_` and `~`",
+        ),
+        (
+            lab("base_url: 'https://x.example/a', path_prefix: /b"),
+            "the path stands in `base_url` and in `path_prefix`: keep one",
+        ),
+        (lab("base_url: 'https://x.example/v1'"), "requests carry `/v1` already: leave it out"),
+        (
+            lab("base_url: 'https://x.example', path_prefix: /a/v1beta/"),
+            "requests carry `/v1beta` already: leave it out",
+        ),
+        (
+            lab("base_url: 'https://x.example', key: lower"),
+            "expected the name of an environment variable or credential, such as OPENAI_API_KEY; the key itself does not belong here",
+        ),
+        ("pipeline: airgap".into(), "expected a list of modules, found a string"),
+        ("pipeline: []".into(), "the pipeline is empty: name at least one module"),
+        ("pipeline: [1]".into(), "expected one module with its options, found a number"),
+        ("pipeline: [{}]".into(), "expected one module with its options, found nothing"),
+        (
+            "pipeline:\n  - airgap:\n    onViolation: block".into(),
+            "expected one module with its options; `onViolation` stands beside it: indent its options further",
+        ),
+        ("pipeline: [guardrails, airgap]".into(), "`airgap` must be the first module"),
+        (
+            "pipeline: [airgap, guardrails, guardrails]".into(),
+            "module `guardrails` stands twice in the pipeline",
+        ),
+        (
+            "pipeline: [airgap, exact_cache]".into(),
+            "unknown module `exact_cache`; did you mean `exact-cache`?",
+        ),
+        (airgap("allowedHosts: api.openai.com"), "expected a list of hosts, found a string"),
+        (airgap("allowedHosts: [1]"), "expected a host, found a number"),
+        (
+            airgap("allowedHosts: ['*.openai.com']"),
+            "bad host: a host name is labels of a to z, 0 to 9 and `-`, at most 63 each and 253 in all",
+        ),
+        (
+            airgap("allowedHosts: ['https://api.openai.com']"),
+            "bad host: an IPv6 address must stand in brackets, without a zone",
+        ),
+        (
+            airgap("allowedHosts: [api.openai.com, API.openai.com]"),
+            "host `API.openai.com` stands twice",
+        ),
+        (
+            airgap("allowedHosts: [openai.com]"),
+            "no configured provider has the host `openai.com`; did you mean `api.openai.com`?",
+        ),
+        (airgap("onViolation: warn"), "unknown violation `warn`; known: `block`"),
+        (guardrails("policy: { email: mask }"), "unknown label `email`; did you mean `EMAIL`?"),
+        (
+            guardrails("policy: { EMAIL: route_local }"),
+            "action `route_local` is not available in this version",
+        ),
+        (guardrails("policy: { EMAIL: true }"), "expected a word, found true or false"),
+        (guardrails("policy: [EMAIL]"), "expected a mapping, found a list"),
+        (guardrails("patterns: { LITERAL: x }"), "label `LITERAL` is reserved"),
+        (guardrails("patterns: { PIN: 1234 }"), "expected a regex, found a number: quote it"),
+        (guardrails("patterns: { PIN: '' }"), "regex matches the empty string"),
+        (guardrails(r"patterns: { PIN: '\b' }"), "regex matches the empty string"),
+        (guardrails(r"patterns: { PIN: '(?:a|)' }"), "regex matches the empty string"),
+        (guardrails(r"patterns: { PIN: '[^\s\S]' }"), "regex can never match"),
+        (
+            guardrails(r"patterns: { PIN: '(?:\w{100}){100}' }"),
+            "bad regex: too large when compiled",
+        ),
+        (
+            guardrails(r"patterns: { PIN: '(?=a)b' }"),
+            "bad regex: look-around, including look-ahead and look-behind, is not supported",
+        ),
+        ("dns: { nameservers: 10.0.0.1 }".into(), "expected a list of addresses, found a string"),
+        (
+            "dns: { nameservers: [ns.example] }".into(),
+            "bad nameserver `ns.example`: expected an address, such as 10.0.0.1, 10.0.0.1:53 or [fd00::1]:53",
+        ),
+        (
+            "dns: { nameservers: [0.0.0.0] }".into(),
+            "bad nameserver `0.0.0.0`: expected an address, such as 10.0.0.1, 10.0.0.1:53 or [fd00::1]:53",
+        ),
+        (
+            "dns: { nameservers: [10.0.0.1, '10.0.0.1:53'] }".into(),
+            "nameserver `10.0.0.1:53` stands twice",
+        ),
+        (
+            "dns: { nameserver: [10.0.0.1] }".into(),
+            "unknown key `nameserver`; did you mean `nameservers`?",
+        ),
+        ("enforcement: off".into(), "unknown enforcement `off`; known: `required`, `best-effort`"),
+        (
+            "limits: { max_body_bytes: 64MiB }".into(),
+            "expected a whole number, found a string: take the quotes or letters away",
+        ),
+        ("limits: { max_body_bytes: 1.5 }".into(), "expected a whole number, found a number"),
+        ("limits: { max_body_bytes: -1 }".into(), "expected a whole number, found a number"),
+        ("limits: { max_body_bytes: 10 }".into(), "out of range: 1024 to 1073741824"),
+        (
+            "limits: { max_body_bytes: 99999999999999999999 }".into(),
+            "out of range: 1024 to 1073741824",
+        ),
+    ];
+    let mut wrong = String::new();
+    for (text, expected) in cases {
+        let all = match load(&text) {
+            Ok(_) => vec!["(accepted)".to_owned()],
+            refused => messages(refused),
+        };
+        if all != [expected] {
+            wrong.push_str(&format!("{text}\n  expected {expected}\n  told     {all:?}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn a_module_of_a_later_version_is_never_ignored() {
+    for module in ["ipc", "patterns", "semantic-cache", "exact-cache", "mcp-optimizer"] {
+        let expected = [format!("module `{module}` is not available in this version")];
+        assert_eq!(messages(load(&format!("pipeline: [airgap, {module}: {{ x: 1 }}]"))), expected);
+        assert_eq!(
+            messages(load_with("", &[("PRXY_PIPE", &format!("airgap,{module}"))])),
+            expected
+        );
+    }
+}
+
+#[test]
+fn the_environment_is_checked_like_the_file_and_with_it() {
+    let env =
+        [("PRXY_PIPE", "airgap, gaurdrails,ipc,,semantic-cache"), ("PRXY_LISTEN", "everywhere")];
+    assert_eq!(
+        errors(load_with("listen: nowhere\n", &env)),
+        "\
+config.yaml:1:9: error: bad listen address `nowhere`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099
+1 | listen: nowhere
+  |         ^^^^^^^
+PRXY_PIPE: error: unknown module `gaurdrails`; did you mean `guardrails`?
+ | airgap, gaurdrails,ipc,,semantic-cache
+ |         ^^^^^^^^^^
+PRXY_PIPE: error: module `ipc` is not available in this version
+ | airgap, gaurdrails,ipc,,semantic-cache
+ |                    ^^^
+PRXY_PIPE: error: unknown module ``; known: `airgap`, `guardrails`, `ipc`, `patterns`, `semantic-cache`, `exact-cache`, `mcp-optimizer`
+ | airgap, gaurdrails,ipc,,semantic-cache
+ |                        ^
+PRXY_PIPE: error: module `semantic-cache` is not available in this version
+ | airgap, gaurdrails,ipc,,semantic-cache
+ |                         ^^^^^^^^^^^^^^
+PRXY_LISTEN: error: bad listen address `everywhere`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099
+ | everywhere
+ | ^^^^^^^^^^
+"
+    );
+    for name in ["PRXY_PIPE", "PRXY_LISTEN"] {
+        let told = errors(load_with("", &[(name, " ")]));
+        assert_eq!(told, format!("{name}: error: set, but empty: unset it, or give it a value\n"));
+    }
+}
+
+#[test]
+fn a_configured_provider_that_the_airgap_leaves_out_is_a_problem() {
+    let text = "\
+pipeline:
+  - airgap: { allowedHosts: [api.anthropic.com, api.antropic.com] }
+providers:
+  anthropic:
+  openai:
+";
+    assert_eq!(
+        errors(load(text)),
+        "\
+config.yaml:2:49: error: no configured provider has the host `api.antropic.com`; did you mean `api.anthropic.com`?
+2 |   - airgap: { allowedHosts: [api.anthropic.com, api.antropic.com] }
+  |                                                 ^^^^^^^^^^^^^^^^
+config.yaml:5:3: error: `airgap.allowedHosts` leaves out `api.openai.com`, the host of this provider: add it there, or remove the provider
+5 |   openai:
+  |   ^^^^^^
+"
+    );
+}
