@@ -76,3 +76,25 @@ fn a_roles_rights_and_filters_are_taken_over() {
     prxy_tests::eventually!(fs::remove_dir(&cgroup).is_ok());
     outcome.unwrap();
 }
+
+#[test]
+fn a_roles_seccomp_filter_is_taken_over() {
+    let mut still = Command::new(env!("CARGO_BIN_EXE_attempt"))
+        .arg("stand-still")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = still.id() as i32;
+    prxy_tests::eventually!(roles::rights(pid).unwrap().seccomp_filters == 1);
+    let role =
+        Role { name: "still".into(), cgroup: roles::cgroup_root().unwrap(), pids: vec![pid] };
+    let range = Range::new().unwrap();
+    let from = Confinement::of(&role).unwrap().in_namespace(range.lab.app.fd());
+    assert_eq!(from.filters(), 1);
+    let by = |name| attack::technique::by_name(name).unwrap();
+    assert_eq!(range.attempt(by("icmp"), &from).unwrap(), Verdict::Blocked("socket: EXDEV".into()));
+    let verdict = range.attempt(by("icmp6"), &from).unwrap();
+    assert!(matches!(verdict, Verdict::GotThrough(_)), "{verdict:?}");
+    drop(still.stdin.take());
+    assert!(still.wait().unwrap().success());
+}

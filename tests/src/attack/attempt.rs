@@ -36,9 +36,19 @@ pub struct Report {
 }
 
 /// Runs as the helper process: reads an order, prints a report.
+///
+/// With the argument `stand-still` it puts on a filter that denies ping sockets and waits for the
+/// end of its input instead: something to copy filters from.
 pub fn main() -> Result<()> {
     let mut input = String::new();
+    if std::env::args().nth(1).as_deref() == Some("stand-still") {
+        nix::sys::prctl::set_no_new_privs()?;
+        sys::install_seccomp(&no_ping_sockets())?;
+    }
     std::io::stdin().read_to_string(&mut input)?;
+    if input.is_empty() {
+        return Ok(());
+    }
     let order = Order::from_json(&serde_json::from_str(&input)?)?;
     let technique = technique::by_name(&order.technique).context("no such technique")?;
     let report = run(technique, &order)?;
@@ -92,6 +102,25 @@ fn put_on(rights: &Rights) -> Result<()> {
         nix::sys::prctl::set_no_new_privs().context("no_new_privs")?;
     }
     Ok(())
+}
+
+/// `socket(_, _, IPPROTO_ICMP)` gives EXDEV, an errno that nothing else gives here.
+fn no_ping_sockets() -> Vec<u8> {
+    let instruction = |code: u16, jt: u8, jf: u8, k: u32| {
+        let mut bytes = code.to_ne_bytes().to_vec();
+        bytes.extend([jt, jf]);
+        bytes.extend(k.to_ne_bytes());
+        bytes
+    };
+    [
+        instruction(0x20, 0, 0, 0), // load the call's number
+        instruction(0x15, 0, 3, libc::SYS_socket as u32),
+        instruction(0x20, 0, 0, 32), // load the third argument
+        instruction(0x15, 0, 1, libc::IPPROTO_ICMP as u32),
+        instruction(0x06, 0, 0, 0x0005_0000 | libc::EXDEV as u32),
+        instruction(0x06, 0, 0, 0x7fff_0000),
+    ]
+    .concat()
 }
 
 fn code(error: &std::io::Error) -> i32 {

@@ -73,12 +73,13 @@ fn a_client_that_leaves_is_noticed() {
         let body =
             json!({"stream": true, "messages": [{"role": "user", "content": "hello there"}]});
         let bytes = crate::http::request("POST", "/v1/messages", &[], body.to_string().as_bytes());
-        let seen = provider.clone();
-        namespace.block_on(async move {
+        let wire = namespace.block_on(async move {
             let mut wire = Wire::new(TcpStream::connect(address).await.unwrap());
             wire.send(&bytes).await.unwrap();
-            crate::eventually!(seen.requests().len() == 1);
+            wire
         });
+        crate::eventually!(provider.requests().len() == 1);
+        drop(wire);
         crate::eventually!(provider.last().unwrap().state == Exchange::Cancelled);
     }
 }
