@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::lab::{APP_MAC, Lab, NET_LINK, NET_MAC};
-use crate::pcap::{ARP, IPV4, IPV6, Packet, Reader, TCP};
+use crate::pcap::{ARP, ICMP, ICMPV6, IPV6, Packet, Reader, TCP};
 use crate::sys;
 
 /// A running tcpdump on the far end of the wire; stopped when dropped.
@@ -47,7 +47,7 @@ pub struct Judged {
     pub destinations: BTreeMap<String, Tally>,
     /// Packets to anywhere else, or with options, extension headers or fragments.
     pub unexpected: Vec<Packet>,
-    /// What the kernel says for itself: ARP, neighbour discovery, empty TCP resets.
+    /// What the kernel says for itself: ARP, neighbour discovery, empty resets, unreachable ports.
     pub noise: Vec<Packet>,
 }
 
@@ -172,10 +172,15 @@ impl Shared {
 pub fn only(packets: &[Packet], allowed: &[Destination]) -> Judged {
     let mut judged = Judged::default();
     for packet in packets.iter().filter(|p| p.outgoing) {
-        let tally = judged.destinations.entry(destination(packet)).or_default();
+        let noise = noise(packet, allowed);
+        let destination = match noise {
+            Some(noise) => format!("kernel: {noise}"),
+            None => destination(packet),
+        };
+        let tally = judged.destinations.entry(destination).or_default();
         tally.packets += 1;
         tally.bytes += packet.len;
-        if is_noise(packet) {
+        if noise.is_some() {
             judged.noise.push(packet.clone());
         } else if !is_allowed(packet, allowed) {
             judged.unexpected.push(packet.clone());
@@ -219,18 +224,26 @@ fn is_allowed(packet: &Packet, allowed: &[Destination]) -> bool {
     })
 }
 
-fn is_noise(packet: &Packet) -> bool {
+/// What the kernel says for itself, with no byte in it that a process has chosen.
+fn noise(packet: &Packet, allowed: &[Destination]) -> Option<&'static str> {
     const RESET: u8 = 4;
-    match (packet.ethertype, packet.ip) {
-        (ARP, _) => true,
-        (IPV6, Some(ip)) if ip.protocol == crate::pcap::ICMPV6 => {
-            matches!(packet.frame.get(54), Some(133..=137))
+    let Some(ip) = packet.ip else { return (packet.ethertype == ARP).then_some("arp") };
+    let header = if packet.ethertype == IPV6 { 54 } else { 34 };
+    let kind = packet.frame.get(header).copied();
+    match (ip.protocol, kind) {
+        (TCP, _) => matches!(ip.tcp, Some((f, 0)) if f & RESET != 0).then_some("tcp reset"),
+        (ICMPV6, Some(133..=137)) => Some("neighbour discovery"),
+        // An answer came after its socket was gone; only to those who may be talked to.
+        (ICMP, Some(3)) | (ICMPV6, Some(1)) => {
+            allowed.iter().any(|a| a.1 == ip.dst).then_some("icmp unreachable")
         }
-        (IPV4 | IPV6, Some(ip)) if ip.protocol == TCP => {
-            matches!(ip.tcp, Some((flags, 0)) if flags & RESET != 0)
-        }
-        _ => false,
+        _ => None,
     }
+}
+
+/// Whether a process made the kernel look for a neighbour.
+pub fn is_probe(packet: &Packet) -> bool {
+    matches!(noise(packet, &[]), Some("arp" | "neighbour discovery"))
 }
 
 fn send_frame(frame: &[u8]) -> std::io::Result<()> {

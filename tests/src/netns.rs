@@ -57,7 +57,7 @@ impl Namespace {
     /// Runs `future` in the namespace and waits for its result.
     ///
     /// # Panics
-    /// If the future panics. Must not be called from the namespace's own thread.
+    /// If the future panics or takes more than a minute. Must not be called from the namespace's own thread.
     #[track_caller]
     pub fn block_on<F>(&self, future: F) -> F::Output
     where
@@ -66,8 +66,9 @@ impl Namespace {
     {
         let (tx, rx) = mpsc::channel();
         self.handle.spawn(async move { drop(tx.send(future.await)) });
-        match rx.recv() {
+        match rx.recv_timeout(PATIENCE) {
             Ok(output) => output,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("no result within {PATIENCE:?}"),
             Err(_) => panic!("the task in the namespace panicked (see above)"),
         }
     }
@@ -143,6 +144,9 @@ fn write_sysctl(key: &str, value: &str) -> Result<()> {
     let path = format!("/proc/sys/net/{key}");
     std::fs::write(&path, value).with_context(|| format!("cannot write {path}"))
 }
+
+/// No test waits for ever.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

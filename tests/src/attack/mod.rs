@@ -28,12 +28,12 @@ pub use technique::{ALL, Judge, Presence, Technique};
 
 use self::attempt::Order;
 use crate::attacker::Attacker;
-use crate::capture::{Capture, Destination, only};
+use crate::capture::{Capture, Destination, is_probe, only};
 use crate::dns::Dns;
 use crate::lab::{
     APP_V4, ATTACKER, ATTACKER_V6, DNS, Lab, PROVIDER_A, PROVIDER_A_V6, PROVIDER_B, PROVIDER_B_V6,
 };
-use crate::pcap::{ARP, ICMPV6, TCP, UDP};
+use crate::pcap::{TCP, UDP};
 use crate::roles::{self, Rights, Role};
 use crate::sys::{self, Entry};
 
@@ -226,10 +226,7 @@ fn judge(
     report: &Report,
 ) -> Verdict {
     let judged = only(packets, &allowed());
-    let probe = judged
-        .noise
-        .iter()
-        .find(|p| p.ethertype == ARP || p.ip.is_some_and(|ip| ip.protocol == ICMPV6));
+    let probe = judged.noise.iter().find(|p| is_probe(p));
     let carrier = packets.iter().find(|p| p.outgoing && p.contains(token));
     if let Some(packet) = carrier.or(judged.unexpected.first()).or(probe) {
         return Verdict::GotThrough(packet.to_string());
