@@ -1,1 +1,39 @@
-//! Test harness.
+//! Test harness: a little internet of network namespaces, with everyone in it a mock but prxy.
+//!
+//! `lab` is the topology, `provider`, `dns` and `attacker` live in it, `capture` watches the wire,
+//! `daemon` starts prxy, `attack` tries to get out of its roles, and `scene` puts all of it
+//! together. One file per promise lies in `tests/`; each of them needs root and fails without.
+//!
+//! Not for unit tests of the daemon, which stand beside the code.
+
+pub mod attack;
+pub mod attacker;
+pub mod capture;
+pub mod daemon;
+pub mod dns;
+pub mod http;
+pub mod lab;
+pub mod netns;
+pub mod pcap;
+pub mod provider;
+pub mod reader;
+pub mod roles;
+pub mod samples;
+pub mod scene;
+pub mod sys;
+pub mod tls;
+
+/// Waits until a condition holds, for at most ten seconds; no fixed sleeps in tests.
+#[macro_export]
+macro_rules! eventually {
+    ($condition:expr $(, $($message:tt)+)?) => {{
+        let deadline = ::std::time::Instant::now() + ::std::time::Duration::from_secs(10);
+        while !$condition {
+            if ::std::time::Instant::now() > deadline {
+                panic!("never came true: {}{}", stringify!($condition),
+                    ::std::string::String::new() $(+ ": " + &format!($($message)+))?);
+            }
+            ::std::thread::sleep(::std::time::Duration::from_millis(10));
+        }
+    }};
+}

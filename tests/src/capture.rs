@@ -1,0 +1,320 @@
+//! Watches the wire with tcpdump, and says where packets went.
+//!
+//! Not for parsing frames; that is `pcap`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::net::IpAddr;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::lab::{APP_MAC, Lab, NET_LINK, NET_MAC};
+use crate::pcap::{ARP, ICMP, ICMPV6, IPV6, Packet, Reader, TCP};
+use crate::sys;
+
+/// A running tcpdump on the far end of the wire; stopped when dropped.
+pub struct Capture {
+    tcpdump: Child,
+    shared: Arc<Shared>,
+    markers: Mutex<u32>,
+}
+
+/// A point in time of a capture: everything sent before it has been recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
+
+/// What a destination received from the daemon's side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Frames.
+    pub packets: usize,
+    /// Bytes on the wire.
+    pub bytes: usize,
+}
+
+/// Where something may go: protocol number, address, port.
+pub type Destination = (u8, IpAddr, u16);
+
+/// Outgoing packets, judged by an allowlist.
+#[derive(Clone, Debug, Default)]
+pub struct Judged {
+    /// By destination, everything that went out.
+    pub destinations: BTreeMap<String, Tally>,
+    /// Packets to anywhere else, or with options, extension headers or fragments.
+    pub unexpected: Vec<Packet>,
+    /// What the kernel says for itself: ARP, neighbour discovery, empty resets, unreachable ports.
+    pub noise: Vec<Packet>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    grown: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    packets: Vec<Packet>,
+    error: Option<String>,
+}
+
+impl Capture {
+    /// Starts tcpdump and waits until it listens.
+    pub fn start(lab: &Lab) -> Result<Self> {
+        let mut tcpdump = lab
+            .net
+            .command("tcpdump")
+            .args(["-i", NET_LINK, "-n", "-p", "-s", "0", "-B", "8192", "-Z", "root"])
+            .args(["--immediate-mode", "-U", "-w", "-"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot run tcpdump")?;
+        let shared = Arc::new(Shared::default());
+        let (stdout, stderr) = (tcpdump.stdout.take(), tcpdump.stderr.take());
+        if let Some(mut stdout) = stdout {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let mut reader = Reader::default();
+                let mut chunk = vec![0; 1 << 16];
+                while let Ok(len @ 1..) = stdout.read(&mut chunk) {
+                    shared.add(reader.feed(&chunk[..len], APP_MAC));
+                }
+            });
+        }
+        let mut stderr = BufReader::new(stderr.context("tcpdump has no stderr")?);
+        let mut said = String::new();
+        while !said.contains("listening on") {
+            if stderr.read_line(&mut said)? == 0 {
+                drop(tcpdump.wait());
+                bail!("tcpdump: {}", said.trim());
+            }
+        }
+        thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        Ok(Self { tcpdump, shared, markers: Mutex::new(0) })
+    }
+
+    /// Makes sure that every frame sent until now is recorded.
+    ///
+    /// Sends a frame of its own from the far side and waits until tcpdump has shown it.
+    pub fn mark(&self, lab: &Lab) -> Result<Mark> {
+        let number = {
+            let mut markers = self.markers.lock().unwrap_or_else(PoisonError::into_inner);
+            *markers += 1;
+            *markers
+        };
+        let mut frame = [APP_MAC, NET_MAC].concat();
+        frame.extend(MARKER.to_be_bytes());
+        frame.extend(number.to_be_bytes());
+        frame.resize(60, 0);
+        let marker = frame.clone();
+        lab.net.block_on(async move { send_frame(&marker) }).context("cannot send a marker")?;
+
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(at) = state.packets.iter().rposition(|p| p.frame == frame) {
+                return Ok(Mark(at));
+            }
+            if let Some(error) = &state.error {
+                bail!("capture: {error}");
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                bail!("tcpdump did not show the marker within ten seconds");
+            }
+            state = self
+                .shared
+                .grown
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// The packets between two marks.
+    pub fn between(&self, from: Mark, to: Mark) -> Vec<Packet> {
+        let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.packets[from.0..to.0].iter().filter(|p| p.ethertype != MARKER).cloned().collect()
+    }
+
+    /// Everything from the start until now.
+    pub fn all(&self, lab: &Lab) -> Result<Vec<Packet>> {
+        let end = self.mark(lab)?;
+        Ok(self.between(Mark(0), end))
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        drop(self.tcpdump.kill());
+        drop(self.tcpdump.wait());
+    }
+}
+
+impl Shared {
+    fn add(&self, packets: Result<Vec<Packet>>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match packets {
+            Ok(packets) => state.packets.extend(packets),
+            Err(error) => state.error = Some(error.to_string()),
+        }
+        self.grown.notify_all();
+    }
+}
+
+/// Judges everything that the daemon's side sent.
+pub fn only(packets: &[Packet], allowed: &[Destination]) -> Judged {
+    let mut judged = Judged::default();
+    for packet in packets.iter().filter(|p| p.outgoing) {
+        let noise = noise(packet, allowed);
+        let destination = match noise {
+            Some(noise) => format!("kernel: {noise}"),
+            None => destination(packet),
+        };
+        let tally = judged.destinations.entry(destination).or_default();
+        tally.packets += 1;
+        tally.bytes += packet.len;
+        if noise.is_some() {
+            judged.noise.push(packet.clone());
+        } else if !is_allowed(packet, allowed) {
+            judged.unexpected.push(packet.clone());
+        }
+    }
+    judged
+}
+
+impl Judged {
+    /// Whether every packet went where it may go.
+    pub fn holds(&self) -> bool {
+        self.unexpected.is_empty()
+    }
+}
+
+/// One line for each unexpected packet.
+impl fmt::Display for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} unexpected packets", self.unexpected.len())?;
+        self.unexpected.iter().take(20).try_for_each(|p| writeln!(f, "  {p}"))
+    }
+}
+
+fn destination(packet: &Packet) -> String {
+    let protocol = packet.protocol();
+    match packet.ip {
+        Some(ip) => match ip.ports {
+            Some((_, port)) if ip.dst.is_ipv6() => format!("[{}]:{port} {protocol}", ip.dst),
+            Some((_, port)) => format!("{}:{port} {protocol}", ip.dst),
+            None => format!("{} {protocol}", ip.dst),
+        },
+        None => protocol,
+    }
+}
+
+fn is_allowed(packet: &Packet, allowed: &[Destination]) -> bool {
+    packet.ip.is_some_and(|ip| {
+        let port = ip.ports.map(|(_, to)| to);
+        !ip.extended
+            && allowed.iter().any(|a| a.0 == ip.protocol && a.1 == ip.dst && Some(a.2) == port)
+    })
+}
+
+/// What the kernel says for itself, with no byte in it that a process has chosen.
+fn noise(packet: &Packet, allowed: &[Destination]) -> Option<&'static str> {
+    const RESET: u8 = 4;
+    let Some(ip) = packet.ip else { return (packet.ethertype == ARP).then_some("arp") };
+    let header = if packet.ethertype == IPV6 { 54 } else { 34 };
+    let kind = packet.frame.get(header).copied();
+    match (ip.protocol, kind) {
+        (TCP, _) => matches!(ip.tcp, Some((f, 0)) if f & RESET != 0).then_some("tcp reset"),
+        (ICMPV6, Some(133..=137)) => Some("neighbour discovery"),
+        // An answer came after its socket was gone; only to those who may be talked to.
+        (ICMP, Some(3)) | (ICMPV6, Some(1)) => {
+            allowed.iter().any(|a| a.1 == ip.dst).then_some("icmp unreachable")
+        }
+        _ => None,
+    }
+}
+
+/// Whether a process made the kernel look for a neighbour.
+pub fn is_probe(packet: &Packet) -> bool {
+    matches!(noise(packet, &[]), Some("arp" | "neighbour discovery"))
+}
+
+fn send_frame(frame: &[u8]) -> std::io::Result<()> {
+    let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
+    let index = nix::net::if_::if_nametoindex(NET_LINK)?;
+    sys::sendto(&socket, frame, 0, Some(&link_address(index, MARKER, APP_MAC)))?;
+    Ok(())
+}
+
+/// The bytes of a `sockaddr_ll`.
+pub(crate) fn link_address(index: u32, ethertype: u16, to: [u8; 6]) -> Vec<u8> {
+    let mut bytes = (libc::AF_PACKET as u16).to_ne_bytes().to_vec();
+    bytes.extend(ethertype.to_be_bytes());
+    bytes.extend(index.to_ne_bytes());
+    bytes.extend([0, 0, 0, 6]); // hatype, pkttype, halen
+    bytes.extend(to);
+    bytes.extend([0, 0]);
+    bytes
+}
+
+/// IEEE "local experimental" ethertype: no protocol handler answers it.
+const MARKER: u16 = 0x88b5;
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+    use super::*;
+    use crate::lab::{APP_V4, ATTACKER, NOBODY, PROVIDER_A, PROVIDER_A_V6};
+    use crate::pcap::UDP;
+
+    #[test]
+    fn an_idle_wire_is_silent() {
+        let lab = Lab::new().unwrap();
+        let capture = Capture::start(&lab).unwrap();
+        let start = capture.mark(&lab).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        let end = capture.mark(&lab).unwrap();
+        let got = capture.between(start, end);
+        assert!(got.is_empty(), "{}", got.iter().map(|p| format!("{p}\n")).collect::<String>());
+    }
+
+    #[test]
+    fn packets_are_told_apart_by_destination() {
+        let lab = Lab::new().unwrap();
+        let capture = Capture::start(&lab).unwrap();
+        let allowed = [(TCP, PROVIDER_A, 443), (TCP, PROVIDER_A_V6, 443)];
+        for ip in [PROVIDER_A, PROVIDER_A_V6] {
+            let address = SocketAddr::new(ip, 443);
+            let listener = lab.net.block_on(TcpListener::bind(address)).unwrap();
+            lab.app.block_on(TcpStream::connect(address)).unwrap();
+            drop(listener);
+        }
+        let clean = only(&capture.all(&lab).unwrap(), &allowed);
+        assert!(clean.holds() && !clean.destinations.is_empty(), "{clean}");
+        assert!(clean.destinations.contains_key("10.77.0.1:443 tcp"), "{clean:?}");
+        assert!(clean.destinations.contains_key("[fd77::1]:443 tcp"), "{clean:?}");
+
+        lab.app.block_on(async {
+            let socket = UdpSocket::bind(SocketAddr::new(APP_V4, 0)).await.unwrap();
+            socket.send_to(b"leak", SocketAddr::new(ATTACKER, 443)).await.unwrap();
+            socket.send_to(b"leak", SocketAddr::new(PROVIDER_A, 443)).await.unwrap();
+            socket.send_to(b"leak", SocketAddr::new(NOBODY, 443)).await.unwrap();
+        });
+        let judged = only(&capture.all(&lab).unwrap(), &allowed);
+        let unexpected: Vec<_> = judged.unexpected.iter().map(|p| p.ip.unwrap()).collect();
+        let expected = [ATTACKER, PROVIDER_A];
+        assert_eq!(unexpected.iter().map(|ip| ip.dst).collect::<Vec<_>>(), expected, "{judged}");
+        assert!(unexpected.iter().all(|ip| ip.protocol == UDP));
+        assert!(judged.noise.iter().any(|p| p.ethertype == ARP), "{judged:?}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Only configured names are ever resolved, whatever a request says; and only configured hosts are
+//! ever called.
+
+use std::time::Duration;
+
+use prxy_tests::http::request;
+use prxy_tests::provider::{Format, Reply, Script};
+use prxy_tests::samples::{self, Delivery};
+use prxy_tests::scene::{ANTHROPIC, OPENAI, Scene};
+use serde_json::json;
+
+#[test]
+fn hostile_requests_cause_no_question_and_no_connection() {
+    let scene = Scene::start().unwrap();
+    let evil = "tk-secret.evil.example";
+    scene.range.dns.addresses(evil, &[prxy_tests::lab::ATTACKER]);
+    let clean = samples::ask(Format::OpenAi, "hello", Delivery::Whole).to_string();
+    let url = format!("https://{evil}/x");
+    let mut requests = Vec::new();
+    for header in [
+        "host",
+        "x-forwarded-host",
+        "forwarded",
+        "x-original-host",
+        "x-target-url",
+        "x-base-url",
+        "x-prxy-upstream",
+        "x-upstream",
+        "referer",
+        "origin",
+        "proxy",
+        "location",
+        "alt-svc",
+        "x-portkey-custom-host",
+        "openai-base-url",
+    ] {
+        for value in [evil, &url] {
+            let headers = [("content-type", "application/json"), (header, value)];
+            requests.push(request("POST", "/v1/chat/completions", &headers, clean.as_bytes()));
+        }
+    }
+    for path in [
+        url.clone(),
+        format!("http://{evil}/v1/chat/completions"),
+        format!("//{evil}/v1/chat/completions"),
+        format!("/{evil}/v1/chat/completions"),
+        format!("/https://{evil}/v1/chat/completions"),
+        format!("/openai@{evil}/v1/chat/completions"),
+        format!("/v1/chat/completions?url={url}"),
+        format!("/v1/chat/completions#@{evil}"),
+    ] {
+        requests.push(request("POST", &path, &[], clean.as_bytes()));
+    }
+    requests.push(format!("CONNECT {evil}:443 HTTP/1.1\r\nhost: {evil}:443\r\n\r\n").into_bytes());
+    for field in ["base_url", "api_base", "url", "endpoint", "host", "model", "webhook"] {
+        let mut body = samples::ask(Format::OpenAi, "hello", Delivery::Whole);
+        body[field] = json!(url);
+        let path = samples::path(Format::OpenAi);
+        requests.push(request("POST", path, &[], body.to_string().as_bytes()));
+    }
+    let mut image = samples::ask(Format::Anthropic, "hello", Delivery::Whole);
+    image["messages"][0]["content"] =
+        json!([{"type": "image", "source": {"type": "url", "url": url}}]);
+    image["mcp_servers"] = json!([{"type": "url", "url": url, "name": "x"}]);
+    requests.push(request("POST", "/v1/messages", &[], image.to_string().as_bytes()));
+
+    for bytes in requests {
+        let first = String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().to_owned();
+        // Whatever the answer: closed, refused or served by the configured host.
+        drop(scene.send(bytes).map_err(|e| println!("{first}: {e:#}")));
+    }
+    for provider in [&scene.anthropic, &scene.openai] {
+        for seen in provider.requests() {
+            let host = seen.head.header("host").unwrap_or_default();
+            assert!([ANTHROPIC, OPENAI].contains(&host), "{host}");
+            let head = String::from_utf8_lossy(&seen.head.raw).into_owned();
+            assert!(!head.contains("evil"), "a hostile header was passed on:\n{head}");
+        }
+    }
+    let redirect = Script::reply(Reply::Redirect(url));
+    scene.openai.script(redirect);
+    drop(scene.ask(Format::OpenAi, "hello", Delivery::Whole));
+
+    std::thread::sleep(Duration::from_millis(300)); // what was asked would have come by now
+    let names = scene.range.dns.names();
+    assert!(names.iter().all(|n| n == ANTHROPIC || n == OPENAI), "{names:?}");
+    assert_eq!(scene.range.attacker.caught(), []);
+    let packets = scene.range.capture.all(&scene.range.lab).unwrap();
+    let judged = prxy_tests::capture::only(&packets, &prxy_tests::attack::allowed());
+    assert!(judged.holds(), "{judged}");
+}
+
+#[test]
+fn questions_do_not_follow_requests() {
+    let scene = Scene::start().unwrap();
+    let before = scene.range.dns.log().len();
+    for _ in 0..50 {
+        assert_eq!(scene.ask(Format::OpenAi, "hello", Delivery::Whole).unwrap().status, 200);
+    }
+    let asked = scene.range.dns.log().len() - before;
+    assert!(asked <= 4, "{asked} questions during 50 requests");
+}
