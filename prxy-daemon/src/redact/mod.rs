@@ -52,8 +52,20 @@ pub trait Vault: Send + Sync {
     /// The number of `value` under `label`: the known one, or the next, durable before it returns.
     fn number(&self, label: &Label, value: &str) -> Result<u64, VaultError>;
 
+    /// The numbers of many values at once, in their order; all of them are durable, or none is used.
+    fn number_all(&self, values: &[(&Label, &str)]) -> Result<Vec<u64>, VaultError> {
+        values.iter().map(|(label, value)| self.number(label, value)).collect()
+    }
+
     /// The original behind `<label_number>`, if this vault made that placeholder.
     fn original(&self, label: &str, number: u64) -> Option<Arc<str>>;
+
+    /// Whether a placeholder of this vault may go on with `prefix` after its `<`, such as `EMA`.
+    ///
+    /// Streamed text is held back only where it may; a vault that cannot tell says yes.
+    fn may_begin(&self, _prefix: &str) -> bool {
+        true
+    }
 }
 
 /// The vault could not keep a value, so nothing may be sent.
