@@ -79,29 +79,38 @@ impl fmt::Debug for Edits {
 ///
 /// U+2028 and U+2029 are escaped too: some clients split lines at them.
 pub fn escape_into(out: &mut Vec<u8>, text: &str) {
+    escape_pieces(text, |piece| out.extend_from_slice(piece.as_bytes()));
+}
+
+/// `text` as it must stand between the quotes of a JSON string, see [`escape_into`].
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    escape_pieces(text, |piece| out.push_str(piece));
+    out
+}
+
+fn escape_pieces(text: &str, mut push: impl FnMut(&str)) {
     let bytes = text.as_bytes();
     let mut copied = 0;
     for (at, &byte) in bytes.iter().enumerate() {
-        let (short, len): (&[u8], usize) = match byte {
-            b'"' => (b"\\\"", 1),
-            b'\\' => (b"\\\\", 1),
-            b'\n' => (b"\\n", 1),
-            b'\r' => (b"\\r", 1),
-            b'\t' => (b"\\t", 1),
-            0..0x20 => (b"", 1),
-            0xe2 if bytes[at..].starts_with("\u{2028}".as_bytes()) => (b"\\u2028", 3),
-            0xe2 if bytes[at..].starts_with("\u{2029}".as_bytes()) => (b"\\u2029", 3),
+        let (escape, len) = match byte {
+            b'"' => ("\\\"", 1),
+            b'\\' => ("\\\\", 1),
+            control @ 0..0x20 => (CONTROLS[usize::from(control)], 1),
+            0xe2 if bytes[at..].starts_with("\u{2028}".as_bytes()) => ("\\u2028", 3),
+            0xe2 if bytes[at..].starts_with("\u{2029}".as_bytes()) => ("\\u2029", 3),
             _ => continue,
         };
-        out.extend_from_slice(&bytes[copied..at]);
-        out.extend_from_slice(short);
-        if short.is_empty() {
-            let digit = |nibble: u8| HEX[usize::from(nibble & 0xf)];
-            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)]);
-        }
+        push(&text[copied..at]);
+        push(escape);
         copied = at + len;
     }
-    out.extend_from_slice(&bytes[copied..]);
+    push(&text[copied..]);
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+const CONTROLS: [&str; 32] = [
+    "\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007", "\\b",
+    "\\t", "\\n", "\\u000b", "\\f", "\\r", "\\u000e", "\\u000f", "\\u0010", "\\u0011", "\\u0012",
+    "\\u0013", "\\u0014", "\\u0015", "\\u0016", "\\u0017", "\\u0018", "\\u0019", "\\u001a",
+    "\\u001b", "\\u001c", "\\u001d", "\\u001e", "\\u001f",
+];

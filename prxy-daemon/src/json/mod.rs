@@ -13,7 +13,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use edit::{Edits, escape_into};
+pub use edit::{Edits, escape, escape_into};
 pub use path::{Path, Segment};
 pub use token::{Locator, NumberToken, StringToken};
 pub use walk::{Container, Literal, MAX_DEPTH, SyntaxError, SyntaxKind, Visitor, WalkError, walk};

@@ -22,9 +22,13 @@ pub enum Segment<'a> {
 impl<'a> Path<'a> {
     /// Whether this is the place that `pattern` describes.
     ///
-    /// `"*"` stands for any one segment, `"[]"` for any index, everything else for that key.
+    /// `"*"` stands for any one segment, `"[]"` for any index, a last `"**"` for any number of
+    /// segments, none included, and everything else for that key.
     pub fn matches(&self, pattern: &[&str]) -> bool {
-        self.segments.len() == pattern.len() && self.starts_with(pattern)
+        match pattern {
+            [above @ .., "**"] => self.starts_with(above),
+            _ => self.segments.len() == pattern.len() && self.starts_with(pattern),
+        }
     }
 
     /// Whether this is the place that `pattern` describes, or one below it.

@@ -236,7 +236,7 @@ fn paths_match_patterns_whatever_the_spelling_of_keys() {
             if !token.is_key && path.matches(&["messages", "[]", "content"]) {
                 self.0.push(format!("content {}", token.raw()));
             }
-            if path.starts_with(&["messages", "*", "input"]) {
+            if path.matches(&["messages", "*", "input", "**"]) {
                 self.0.push(format!("input {}", token.raw()));
             }
             Ok(())

@@ -2,6 +2,8 @@
 //!
 //! Not for I/O, hosts or credentials: those are `config` and `broker`.
 
+pub mod answer;
+
 /// The wire format that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Api {

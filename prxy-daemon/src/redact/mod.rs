@@ -2,6 +2,8 @@
 //!
 //! Not for SQLite (that is `store`) and not for HTTP (that is `gateway` and `broker`).
 
+pub mod rehydrate;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -38,14 +38,19 @@ impl Splitter {
     /// Takes the next bytes and returns the events that they complete.
     ///
     /// Events that are not drawn from the iterator are skipped. A line that ends in a carriage
-    /// return is over at once; a line feed that comes later then leads the next event.
+    /// return is over at once; a line feed that comes later then is an event of its own.
     pub fn push(&mut self, chunk: &[u8]) -> Events<'_> {
         self.buffer.drain(..self.consumed);
         self.scanned -= self.consumed;
         self.buffer.extend_from_slice(chunk);
         self.scan();
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let large = starts.zip(&self.ends).position(|(start, end)| end - start > MAX_EVENT_BYTES);
+        self.ends.truncate(large.unwrap_or(self.ends.len()));
         self.consumed = self.ends.last().copied().unwrap_or(0);
-        Events { buffer: &self.buffer, start: 0, ends: self.ends.iter(), failed: false }
+        let waiting = self.buffer.len() - self.consumed;
+        let too_large = large.is_some() || waiting > MAX_EVENT_BYTES;
+        Events { buffer: &self.buffer, start: 0, ends: self.ends.iter(), too_large }
     }
 
     /// The bytes after the last whole event: a stream may end without its blank line.
@@ -60,6 +65,9 @@ impl Splitter {
         while let Some(&byte) = self.buffer.get(self.scanned) {
             if std::mem::take(&mut self.after_return) && byte == b'\n' {
                 self.scanned += 1;
+                if self.scanned == 1 + self.ends.last().copied().unwrap_or(0) {
+                    self.ends.push(self.scanned);
+                }
                 continue;
             }
             let Some(offset) = memchr::memchr2(b'\n', b'\r', &self.buffer[self.scanned..]) else {
@@ -93,29 +101,26 @@ impl fmt::Debug for Splitter {
     }
 }
 
-/// The events that one chunk completed; after [`TooLarge`] there are no more.
+/// The events that one chunk completed.
+///
+/// [`TooLarge`] comes last; the bytes of that event are what [`Splitter::finish`] returns.
 #[derive(Debug)]
 pub struct Events<'a> {
     buffer: &'a [u8],
     start: usize,
     ends: std::slice::Iter<'a, usize>,
-    failed: bool,
+    too_large: bool,
 }
 
 impl<'a> Iterator for Events<'a> {
     type Item = Result<Event<'a>, TooLarge>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let end = self.ends.next().copied();
-        if end.unwrap_or(self.buffer.len()) - self.start > MAX_EVENT_BYTES {
-            self.failed = true;
-            return Some(Err(TooLarge));
-        }
-        let raw = &self.buffer[self.start..end?];
-        self.start += raw.len();
+        let Some(&end) = self.ends.next() else {
+            return std::mem::take(&mut self.too_large).then_some(Err(TooLarge));
+        };
+        let raw = &self.buffer[self.start..end];
+        self.start = end;
         Some(Ok(Event::new(raw)))
     }
 }

@@ -1,0 +1,48 @@
+mod properties;
+mod streams;
+mod wholes;
+
+use std::sync::Arc;
+
+use super::super::{Label, Vault, VaultError};
+
+/// A vault of fixed values: `(label, values)`, numbered from 1.
+pub(super) struct Fixed(pub(super) Vec<(&'static str, Vec<String>)>);
+
+impl Vault for Fixed {
+    fn number(&self, _: &Label, _: &str) -> Result<u64, VaultError> {
+        Err(VaultError("fixed".to_owned()))
+    }
+
+    fn original(&self, label: &str, number: u64) -> Option<Arc<str>> {
+        let (_, values) = self.0.iter().find(|(known, _)| *known == label)?;
+        Some(values.get(usize::try_from(number).ok()?.checked_sub(1)?)?.as_str().into())
+    }
+
+    fn may_begin(&self, prefix: &str) -> bool {
+        self.0.iter().any(|(label, values)| {
+            (1..=values.len()).any(|number| format!("{label}_{number}>").starts_with(prefix))
+        })
+    }
+}
+
+/// Values of every awkward kind.
+pub(super) fn vault() -> Arc<Fixed> {
+    let people = (1..=12).map(|n| format!("Person Number {n}"));
+    Arc::new(Fixed(vec![
+        ("EMAIL", vec!["ada@example.org".to_owned(), "x@y.zw".to_owned()]),
+        ("PERSON", people.collect()),
+        (
+            "API_KEY",
+            vec![
+                "line\nbreak \"quoted\" back\\slash".to_owned(),
+                "\u{2028}\u{1F600}\u{0}".to_owned(),
+            ],
+        ),
+        ("LITERAL", vec!["<EMAIL_1>".to_owned(), "\\u003cEMAIL_1\\u003e".to_owned()]),
+    ]))
+}
+
+pub(super) fn empty() -> Arc<Fixed> {
+    Arc::new(Fixed(Vec::new()))
+}

@@ -1,0 +1,163 @@
+use super::super::{Form, form, whole};
+use super::{empty, vault};
+use crate::provider::Api;
+
+#[track_caller]
+fn restores(api: Api, body: &str, expected: &str) {
+    let restored = whole(api, body.as_bytes(), &*vault()).expect("nothing was restored");
+    assert_eq!(String::from_utf8(restored).unwrap(), expected);
+}
+
+#[track_caller]
+fn leaves(api: Api, body: &str) {
+    assert_eq!(whole(api, body.as_bytes(), &*vault()).map(|b| String::from_utf8(b).unwrap()), None);
+}
+
+#[test]
+fn text_and_tool_input_of_a_message_are_restored() {
+    restores(
+        Api::Anthropic,
+        r#"{"id":"<EMAIL_1>", "model":"<EMAIL_1>","content":[{"type":"thinking","thinking":"<EMAIL_1>","signature":"<EMAIL_1>"},{"type":"redacted_thinking","data":"<EMAIL_1>"},{"type":"text","text":"To \u003cEMAIL_1\u003E \u00e9 <PERSON_10>."},{"type":"tool_use","id":"<EMAIL_1>","name":"<EMAIL_1>","input":{"<EMAIL_1>":["<API_KEY_1>",{"a":"<EMAIL_2>","n":1.50}]}}],"usage":{"x":1e3}}"#,
+        r#"{"id":"<EMAIL_1>", "model":"<EMAIL_1>","content":[{"type":"thinking","thinking":"<EMAIL_1>","signature":"<EMAIL_1>"},{"type":"redacted_thinking","data":"<EMAIL_1>"},{"type":"text","text":"To ada@example.org \u00e9 Person Number 10."},{"type":"tool_use","id":"<EMAIL_1>","name":"<EMAIL_1>","input":{"ada@example.org":["line\nbreak \"quoted\" back\\slash",{"a":"x@y.zw","n":1.50}]}}],"usage":{"x":1e3}}"#,
+    );
+}
+
+#[test]
+fn messages_refusals_and_arguments_of_a_completion_are_restored() {
+    restores(
+        Api::OpenAi,
+        r#"{"model":"<EMAIL_1>","choices":[{"index":0,"message":{"role":"assistant","content":"<EMAIL_1>","refusal":"<EMAIL_2>","reasoning_content":"<EMAIL_1>"}},{"index":1,"message":{"content":[{"type":"text","text":"<PERSON_1>"},{"type":"refusal","refusal":"<PERSON_2>"}]}},{"text":"<PERSON_12><PERSON_13>"}]}"#,
+        r#"{"model":"<EMAIL_1>","choices":[{"index":0,"message":{"role":"assistant","content":"ada@example.org","refusal":"x@y.zw","reasoning_content":"<EMAIL_1>"}},{"index":1,"message":{"content":[{"type":"text","text":"Person Number 1"},{"type":"refusal","refusal":"Person Number 2"}]}},{"text":"Person Number 12<PERSON_13>"}]}"#,
+    );
+}
+
+#[test]
+fn arguments_are_escaped_for_the_document_in_them_and_for_the_one_around_them() {
+    restores(
+        Api::OpenAi,
+        r#"{"choices":[{"message":{"tool_calls":[{"id":"<EMAIL_1>","function":{"name":"<EMAIL_1>","arguments":"{\"a\": \"<API_KEY_1>\", \"b\": \"\\u003cEMAIL_1\\u003E\"}"}},{"custom":{"input":"say <API_KEY_1>"}}],"function_call":{"arguments":"{\"<EMAIL_2>\":1}"}}}]}"#,
+        r#"{"choices":[{"message":{"tool_calls":[{"id":"<EMAIL_1>","function":{"name":"<EMAIL_1>","arguments":"{\"a\": \"line\\nbreak \\\"quoted\\\" back\\\\slash\", \"b\": \"ada@example.org\"}"}},{"custom":{"input":"say line\nbreak \"quoted\" back\\slash"}}],"function_call":{"arguments":"{\"x@y.zw\":1}"}}}]}"#,
+    );
+}
+
+#[test]
+fn arguments_that_are_an_object_are_restored_below() {
+    restores(
+        Api::OpenAi,
+        r#"{"choices":[{"message":{"tool_calls":[{"function":{"arguments":{"to":["<EMAIL_1>"]}}}]}}]}"#,
+        r#"{"choices":[{"message":{"tool_calls":[{"function":{"arguments":{"to":["ada@example.org"]}}}]}}]}"#,
+    );
+}
+
+#[test]
+fn an_escaped_backslash_before_an_escape_is_no_bracket() {
+    // Inside the arguments: "\\u003cEMAIL_1>", a backslash and the letters u003cEMAIL_1>.
+    leaves(
+        Api::OpenAi,
+        r#"{"choices":[{"message":{"function_call":{"arguments":"{\"a\":\"\\\\u003cEMAIL_1>\"}"}}}]}"#,
+    );
+}
+
+#[test]
+fn error_messages_are_restored() {
+    restores(
+        Api::Anthropic,
+        r#"{"type":"error","error":{"type":"<EMAIL_1>","message":"no user <EMAIL_1>"}}"#,
+        r#"{"type":"error","error":{"type":"<EMAIL_1>","message":"no user ada@example.org"}}"#,
+    );
+    restores(
+        Api::OpenAi,
+        r#"{"error":{"message":"<EMAIL_1>"}}"#,
+        r#"{"error":{"message":"ada@example.org"}}"#,
+    );
+}
+
+#[test]
+fn restored_text_is_not_restored_again() {
+    restores(
+        Api::Anthropic,
+        r#"{"content":[{"text":"<LITERAL_1> <LITERAL_2> <LITERAL_1>"}]}"#,
+        r#"{"content":[{"text":"<EMAIL_1> \\u003cEMAIL_1\\u003e <EMAIL_1>"}]}"#,
+    );
+    restores(
+        Api::OpenAi,
+        r#"{"choices":[{"message":{"function_call":{"arguments":"{\"a\":\"<LITERAL_2>\"}"}}}]}"#,
+        r#"{"choices":[{"message":{"function_call":{"arguments":"{\"a\":\"\\\\u003cEMAIL_1\\\\u003e\"}"}}}]}"#,
+    );
+}
+
+#[test]
+fn what_is_no_placeholder_of_this_vault_stays() {
+    for text in [
+        "<EMAIL_3>",
+        "<EMAIL_0>",
+        "<EMAIL_01>",
+        "<EMAIL_>",
+        "<EMAIL>",
+        "<_1>",
+        "<1>",
+        "<>",
+        "< EMAIL_1>",
+        "<EMAIL_1",
+        "EMAIL_1>",
+        "<email_1>",
+        "<EMAIL_1 >",
+        "<EMAIL_-1>",
+        "<EMAIL_+1>",
+        "<PHONE_1>",
+        "<PERSON_99999999999999999999>",
+        "<PERSON_18446744073709551617>",
+        "<XEMAIL_1>",
+        "<EMAIL_1_1>",
+        "a < b && c > d",
+        "<AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_1>",
+    ] {
+        leaves(Api::Anthropic, &format!(r#"{{"content":[{{"text":"{text}"}}]}}"#));
+    }
+}
+
+#[test]
+fn brackets_around_a_placeholder_stay() {
+    restores(
+        Api::Anthropic,
+        r#"{"content":[{"text":"<<EMAIL_1>> <EMAIL_<EMAIL_1> <b><EMAIL_2></b>"}]}"#,
+        r#"{"content":[{"text":"<ada@example.org> <EMAIL_ada@example.org <b>x@y.zw</b>"}]}"#,
+    );
+}
+
+#[test]
+fn what_is_not_json_or_has_nothing_to_restore_stays() {
+    leaves(Api::Anthropic, r#"{"content":[{"text":"<EMAIL_1>"}]"#);
+    leaves(Api::Anthropic, "<html>EMAIL_1</html>");
+    leaves(Api::OpenAi, r#"{"content":[{"text":"<EMAIL_1>"}]}"#);
+    leaves(Api::Google, r#"{"content":[{"text":"<EMAIL_1>"}]}"#);
+    assert_eq!(whole(Api::Anthropic, br#"{"content":[{"text":"<EMAIL_1>"}]}"#, &*empty()), None);
+}
+
+#[test]
+fn two_thousand_values_come_back_exactly() {
+    let values: Vec<String> = (0..2000).map(|n| format!("v{n}\"\\\n<EMAIL_{n}>")).collect();
+    let vault = super::Fixed(vec![("EMAIL", values.clone())]);
+    let text: String = (1..=2000).map(|n| format!("<EMAIL_{n}>|")).collect();
+    let body = format!(r#"{{"content":[{{"text":"{text}"}}]}}"#);
+    let restored = whole(Api::Anthropic, body.as_bytes(), &vault).unwrap();
+    let restored: serde_json::Value = serde_json::from_slice(&restored).unwrap();
+    assert_eq!(restored["content"][0]["text"], values.join("|") + "|");
+}
+
+#[test]
+fn the_content_type_gives_the_form() {
+    for (content_type, expected) in [
+        ("text/event-stream", Form::Stream),
+        ("Text/Event-Stream; charset=utf-8", Form::Stream),
+        ("application/json", Form::Whole),
+        ("application/json;charset=utf-8", Form::Whole),
+        ("application/problem+json", Form::Whole),
+        ("text/plain", Form::Other),
+        ("application/octet-stream", Form::Other),
+        ("application/jsonl", Form::Other),
+        ("", Form::Other),
+    ] {
+        assert_eq!(form(content_type), expected, "{content_type}");
+    }
+}
