@@ -36,7 +36,7 @@ impl Template {
     pub(super) fn new(lane: Lane, shape: Shape<'_>) -> Self {
         let Lane { index, tool, .. } = lane;
         let mut before = Vec::with_capacity(256);
-        if let Some(name) = shape.name {
+        if let Some(name) = shape.name.filter(|name| name.len() <= MAX_NAME) {
             before.extend_from_slice(b"event: ");
             before.extend_from_slice(if is_block(lane.field) {
                 b"content_block_delta"
@@ -71,7 +71,9 @@ impl Template {
             ),
         };
         if !is_block(lane.field) {
-            for member in shape.members.filter(|member| member.len() <= MAX_MEMBER) {
+            for member in
+                shape.members.filter(|member| member.len() <= MAX_MEMBER).take(MAX_MEMBERS)
+            {
                 before.extend_from_slice(member);
                 before.push(b',');
             }
@@ -101,5 +103,7 @@ fn delta(index: u64, field: &str) -> String {
     format!("\"choices\":[{{\"index\":{index},\"delta\":{{{field}\":\"")
 }
 
-/// Longer members are left out of extra events; ids and model names are far shorter.
+/// What is longer or more is left out of extra events: a provider must not make prxy keep it.
+const MAX_NAME: usize = 64;
 const MAX_MEMBER: usize = 512;
+const MAX_MEMBERS: usize = 16;

@@ -272,6 +272,26 @@ proptest! {
     }
 
     #[test]
+    fn damaged_streams_are_never_a_panic_and_events_stay_apart(
+        sources in sources(),
+        order in prop::collection::vec(any::<Index>(), 1..20),
+        damage in prop::collection::vec((any::<Index>(), any::<u8>(), any::<bool>()), 1..6),
+        sizes in prop::collection::vec(1..120usize, 1..20),
+    ) {
+        for (api, mut given) in [
+            (Api::OpenAi, open_ai(&sources, &order, "\n")),
+            (Api::Anthropic, anthropic(&sources, "\n")),
+        ] {
+            for (at, byte, insert) in &damage {
+                let at = at.index(given.len());
+                if *insert { given.insert(at, *byte) } else { given[at] = *byte }
+            }
+            let whole = feed(api, vault(), &given, &[given.len()]);
+            prop_assert_eq!(feed(api, vault(), &given, &sizes), whole);
+        }
+    }
+
+    #[test]
     fn random_bytes_pass(bytes in prop::collection::vec(any::<u8>(), 0..300), sizes in prop::collection::vec(1..9usize, 1..9)) {
         for api in [Api::Anthropic, Api::OpenAi, Api::Google] {
             prop_assert_eq!(&feed(api, vault(), &bytes, &sizes), &bytes);

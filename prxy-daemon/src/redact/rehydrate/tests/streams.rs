@@ -448,3 +448,26 @@ fn an_event_that_is_too_large_passes_with_the_rest_of_the_stream() {
     let expected = text(0, "") + &text(0, "<EMA") + &large + &text(0, "<EMAIL_1>");
     assert!(out == expected.as_bytes());
 }
+
+#[test]
+fn a_stream_can_move_between_threads() {
+    fn assert_send<T: Send>() {}
+    assert_send::<Stream>();
+}
+
+#[test]
+fn a_provider_cannot_make_extra_events_grow() {
+    let long = "x".repeat(10_000);
+    let many: String = (0..1000).map(|n| format!("\"m{n}\":{n},")).collect();
+    let event = format!(
+        "event: {long}\ndata: {{\"id\":\"{long}\",{many}\"choices\":[{{\"delta\":{{\"content\":\"<\"}}}}]}}\n\n"
+    );
+    let mut stream = Stream::new(Api::OpenAi, vault());
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    stream.push(event.as_bytes(), &mut first);
+    stream.finish(&mut last);
+    assert!(last.len() < 512, "{}", last.len());
+    let data = std::str::from_utf8(&last).unwrap().strip_prefix("data: ").unwrap();
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    assert_eq!(data["choices"][0]["delta"]["content"], "<");
+}
