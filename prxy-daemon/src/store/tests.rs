@@ -317,3 +317,20 @@ fn damage_inside_the_database_is_an_error_not_an_empty_vault() {
         .and_then(|store| store.vault("t").number(&email, "new").map_err(|e| e.to_string()));
     assert!(numbered.unwrap_err().contains("damaged"));
 }
+
+#[test]
+fn a_database_that_must_not_be_written_is_refused() {
+    if nix::unistd::geteuid().is_root() {
+        println!("skipped: root may write every file");
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    drop(Store::open(dir.path()).unwrap());
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    mode(&dir.path().join(FILE), 0o400);
+    assert_eq!(Store::open(dir.path()).unwrap_err().reason(), "store-read-only");
+    mode(&dir.path().join(FILE), 0o600);
+    mode(dir.path(), 0o500);
+    assert_eq!(Store::open(dir.path()).unwrap_err().reason(), "store-failed");
+    mode(dir.path(), 0o700);
+}
