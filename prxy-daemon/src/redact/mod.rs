@@ -3,6 +3,9 @@
 //! Not for SQLite (that is `store`) and not for HTTP (that is `gateway` and `broker`).
 
 pub mod rehydrate;
+pub mod detect;
+pub mod mask;
+pub mod scan;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,0 +1,130 @@
+//! Payment card numbers.
+
+use std::ops::Range;
+
+use super::digits::{Groups, MAX_GROUPS, Separator, continues_left, continues_right};
+use super::{Detector, Trigger, text};
+use crate::redact::Action;
+
+pub(super) const CREDIT_CARD: Detector = Detector {
+    name: "payment-card",
+    label: "CREDIT_CARD",
+    action: Action::Mask,
+    shape: "13 to 19 digits, bare or in groups that single spaces or dashes join",
+    validator: "Luhn; issuer prefix with that issuer's lengths",
+    score: 95,
+    trigger: Trigger::Digits,
+    find,
+    positives: &[
+        "card ⟦4111 1111 1111 1111⟧ exp 12/27",
+        "⟦4111-1111-1111-1111⟧",
+        "⟦4111111111111111⟧",
+        "⟦3782 822463 10005⟧",
+        "⟦378282246310005⟧",
+        "⟦5555 5555 5555 4444⟧",
+        "⟦2223003122003222⟧",
+        "⟦6011 1111 1111 1117⟧",
+        "⟦3056 9309 0259 04⟧",
+        "⟦3566002020360505⟧",
+        "⟦6200000000000005⟧",
+        "card:⟦4111111111111111⟧",
+        "card_⟦4111111111111111⟧",
+        "\\n⟦4111111111111111⟧\\n",
+        "⟦4111 1111 1111 1111⟧ 123",
+        "⟦41 11 11 11 11 11 11 11⟧",
+        "order 12 ⟦4111 1111 1111 1111⟧",
+        "卡号⟦4111111111111111⟧。",
+    ],
+    look_alikes: &[
+        "4111111111111112",
+        "4111 1111 1111 1112",
+        "1732179600000",
+        "1732179600000000",
+        "1732179600000000000",
+        "978-3-16-148410-0",
+        "9783161484100",
+        "a4111111111111111f",
+        "41111111111111111111111111111111",
+        "0.4111111111111111",
+        "0000000000000000",
+        "9411 1111 1111 1111",
+        "412345678901234567",
+        "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+    ],
+};
+
+fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    if run.len() > 19 || !text::word_start(bytes, run.start) || continues_left(bytes, run.start) {
+        return None;
+    }
+    let groups = Groups::read(bytes, run.start);
+    let mut number = [0_u8; 19];
+    let mut total = 0;
+    let mut found = None;
+    for i in 0..groups.count() {
+        let digits = groups.digits(bytes, i);
+        if total + digits.len() > number.len() || digits.len() < 2 {
+            break;
+        }
+        if i > 0 && !joins(groups.separator(i - 1), groups.separator(0)) {
+            break;
+        }
+        number[total..total + digits.len()].copy_from_slice(digits);
+        total += digits.len();
+        let end = groups.end(i);
+        let closed =
+            text::word_end(bytes, end) && !(i + 1 == groups.count() && continues_right(bytes, end));
+        // The usual length of an issuer comes before a longer one that a security code would complete.
+        if closed && found.is_none() && is_card(&number[..total]) {
+            found = Some(run.start..end);
+        }
+    }
+    found
+}
+
+fn joins(separator: Separator, first: Separator) -> bool {
+    separator == first && matches!(separator, Separator::Space | Separator::Dash)
+}
+
+/// Whether an issuer gives out numbers like this, with a right check digit.
+fn is_card(number: &[u8]) -> bool {
+    issuer_has(number) && luhn(number)
+}
+
+/// Issuer prefixes (ISO/IEC 7812) with the lengths that each uses.
+fn issuer_has(number: &[u8]) -> bool {
+    let prefix = |n: usize| number[..n].iter().fold(0_u32, |sum, d| sum * 10 + u32::from(d - b'0'));
+    if number.len() < 13 {
+        return false;
+    }
+    let len = number.len();
+    match (prefix(1), prefix(2), prefix(3), prefix(4)) {
+        (4, ..) => matches!(len, 13 | 16 | 19),
+        (_, 34 | 37, ..) => len == 15,
+        (_, 51..=55, ..) | (_, _, _, 2221..=2720) => len == 16,
+        (_, _, _, 6011) | (_, _, 644..=649, _) | (_, 65, ..) => (16..=19).contains(&len),
+        (_, _, 300..=305, _) | (_, _, _, 3095) | (_, 36 | 38 | 39, ..) => (14..=19).contains(&len),
+        (_, _, _, 3528..=3589) => (16..=19).contains(&len),
+        (_, 62 | 81, ..) => (16..=19).contains(&len),
+        (_, _, _, 2200..=2204) => (16..=19).contains(&len),
+        (_, _, _, 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763) => true,
+        _ => false,
+    }
+}
+
+/// The check digit of ISO/IEC 7812-1.
+fn luhn(number: &[u8]) -> bool {
+    let sum: u32 = number
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(i, d)| {
+            let digit = u32::from(d - b'0');
+            if i % 2 == 0 { digit } else { digit * 2 - if digit > 4 { 9 } else { 0 } }
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+const _: () = assert!(MAX_GROUPS * 2 >= 19, "a card in pairs of digits fits");

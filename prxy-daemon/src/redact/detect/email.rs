@@ -1,0 +1,234 @@
+//! E-mail addresses.
+
+use std::ops::Range;
+
+use super::{Detector, Trigger};
+use crate::redact::Action;
+
+pub(super) const EMAIL: Detector = Detector {
+    name: "email",
+    label: "EMAIL",
+    action: Action::Mask,
+    shape: "local@domain.tld, ASCII or internationalised, `%40` for the `@` in URLs",
+    validator: "the last label is no number, version or file extension; `git@host:` is a remote, not a person",
+    score: 90,
+    trigger: Trigger::At,
+    find,
+    positives: &[
+        "mail ⟦maria@corp.com⟧ now",
+        "⟦maria.lopez+tickets@mail.corp.co.uk⟧",
+        "\"⟦maria@corp.com⟧\"",
+        "'⟦maria@corp.com⟧',",
+        "<⟦maria@corp.com⟧>",
+        "notes/⟦maria@corp.com⟧",
+        "~⟦maria@corp.com⟧/notes",
+        "https://app/?u=⟦maria@corp.com⟧&x=1",
+        "https://app/?u=⟦maria%40corp.com⟧&x=1",
+        "mailto:⟦maria@corp.com⟧",
+        "{\"to\":\"⟦maria@corp.com⟧\"}",
+        "line\\n⟦maria@corp.com⟧\\n",
+        "write to ⟦maria@corp.com⟧.",
+        "⟦o'brien@corp.ie⟧",
+        "⟦jürgen@müller.de⟧",
+        "⟦user@xn--mller-kva.xn--p1ai⟧",
+        "⟦用户@例子.广告⟧",
+        "请联系⟦maria@corp.com⟧谢谢",
+        "⟦12345@163.com⟧",
+        "⟦maria@corp.internal⟧",
+        "⟦a@b.co⟧,⟦c@d.io⟧",
+        "user_id=⟦MARIA@CORP.COM⟧;",
+        "<system-reminder>\n⟦maria@corp.com⟧\n</system-reminder>",
+        "⟦\"maria lopez\"@corp.com⟧",
+        "git log --author=⟦git@corp.com⟧",
+    ],
+    look_alikes: &[
+        "user@host",
+        "@types/node@20.1.0",
+        "react@18.2.0-rc.beta",
+        "@media (min-width: 1px)",
+        "@app.route('/x')",
+        "git@github.com:org/repo.git",
+        "ssh://git@github.com/org/repo",
+        "icon@2x.png",
+        "a @ b.com",
+        "x@y.z",
+        "logo@dark.svg",
+        "actions/checkout@v4.1.2",
+        "<EMAIL_X>@",
+        "@",
+        "a@.com",
+        "f(a)@b",
+    ],
+};
+
+/// The address around the `@` (or `%40`) at `at`.
+fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let start = local_start(text, at.start)?;
+    let end = domain_end(text, at.end)?;
+    let remote = matches!(&text[start..at.start], "git" | "hg" | "svn");
+    if remote && matches!(text.as_bytes().get(end), Some(b':' | b'/')) {
+        return None;
+    }
+    Some(start..end)
+}
+
+/// Walks left from the `@` over the local part.
+fn local_start(text: &str, at: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if at > 0 && bytes[at - 1] == b'"' {
+        return quoted_start(bytes, at);
+    }
+    let mut start = at;
+    let mut ideographic = None;
+    for (i, c) in text[..at].char_indices().rev() {
+        if at - i > MAX_LOCAL {
+            break;
+        }
+        match c {
+            'a'..='z' | 'A'..='Z' => {
+                if *ideographic.get_or_insert(false) {
+                    break;
+                }
+            }
+            '0'..='9' | '.' | '_' | '+' | '-' => {}
+            '\'' if start < at && i > 0 && bytes[i - 1].is_ascii_alphanumeric() => {}
+            '%' => match percent(bytes, i) {
+                Some(b'+' | b'.' | b'-' | b'_') => {}
+                Some(_) => {
+                    start = (i + 3).min(at);
+                    break;
+                }
+                None => break,
+            },
+            c if c.is_alphanumeric() && !c.is_ascii() => {
+                if *ideographic.get_or_insert(is_ideographic(c)) != is_ideographic(c) {
+                    break;
+                }
+            }
+            _ => break,
+        }
+        start = i;
+    }
+    while start < at && matches!(bytes[start], b'.' | b'-' | b'+') {
+        start += 1;
+    }
+    start = after_spelled_escape(bytes, start, at);
+    let local = &text[start..at];
+    local.chars().any(char::is_alphanumeric).then_some(start)
+}
+
+/// A quoted local part, `"maria lopez"@…`.
+fn quoted_start(bytes: &[u8], at: usize) -> Option<usize> {
+    let from = at.saturating_sub(MAX_LOCAL);
+    let inside = &bytes[from..at - 1];
+    let open = from + memchr::memrchr(b'"', inside)?;
+    let quoted = &bytes[open + 1..at - 1];
+    let plain = quoted
+        .iter()
+        .all(|b| !b.is_ascii_control() && !matches!(b, b':' | b',' | b'{' | b'}' | b'@'));
+    (plain && !quoted.is_empty()).then_some(open)
+}
+
+/// Skips the letters of an escape that stands spelled out before the address, such as the `n` of `\n`.
+fn after_spelled_escape(bytes: &[u8], start: usize, at: usize) -> usize {
+    if start == 0 || start >= at || bytes[start - 1] != b'\\' {
+        return start;
+    }
+    match &bytes[start..at] {
+        [b'n' | b'r' | b't' | b'b' | b'f', _, ..] => start + 1,
+        [b'u', hex @ ..] if hex.len() > 4 && separates(&hex[..4]) => start + 5,
+        _ => start,
+    }
+}
+
+/// Whether four hexadecimal digits name a character that cannot belong to an address, such as a quote.
+fn separates(hex: &[u8]) -> bool {
+    let code = std::str::from_utf8(hex).ok().and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    code.and_then(char::from_u32).is_some_and(|c| !c.is_alphanumeric())
+}
+
+/// Walks right from the `@` to the end of the last label that can be a top-level domain.
+fn domain_end(text: &str, from: usize) -> Option<usize> {
+    let mut end = None;
+    let mut label = from;
+    let mut count = 0;
+    let mut numeric = 0;
+    let mut ideographic = false;
+    let rest = &text[from..];
+    let stops = rest
+        .char_indices()
+        .map(|(i, c)| (from + i, c))
+        .chain(std::iter::once((text.len(), ' ')))
+        .take_while(|(i, _)| i - from <= MAX_DOMAIN);
+    for (i, c) in stops {
+        if i == label {
+            ideographic = is_ideographic(c);
+        }
+        let part = c.is_ascii_alphanumeric()
+            || matches!(c, '-' | '_')
+            || !c.is_ascii() && c.is_alphanumeric() && (ideographic || !is_ideographic(c));
+        if part {
+            continue;
+        }
+        let name = &text[label..i];
+        if name.is_empty() {
+            break;
+        }
+        if count == numeric && name.bytes().all(|b| b.is_ascii_digit()) {
+            numeric += 1;
+        }
+        if count == 0 && is_pixel_ratio(name) {
+            return None;
+        }
+        let trimmed = name.trim_end_matches(['-', '_']);
+        if count > 0 && is_top_level(trimmed) {
+            end = Some(label + trimmed.len());
+        }
+        count += 1;
+        if c != '.' || trimmed.len() < name.len() {
+            break;
+        }
+        label = i + 1;
+    }
+    // `pkg@1.2.3-rc.beta` is a version.
+    if numeric >= 2 { None } else { end }
+}
+
+fn is_top_level(name: &str) -> bool {
+    if name.is_ascii() {
+        let letters =
+            name.bytes().all(|b| b.is_ascii_alphabetic()) && (2..=24).contains(&name.len());
+        let encoded = name.len() > 4 && name[..4].eq_ignore_ascii_case("xn--");
+        return encoded
+            || letters && !FILE_EXTENSIONS.iter().any(|known| name.eq_ignore_ascii_case(known));
+    }
+    name.chars().count() >= 2 && name.chars().all(char::is_alphabetic)
+}
+
+/// `2x` of `icon@2x.png`.
+fn is_pixel_ratio(name: &str) -> bool {
+    matches!(name.as_bytes(), [b'0'..=b'9', b'x' | b'X'])
+}
+
+/// The byte that `%XX` at `i` stands for.
+fn percent(bytes: &[u8], i: usize) -> Option<u8> {
+    let hex = bytes.get(i + 1..i + 3)?;
+    let hex = hex.iter().all(u8::is_ascii_hexdigit).then(|| std::str::from_utf8(hex).ok())??;
+    u8::from_str_radix(hex, 16).ok()
+}
+
+/// Scripts written without spaces, where an address is glued to the words around it.
+fn is_ideographic(c: char) -> bool {
+    matches!(u32::from(c), 0x2E80..=0xD7FF | 0xF900..=0xFAFF | 0xFE30..=0xFFEF | 0x20000..=0x3FFFF)
+}
+
+/// RFC 5321 allows 64; a longer one still ends in one that is hidden.
+const MAX_LOCAL: usize = 128;
+const MAX_DOMAIN: usize = 255;
+
+/// Extensions after a dot that are no top-level domain.
+const FILE_EXTENSIONS: &[&str] = &[
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "css", "scss", "js", "mjs", "cjs", "ts",
+    "tsx", "jsx", "json", "html", "htm", "xml", "yaml", "yml", "toml", "lock", "txt", "csv", "pdf",
+    "log",
+];

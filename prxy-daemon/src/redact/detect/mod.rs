@@ -1,0 +1,87 @@
+//! The built-in detectors: one table, one recogniser per shape.
+//!
+//! Each recogniser looks at a bounded window around a trigger that the scanner found, so all of them together stay linear.
+//! Not for overlaps, policy or custom patterns: those are `scan` and `mask`.
+
+mod card;
+mod digits;
+mod email;
+mod iban;
+mod ip;
+mod jwt;
+mod national_id;
+mod pem;
+mod phone;
+pub(super) mod placeholder;
+mod text;
+mod token;
+
+use std::ops::Range;
+
+use super::Action;
+
+pub(super) use digits::worth_a_look;
+
+/// One built-in detector: what starts it, what it recognises, and examples of both sides.
+#[derive(Clone, Copy, Debug)]
+pub struct Detector {
+    /// A stable name, such as `openai-key`.
+    pub name: &'static str,
+    /// The label that its hits carry.
+    pub label: &'static str,
+    /// What a policy that does not name the label does.
+    pub action: Action,
+    /// The shape in a few words, for documentation.
+    pub shape: &'static str,
+    /// What the shape alone does not decide.
+    pub validator: &'static str,
+    /// Confidence, 0 to 100; decides between hits of equal length.
+    pub score: u8,
+    /// What the scanner looks for before it calls `find`.
+    pub(super) trigger: Trigger,
+    /// Recognises a value around the trigger at `at`.
+    pub(super) find: fn(text: &str, at: Range<usize>) -> Option<Range<usize>>,
+    /// Texts with a hit between `⟦` and `⟧`.
+    pub positives: &'static [&'static str],
+    /// Texts that resemble a hit and must stay untouched.
+    pub look_alikes: &'static [&'static str],
+}
+
+/// What makes the scanner call a detector.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trigger {
+    /// The byte `@`, or `%40`.
+    At,
+    /// A maximal run of ASCII digits that [`worth_a_look`] lets through.
+    Digits,
+    /// A `:` between two hexadecimal digits or colons.
+    Colon,
+    /// One of these literals.
+    Literals(&'static [&'static str]),
+}
+
+/// Every built-in detector. Order decides nothing; labels group it.
+pub const DETECTORS: &[Detector] = &[
+    email::EMAIL,
+    phone::PHONE,
+    national_id::SSN,
+    card::CREDIT_CARD,
+    iban::IBAN,
+    ip::IPV4,
+    ip::IPV6,
+    token::OPENAI,
+    token::AWS_ID,
+    token::AWS_SECRET,
+    token::GITHUB,
+    token::GOOGLE,
+    token::SLACK,
+    token::STRIPE,
+    token::PREFIXED,
+    token::BEARER,
+    token::AUTHORIZATION,
+    jwt::JWT,
+    pem::PRIVATE_KEY,
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! The form of our own placeholders, `<LABEL_N>`.
+
+use std::ops::Range;
+
+/// The placeholder-like text that starts with the `<` at `at`: its range and its label.
+///
+/// Leading zeros count: a reader of the answer may take `<EMAIL_01>` for `<EMAIL_1>`.
+pub(in crate::redact) fn at(text: &str, at: usize) -> Option<(Range<usize>, &str)> {
+    let bytes = text.as_bytes();
+    let window = &bytes[at + 1..bytes.len().min(at + MAX_LEN)];
+    let close = window
+        .iter()
+        .position(|b| !(b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_'))?;
+    if window[close] != b'>' {
+        return None;
+    }
+    let inside = &text[at + 1..at + 1 + close];
+    let (label, number) = inside.rsplit_once('_')?;
+    let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    (numbered && !label.is_empty()).then_some((at..at + close + 2, label))
+}
+
+/// `<`, a label of 32 bytes, `_`, more digits than a number has, `>`.
+const MAX_LEN: usize = 96;

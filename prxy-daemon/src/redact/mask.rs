@@ -1,0 +1,237 @@
+//! Masks a request in place, and checks that nothing is left to mask.
+//!
+//! Not for finding (that is `scan`) and not for where a field may change (that is `provider`).
+
+mod memo;
+mod plan;
+mod refusal;
+mod stable;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::scan::{Found, LabelId, Scanner, ScannerError, Span};
+use super::{Action, Label, Policy, Vault};
+use crate::json::{self, NumberToken, Path, Segment, StringToken, WalkError};
+use crate::provider::Api;
+
+pub use refusal::Refusal;
+
+use memo::Memo;
+use plan::Plan;
+
+/// Masks requests by one policy; built once, shared by all connections.
+#[derive(Debug)]
+pub struct Masker {
+    scanner: Scanner,
+    memo: Memo,
+}
+
+/// A request that may be sent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Masked {
+    /// The body to send; `None`: the one that came, unchanged.
+    pub body: Option<Vec<u8>>,
+    /// How many values were replaced, by label.
+    pub masked: BTreeMap<Label, u32>,
+    /// Whether the request asks for a streamed answer.
+    pub stream: bool,
+    /// The model that the request names.
+    pub model: Option<String>,
+}
+
+impl Masker {
+    /// Builds the detectors that `policy` asks for.
+    ///
+    /// # Errors
+    /// Where the policy uses a label that it must not.
+    pub fn new(policy: &Policy) -> Result<Self, ScannerError> {
+        Ok(Self { scanner: Scanner::new(policy)?, memo: Memo::new() })
+    }
+
+    /// The scanner, for callers that only look.
+    pub fn scanner(&self) -> &Scanner {
+        &self.scanner
+    }
+
+    /// Masks `body`, a request of `api`; whatever is not masked stays byte for byte.
+    ///
+    /// # Errors
+    /// Every reason not to send it. The vault is not asked before the whole body is known to be sendable.
+    pub fn request(&self, api: Api, body: &[u8], vault: &dyn Vault) -> Result<Masked, Refusal> {
+        let mut plan = Plan::new(self, api);
+        json::walk(body, &mut plan).map_err(Refusal::from)?;
+        plan.carry_out(body, vault)
+    }
+
+    /// Makes sure that `body`, ready to be sent, holds nothing that the policy masks or blocks.
+    ///
+    /// It knows no API: every key, every string and every long number counts, wherever it stands.
+    ///
+    /// # Errors
+    /// The first hit, or what is wrong with the JSON.
+    pub fn check(&self, body: &[u8]) -> Result<(), Refusal> {
+        json::walk(body, &mut Check(self)).map_err(Refusal::from)
+    }
+
+    /// Masks plain text.
+    ///
+    /// # Errors
+    /// As for [`Self::request`]; the path is `$`.
+    pub fn text(
+        &self,
+        text: &str,
+        vault: &dyn Vault,
+    ) -> Result<(String, BTreeMap<Label, u32>), Refusal> {
+        let mut plan = Plan::new(self, Api::Google);
+        let masked = plan.text(text, vault)?;
+        Ok((masked, plan.counts()))
+    }
+
+    /// What the string `token` at `path` holds, from memory where it was seen before.
+    fn found(&self, path: &Path<'_>, token: &StringToken<'_>) -> Arc<Found> {
+        let raw = token.raw();
+        if raw.len() < self.scanner.shortest() {
+            return self.memo.nothing();
+        }
+        if raw.len() >= memo::WORTH {
+            return self
+                .memo
+                .remember(token.escaped, raw, || self.scanner.scan_both(&token.decode()));
+        }
+        let text = token.decode();
+        let name = if wants_name(&text) { telling_name(path, token) } else { None };
+        self.found_short(name.as_deref(), &text)
+    }
+
+    /// What a text holds, seen beside the name of its field where that matters.
+    fn found_short(&self, name: Option<&str>, text: &str) -> Arc<Found> {
+        let found = match name {
+            Some(name) => self.found_beside(name, text),
+            None => self.scanner.scan_both(text),
+        };
+        if found.spans.is_empty() { self.memo.nothing() } else { Arc::new(found) }
+    }
+
+    /// What a masked text still holds. Long ones are remembered like all others: the same history is masked again.
+    fn found_again(&self, name: Option<&str>, text: &str) -> Arc<Found> {
+        if text.len() >= memo::WORTH {
+            return self.memo.remember(false, text, || self.scanner.scan_both(text));
+        }
+        self.found_short(name.filter(|_| wants_name(text)), text)
+    }
+
+    /// Scans `name=text`, so that detectors which need a word before the value see it; hits are those in `text`.
+    fn found_beside(&self, name: &str, text: &str) -> Found {
+        let whole = format!("{name}={text}");
+        let before = name.len() + 1;
+        let mut found = self.scanner.scan_both(&whole);
+        let alone = self.scanner.scan_both(text);
+        for (list, other) in [(&mut found.spans, &alone.spans), (&mut found.rest, &alone.rest)] {
+            list.retain(|span| span.start >= before);
+            for span in list.iter_mut() {
+                (span.start, span.end) = (span.start - before, span.end - before);
+            }
+            list.extend_from_slice(other);
+            self.scanner.settle(list);
+        }
+        found.placeholders = alone.placeholders;
+        found
+    }
+
+    fn blocks(&self, span: &Span) -> bool {
+        self.scanner.action(span.label) == Action::Block
+    }
+
+    fn label(&self, id: LabelId) -> Label {
+        self.scanner.label(id).clone()
+    }
+}
+
+/// Whether `text` is a value that the name of its field may reveal.
+fn wants_name(text: &str) -> bool {
+    if !(9..memo::WORTH).contains(&text.len()) {
+        return false;
+    }
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    digits >= 9 || digits > 0 && text.len() >= 16
+}
+
+/// The name of the field that a value stands in, where that name may tell what the value is.
+fn telling_name(path: &Path<'_>, token: &StringToken<'_>) -> Option<String> {
+    let key = path.segments().iter().rev().find_map(|segment| match segment {
+        Segment::Key(key) => Some(key),
+        Segment::Index(_) => None,
+    })?;
+    if token.is_key || key.range.len() > 48 {
+        return None;
+    }
+    let lower = key.raw().to_ascii_lowercase();
+    TELLING.iter().any(|word| lower.contains(word)).then(|| key.decode().into_owned())
+}
+
+/// Parts of field names after which a bare value counts.
+const TELLING: &[&str] = &[
+    "phone",
+    "tel",
+    "mobile",
+    "cell",
+    "fax",
+    "whatsapp",
+    "ssn",
+    "social",
+    "secret",
+    "authorization",
+];
+
+/// The broker's look at a finished body.
+struct Check<'m>(&'m Masker);
+
+impl<'a> json::Visitor<'a> for Check<'_> {
+    type Error = Refusal;
+
+    fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Refusal> {
+        match self.0.found(path, &token).rest.first() {
+            None => Ok(()),
+            Some(hit) => Err(Refusal::Unmasked {
+                label: self.0.label(hit.label),
+                path: place(path, token.is_key),
+            }),
+        }
+    }
+
+    fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
+        if !is_long(token.raw()) {
+            return Ok(());
+        }
+        match self.0.scanner.scan_both(token.raw()).rest.first() {
+            None => Ok(()),
+            Some(hit) => {
+                Err(Refusal::Unmasked { label: self.0.label(hit.label), path: place(path, false) })
+            }
+        }
+    }
+}
+
+/// Whether a number has enough digits to be somebody's.
+fn is_long(number: &str) -> bool {
+    number.len() >= 12 && number.bytes().filter(u8::is_ascii_digit).count() >= 12
+}
+
+/// A path for an error: keys that may be personal data are not shown.
+fn place(path: &Path<'_>, is_key: bool) -> String {
+    if is_key { format!("{path}.{{key}}") } else { path.to_string() }
+}
+
+impl From<WalkError<Refusal>> for Refusal {
+    fn from(error: WalkError<Refusal>) -> Self {
+        match error {
+            WalkError::Visitor(refusal) => refusal,
+            WalkError::Syntax(error) if error.kind == json::SyntaxKind::TooDeep => Self::TooDeep,
+            WalkError::Syntax(error) => Self::NotJson { at: error.at },
+        }
+    }
+}

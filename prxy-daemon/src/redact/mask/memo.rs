@@ -1,0 +1,80 @@
+//! Results by content hash: a conversation that resends its history pays for the hash only.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::redact::scan::Found;
+
+/// Remembers what long strings hold, of the strings seen lately.
+pub(super) struct Memo {
+    shards: [Mutex<Shard>; SHARDS],
+    nothing: Arc<Found>,
+}
+
+/// Two generations: what is not asked for again while one fills is dropped with the older.
+#[derive(Default)]
+struct Shard {
+    young: HashMap<[u8; 32], Arc<Found>>,
+    old: HashMap<[u8; 32], Arc<Found>>,
+}
+
+impl Memo {
+    pub(super) fn new() -> Self {
+        Self { shards: std::array::from_fn(|_| Mutex::default()), nothing: Arc::default() }
+    }
+
+    /// An empty result, shared.
+    pub(super) fn nothing(&self) -> Arc<Found> {
+        Arc::clone(&self.nothing)
+    }
+
+    /// What `scan` returns for the string spelled `raw`, or what it returned before.
+    pub(super) fn remember(
+        &self,
+        escaped: bool,
+        raw: &str,
+        scan: impl FnOnce() -> Found,
+    ) -> Arc<Found> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&[u8::from(escaped)]).update(raw.as_bytes());
+        let key = *hasher.finalize().as_bytes();
+        let shard = &self.shards[usize::from(key[0]) % SHARDS];
+        if let Some(found) = shard.lock().unwrap_or_else(PoisonError::into_inner).find(&key) {
+            return found;
+        }
+        let found = scan();
+        let found = if found.spans.is_empty() { self.nothing() } else { Arc::new(found) };
+        shard.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&found));
+        found
+    }
+}
+
+impl Shard {
+    fn find(&mut self, key: &[u8; 32]) -> Option<Arc<Found>> {
+        if let Some(found) = self.young.get(key) {
+            return Some(Arc::clone(found));
+        }
+        let found = self.old.remove(key)?;
+        self.insert(*key, Arc::clone(&found));
+        Some(found)
+    }
+
+    fn insert(&mut self, key: [u8; 32], found: Arc<Found>) {
+        if self.young.len() >= PER_SHARD {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, found);
+    }
+}
+
+impl std::fmt::Debug for Memo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Memo").finish_non_exhaustive()
+    }
+}
+
+/// Shorter strings are scanned as fast as they are hashed.
+pub(super) const WORTH: usize = 256;
+const SHARDS: usize = 16;
+/// At about 100 bytes an entry, both generations of all shards stay below 4 MB.
+const PER_SHARD: usize = 1024;

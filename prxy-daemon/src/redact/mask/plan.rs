@@ -1,0 +1,270 @@
+//! What has to change in one request: first gathered and judged whole, then carried out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use super::stable::{Hit, nested_hits};
+use super::{Masked, Masker, Refusal, is_long, place, telling_name};
+use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
+use crate::provider::Api;
+use crate::provider::request::{Position, may_hold_json, position};
+use crate::redact::scan::{Found, LabelId, Span};
+use crate::redact::{Label, Vault};
+
+/// The changes that a walk gathers.
+pub(super) struct Plan<'m, 'a> {
+    masker: &'m Masker,
+    api: Api,
+    changes: Vec<Change<'a>>,
+    numbers: HashMap<(LabelId, String), u64>,
+    counts: BTreeMap<LabelId, u32>,
+    stream: bool,
+    model: Option<String>,
+}
+
+/// One string or number that has to change.
+struct Change<'a> {
+    path: String,
+    /// The name of its field, where detectors look at it.
+    name: Option<String>,
+    place: Place<'a>,
+    hits: Vec<Hit>,
+}
+
+enum Place<'a> {
+    String(StringToken<'a>),
+    Number(NumberToken<'a>),
+}
+
+impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
+    type Error = Refusal;
+
+    fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Refusal> {
+        if !token.is_key && path.depth() == 1 && path.ends_in("model") {
+            self.model = Some(token.decode().into_owned());
+        }
+        let found = self.masker.found(path, &token);
+        let holds_json = !token.is_key && may_hold_json(self.api, path);
+        if found.spans.is_empty() && !holds_json {
+            return Ok(());
+        }
+        self.refuse_blocked(&found.spans, path, token.is_key)?;
+        let position = position(self.api, path, token.is_key);
+        let text = token.decode();
+        let may_change = match position {
+            Position::Text | Position::JsonText | Position::FreeForm => true,
+            Position::Unknown => !token.is_key,
+            Position::Data => !is_base64(&text),
+            Position::Structural | Position::Exact => false,
+        };
+        if !may_change {
+            // What only looks like a placeholder stays: here it is nothing that will be restored.
+            return self.refuse_rest(&found, path, token.is_key);
+        }
+        let hits = match position {
+            Position::JsonText => nested_hits(self.masker, &text, &found, &place(path, false))?,
+            _ => found.spans.iter().map(|span| Hit::plain(span, &text)).collect(),
+        };
+        if !hits.is_empty() {
+            let name = telling_name(path, &token);
+            let path = place(path, token.is_key);
+            self.changes.push(Change { path, name, place: Place::String(token), hits });
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
+        if !is_long(token.raw()) {
+            return Ok(());
+        }
+        let found = self.masker.scanner.scan_both(token.raw());
+        let Some(hit) = found.spans.first() else { return Ok(()) };
+        self.refuse_blocked(&found.spans, path, false)?;
+        if position(self.api, path, false) != Position::FreeForm {
+            return self.refuse_rest(&found, path, false);
+        }
+        let whole = Span { start: 0, end: token.raw().len(), ..*hit };
+        let hits = vec![Hit { quoted: true, ..Hit::plain(&whole, token.raw()) }];
+        self.changes.push(Change {
+            path: place(path, false),
+            name: None,
+            place: Place::Number(token),
+            hits,
+        });
+        Ok(())
+    }
+
+    fn literal(&mut self, path: &Path<'a>, literal: Literal) -> Result<(), Refusal> {
+        if path.depth() == 1 && path.ends_in("stream") {
+            self.stream = literal == Literal::True;
+        }
+        Ok(())
+    }
+}
+
+impl<'m, 'a> Plan<'m, 'a> {
+    pub(super) fn new(masker: &'m Masker, api: Api) -> Self {
+        Self {
+            masker,
+            api,
+            changes: Vec::new(),
+            numbers: HashMap::new(),
+            counts: BTreeMap::new(),
+            stream: false,
+            model: None,
+        }
+    }
+
+    /// Asks the vault for every placeholder and edits the body.
+    pub(super) fn carry_out(mut self, body: &[u8], vault: &dyn Vault) -> Result<Masked, Refusal> {
+        let mut edits = Edits::new();
+        for change in std::mem::take(&mut self.changes) {
+            let placeholders = self.placeholders(&change.hits, vault)?;
+            match &change.place {
+                Place::Number(token) => {
+                    edits.replace(token.range.clone(), placeholders.concat().as_bytes())
+                }
+                Place::String(token) => {
+                    self.edit_string(&change, token, &placeholders, &mut edits, vault)?
+                }
+            }
+        }
+        let body = (!edits.is_empty()).then(|| edits.apply(body));
+        Ok(Masked { body, masked: self.counts(), stream: self.stream, model: self.model })
+    }
+
+    /// Masks a text that is no JSON.
+    pub(super) fn text(&mut self, text: &str, vault: &dyn Vault) -> Result<String, Refusal> {
+        let found = self.masker.scanner.scan_both(text);
+        self.refuse_blocked(&found.spans, &Path::default(), false)?;
+        let hits: Vec<Hit> = found.spans.iter().map(|span| Hit::plain(span, text)).collect();
+        let placeholders = self.placeholders(&hits, vault)?;
+        let masked = replaced(text, &hits, &placeholders);
+        Ok(self.settle(&masked, None, "$", vault)?.unwrap_or(masked))
+    }
+
+    pub(super) fn counts(&self) -> BTreeMap<Label, u32> {
+        self.counts.iter().map(|(id, count)| (self.masker.label(*id), *count)).collect()
+    }
+
+    /// Rewrites the hits of one string; all of it only where that made something new to hide.
+    fn edit_string(
+        &mut self,
+        change: &Change<'_>,
+        token: &StringToken<'_>,
+        placeholders: &[String],
+        edits: &mut Edits,
+        vault: &dyn Vault,
+    ) -> Result<(), Refusal> {
+        let masked = replaced(&token.decode(), &change.hits, placeholders);
+        if let Some(settled) = self.settle(&masked, change.name.as_deref(), &change.path, vault)? {
+            edits.replace_text(token.range.clone(), &settled);
+            return Ok(());
+        }
+        let mut locator = token.locator();
+        for (hit, placeholder) in change.hits.iter().zip(placeholders) {
+            edits.replace_text(locator.raw_range(hit.range.clone()), placeholder);
+        }
+        Ok(())
+    }
+
+    /// Masks what shows only after masking, until nothing does; `None`: nothing did.
+    fn settle(
+        &mut self,
+        masked: &str,
+        name: Option<&str>,
+        path: &str,
+        vault: &dyn Vault,
+    ) -> Result<Option<String>, Refusal> {
+        let mut settled: Option<String> = None;
+        for _ in 0..ROUNDS {
+            let text = settled.as_deref().unwrap_or(masked);
+            let found = self.masker.found_again(name, text);
+            if found.rest.is_empty() {
+                return Ok(settled);
+            }
+            let unstable = || Refusal::MaskUnstable { path: path.to_owned() };
+            if let Some(hit) = found.rest.iter().find(|hit| self.masker.blocks(hit)) {
+                return Err(Refusal::BlockedLabel {
+                    label: self.masker.label(hit.label),
+                    path: path.to_owned(),
+                });
+            }
+            let crosses = |hit: &Span| {
+                found.placeholders.iter().any(|own| own.start < hit.end && hit.start < own.end)
+            };
+            if found.rest.iter().any(crosses) {
+                return Err(unstable());
+            }
+            let hits: Vec<Hit> = found.rest.iter().map(|span| Hit::plain(span, text)).collect();
+            let placeholders = self.placeholders(&hits, vault)?;
+            settled = Some(replaced(text, &hits, &placeholders));
+        }
+        let rest = settled.as_deref().map(|text| self.masker.found_again(name, text));
+        if rest.is_some_and(|found| found.rest.is_empty()) {
+            return Ok(settled);
+        }
+        Err(Refusal::MaskUnstable { path: path.to_owned() })
+    }
+
+    fn placeholders(&mut self, hits: &[Hit], vault: &dyn Vault) -> Result<Vec<String>, Refusal> {
+        hits.iter()
+            .map(|hit| {
+                let label = self.masker.scanner.label(hit.label);
+                let key = (hit.label, hit.value.clone());
+                let number = match self.numbers.get(&key) {
+                    Some(number) => *number,
+                    None => {
+                        let number = vault.number(label, &hit.value)?;
+                        self.numbers.insert(key, number);
+                        number
+                    }
+                };
+                *self.counts.entry(hit.label).or_default() += 1;
+                let placeholder = format!("<{}_{number}>", label.as_str());
+                Ok(if hit.quoted { format!("\"{placeholder}\"") } else { placeholder })
+            })
+            .collect()
+    }
+
+    fn refuse_blocked(&self, spans: &[Span], path: &Path<'_>, is_key: bool) -> Result<(), Refusal> {
+        match spans.iter().find(|span| self.masker.blocks(span)) {
+            None => Ok(()),
+            Some(hit) => Err(Refusal::BlockedLabel {
+                label: self.masker.label(hit.label),
+                path: place(path, is_key),
+            }),
+        }
+    }
+
+    fn refuse_rest(&self, found: &Found, path: &Path<'_>, is_key: bool) -> Result<(), Refusal> {
+        match found.rest.first() {
+            None => Ok(()),
+            Some(hit) => Err(Refusal::UnsafePosition {
+                label: self.masker.label(hit.label),
+                path: place(path, is_key),
+            }),
+        }
+    }
+}
+
+/// `text` with every hit replaced.
+fn replaced(text: &str, hits: &[Hit], placeholders: &[String]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for (Hit { range: Range { start, end }, .. }, placeholder) in hits.iter().zip(placeholders) {
+        out.push_str(&text[at..*start]);
+        out.push_str(placeholder);
+        at = *end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+/// Whether a text consists of base64 only, so that it is data and not prose.
+fn is_base64(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'))
+}
+
+/// Hits that masking creates can create others; no sane text does so more often.
+const ROUNDS: usize = 3;

@@ -1,0 +1,67 @@
+//! Why a request is not sent.
+
+use thiserror::Error;
+
+use crate::redact::{Label, VaultError};
+
+/// Why a request is not sent; names label and place, never the value.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// The body is not one JSON document.
+    #[error("the body is not JSON (byte {at})")]
+    NotJson {
+        /// The offset of the first wrong byte.
+        at: usize,
+    },
+    /// The body nests too deeply.
+    #[error("the body nests more than {} levels", crate::json::MAX_DEPTH)]
+    TooDeep,
+    /// Policy blocks what was found.
+    #[error("{} at {path} is blocked by policy", label.as_str())]
+    BlockedLabel {
+        /// What was found.
+        label: Label,
+        /// Where, as a JSON path.
+        path: String,
+    },
+    /// Something to mask stands where nothing may change.
+    #[error("{} at {path} cannot be masked there", label.as_str())]
+    UnsafePosition {
+        /// What was found.
+        label: Label,
+        /// Where, as a JSON path.
+        path: String,
+    },
+    /// Masking made something new to mask, over and over.
+    #[error("{path} does not come to rest under masking")]
+    MaskUnstable {
+        /// Where, as a JSON path.
+        path: String,
+    },
+    /// A body that should have been masked is not.
+    #[error("{} at {path} is not masked", label.as_str())]
+    Unmasked {
+        /// What was found.
+        label: Label,
+        /// Where, as a JSON path.
+        path: String,
+    },
+    /// The vault could not keep an original.
+    #[error("originals cannot be kept")]
+    VaultUnavailable(#[from] VaultError),
+}
+
+impl Refusal {
+    /// The stable name of the reason, for logs, metrics and headers.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotJson { .. } => "not-json",
+            Self::TooDeep => "too-deep",
+            Self::BlockedLabel { .. } => "blocked-label",
+            Self::UnsafePosition { .. } => "unsafe-position",
+            Self::MaskUnstable { .. } => "mask-unstable",
+            Self::Unmasked { .. } => "unmasked-label",
+            Self::VaultUnavailable(_) => "vault-unavailable",
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The scanner: everything sensitive in one text, found in one pass.
+//!
+//! Not for deciding what happens to it: that is `mask`.
+
+mod overlap;
+mod triggers;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use regex::Regex;
+use thiserror::Error;
+
+use super::detect::{self, DETECTORS};
+use super::{Action, Label, Policy};
+use triggers::Literals;
+
+use overlap::resolve;
+
+/// The index of a label in its [`Scanner`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LabelId(pub u16);
+
+/// One hit: bytes `start..end` of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The offset of the first byte.
+    pub start: usize,
+    /// The offset behind the last byte.
+    pub end: usize,
+    /// What it is.
+    pub label: LabelId,
+    /// Confidence, 0 to 100.
+    pub score: u8,
+    /// The detector's name; `pattern` for the user's own.
+    pub detector: &'static str,
+}
+
+/// What one look at a text finds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Every hit, placeholder-like text included: for text that is not masked yet.
+    pub spans: Vec<Span>,
+    /// Every hit that does not lie inside placeholder-like text: for text that is masked already.
+    pub rest: Vec<Span>,
+    /// The placeholder-like texts.
+    pub placeholders: Vec<Span>,
+}
+
+/// Why a policy cannot be scanned for.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ScannerError {
+    /// A policy or pattern names `LITERAL`, which is ours.
+    #[error("the label LITERAL is reserved for text that looks like a placeholder")]
+    Reserved,
+    /// More labels than an index holds.
+    #[error("too many labels")]
+    TooManyLabels,
+    /// The literal triggers could not be built.
+    #[error("triggers: {0}")]
+    Triggers(String),
+}
+
+/// All detectors that a policy wants, built once.
+pub struct Scanner {
+    labels: Vec<(Label, Action)>,
+    ids: BTreeMap<Label, LabelId>,
+    literal: LabelId,
+    literals: Literals,
+    email: Option<Recogniser>,
+    digits: Vec<Recogniser>,
+    colon: Vec<Recogniser>,
+    patterns: Vec<(LabelId, Regex)>,
+}
+
+/// A detector of the table with its label's index.
+#[derive(Clone, Copy)]
+struct Recogniser {
+    label: LabelId,
+    score: u8,
+    name: &'static str,
+    find: fn(&str, Range<usize>) -> Option<Range<usize>>,
+}
+
+/// The label of text that looks like one of our placeholders.
+pub const LITERAL: &str = "LITERAL";
+
+impl Scanner {
+    /// Builds the scanner for the labels that `policy` does not allow to leave.
+    ///
+    /// # Errors
+    /// Where the policy uses a label that it must not.
+    pub fn new(policy: &Policy) -> Result<Self, ScannerError> {
+        let mut scanner = Self {
+            labels: Vec::new(),
+            ids: BTreeMap::new(),
+            literal: LabelId(0),
+            literals: Literals::none(),
+            email: None,
+            digits: Vec::new(),
+            colon: Vec::new(),
+            patterns: Vec::new(),
+        };
+        let ours = Label::new(LITERAL).ok_or(ScannerError::Reserved)?;
+        let named = policy.actions.contains_key(&ours)
+            || policy.patterns.iter().any(|(label, _)| *label == ours);
+        if named {
+            return Err(ScannerError::Reserved);
+        }
+        scanner.literal = scanner.intern(ours, Action::Mask)?;
+        let mut literals = Vec::new();
+        for detector in DETECTORS {
+            let Some(label) = Label::new(detector.label) else { continue };
+            let action = policy.actions.get(&label).copied().unwrap_or(detector.action);
+            let id = scanner.intern(label, action)?;
+            if action == Action::Allow {
+                continue;
+            }
+            let row = Recogniser {
+                label: id,
+                score: detector.score,
+                name: detector.name,
+                find: detector.find,
+            };
+            match detector.trigger {
+                detect::Trigger::At => {
+                    scanner.email = Some(row);
+                    literals.push(("%40", row));
+                }
+                detect::Trigger::Digits => scanner.digits.push(row),
+                detect::Trigger::Colon => scanner.colon.push(row),
+                detect::Trigger::Literals(list) => {
+                    literals.extend(list.iter().map(|text| (*text, row)))
+                }
+            }
+        }
+        for (label, regex) in &policy.patterns {
+            let action = policy.actions.get(label).copied().unwrap_or(Action::Mask);
+            let id = scanner.intern(label.clone(), action)?;
+            if scanner.labels[usize::from(id.0)].1 != Action::Allow {
+                scanner.patterns.push((id, regex.clone()));
+            }
+        }
+        for (label, action) in &policy.actions {
+            scanner.intern(label.clone(), *action)?;
+        }
+        scanner.literals = Literals::new(literals)?;
+        Ok(scanner)
+    }
+
+    /// Finds every hit in `text`: sorted, not overlapping, appended to `found`.
+    ///
+    /// Text that looks like one of our own placeholders is found under the label [`LITERAL`].
+    pub fn scan(&self, text: &str, found: &mut Vec<Span>) {
+        let base = found.len();
+        self.candidates(text, found);
+        self.placeholders(text, found);
+        resolve(found, base, |id| self.row(id));
+    }
+
+    /// Finds every hit, and apart from that what is left if the placeholders in `text` are our own.
+    pub(super) fn scan_both(&self, text: &str) -> Found {
+        let mut spans = Vec::new();
+        self.candidates(text, &mut spans);
+        let mut placeholders = Vec::new();
+        self.placeholders(text, &mut placeholders);
+        if placeholders.is_empty() {
+            resolve(&mut spans, 0, |id| self.row(id));
+            return Found { rest: spans.clone(), spans, placeholders };
+        }
+        // Detectors may see a hit inside a placeholder: that is its own text.
+        let inside = |hit: &Span| {
+            placeholders.iter().any(|own| own.start <= hit.start && hit.end <= own.end)
+        };
+        let mut rest: Vec<Span> = spans.iter().filter(|hit| !inside(hit)).copied().collect();
+        resolve(&mut rest, 0, |id| self.row(id));
+        spans.extend_from_slice(&placeholders);
+        resolve(&mut spans, 0, |id| self.row(id));
+        Found { spans, rest, placeholders }
+    }
+
+    /// The label behind an index of this scanner.
+    pub fn label(&self, id: LabelId) -> &Label {
+        &self.labels[usize::from(id.0)].0
+    }
+
+    /// What the policy says of a label of this scanner.
+    pub fn action(&self, id: LabelId) -> Action {
+        self.labels[usize::from(id.0)].1
+    }
+
+    /// The length below which no text can hold a hit.
+    pub(super) fn shortest(&self) -> usize {
+        if self.patterns.is_empty() { MIN_HIT } else { 1 }
+    }
+
+    /// Resolves the overlaps of hits from several looks.
+    pub(super) fn settle(&self, found: &mut Vec<Span>) {
+        resolve(found, 0, |id| self.row(id));
+    }
+
+    fn row(&self, id: LabelId) -> &(Label, Action) {
+        &self.labels[usize::from(id.0)]
+    }
+
+    /// The index of [`LITERAL`].
+    pub fn literal(&self) -> LabelId {
+        self.literal
+    }
+
+    fn intern(&mut self, label: Label, action: Action) -> Result<LabelId, ScannerError> {
+        if let Some(id) = self.ids.get(&label) {
+            return Ok(*id);
+        }
+        let id =
+            LabelId(u16::try_from(self.labels.len()).map_err(|_| ScannerError::TooManyLabels)?);
+        self.ids.insert(label.clone(), id);
+        self.labels.push((label, action));
+        Ok(id)
+    }
+
+    /// Every hit before overlaps are resolved, placeholders left out.
+    fn candidates(&self, text: &str, found: &mut Vec<Span>) {
+        let bytes = text.as_bytes();
+        if bytes.len() >= MIN_SECRET {
+            self.literals.each(text, |row, at| row.look(text, at, found));
+        }
+        let mut i = 0;
+        while let Some(skip) = bytes[i..].iter().position(|b| STARTS[usize::from(*b)]) {
+            let at = i + skip;
+            i = at + 1;
+            match bytes[at] {
+                b'@' => {
+                    if let Some(row) = &self.email {
+                        row.look(text, at..i, found);
+                    }
+                }
+                b':' => {
+                    if colon_inside(bytes, at) {
+                        self.colon.iter().for_each(|row| row.look(text, at..i, found));
+                    }
+                }
+                _ => {
+                    while bytes.get(i).is_some_and(u8::is_ascii_digit) {
+                        i += 1;
+                    }
+                    if detect::worth_a_look(bytes, &(at..i)) {
+                        self.digits.iter().for_each(|row| row.look(text, at..i, found));
+                    }
+                }
+            }
+        }
+        for (label, regex) in &self.patterns {
+            found.extend(regex.find_iter(text).filter(|hit| !hit.is_empty()).map(|hit| Span {
+                start: hit.start(),
+                end: hit.end(),
+                label: *label,
+                score: PATTERN_SCORE,
+                detector: "pattern",
+            }));
+        }
+    }
+
+    /// Everything that looks like one of our placeholders.
+    fn placeholders(&self, text: &str, found: &mut Vec<Span>) {
+        for at in memchr::memchr_iter(b'<', text.as_bytes()) {
+            let Some((range, label)) = detect::placeholder::at(text, at) else { continue };
+            if Label::new(label).is_some_and(|label| self.ids.contains_key(&label)) {
+                found.push(Span {
+                    start: range.start,
+                    end: range.end,
+                    label: self.literal,
+                    score: 100,
+                    detector: "placeholder",
+                });
+            }
+        }
+    }
+}
+
+impl Recogniser {
+    fn look(&self, text: &str, at: Range<usize>, found: &mut Vec<Span>) {
+        // A trigger inside this detector's last hit has been seen already.
+        if found.last().is_some_and(|last| last.detector == self.name && at.start < last.end) {
+            return;
+        }
+        if let Some(range) = (self.find)(text, at) {
+            found.push(Span {
+                start: range.start,
+                end: range.end,
+                label: self.label,
+                score: self.score,
+                detector: self.name,
+            });
+        }
+    }
+}
+
+impl std::fmt::Debug for Scanner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scanner").field("labels", &self.labels).finish_non_exhaustive()
+    }
+}
+
+/// Whether the colon at `at` can belong to an IPv6 address.
+fn colon_inside(bytes: &[u8], at: usize) -> bool {
+    let part = |b: &u8| b.is_ascii_hexdigit() || *b == b':';
+    let next = bytes.get(at + 1);
+    next.is_some_and(part) && (next == Some(&b':') || at > 0 && part(&bytes[at - 1]))
+}
+
+/// The bytes that make the scanner look closer.
+const STARTS: [bool; 256] = {
+    let mut starts = [false; 256];
+    let mut digit = b'0';
+    while digit <= b'9' {
+        starts[digit as usize] = true;
+        digit += 1;
+    }
+    starts[b'@' as usize] = true;
+    starts[b':' as usize] = true;
+    starts
+};
+
+/// No key with a literal trigger, nor `a%40b.co`, is shorter.
+const MIN_SECRET: usize = 8;
+/// `a@b.co`.
+const MIN_HIT: usize = 6;
+/// What the user asked for by name outweighs what a table guesses, at equal length.
+const PATTERN_SCORE: u8 = 100;
