@@ -163,13 +163,15 @@ fn find_v6(text: &str, at: Range<usize>) -> Option<Range<usize>> {
 
 /// Whether the address belongs to somebody outside.
 fn reachable_v4(address: Ipv4Addr) -> bool {
-    let [a, b, ..] = address.octets();
+    let [a, b, c, d] = address.octets();
     let benchmark = a == 198 && matches!(b, 18 | 19);
     !(address.is_loopback()
         || address.is_private()
         || address.is_link_local()
         || address.is_documentation()
         || benchmark
+        // A network, or a version such as `Chrome/120.0.0.0`.
+        || [b, c, d] == [0, 0, 0]
         || a == 0
         || a >= 224)
 }

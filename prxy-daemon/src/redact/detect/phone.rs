@@ -11,7 +11,7 @@ pub(super) const PHONE: Detector = Detector {
     label: "PHONE",
     action: Action::Mask,
     shape: "+ and 8 to 15 digits; North American with separators; bare or with a leading 0 beside a word such as `phone`",
-    validator: "country code; area code and exchange do not begin with 0 or 1",
+    validator: "country code; no 0 before the area code; more the less the separators tell",
     score: 70,
     trigger: Trigger::Digits,
     find,
@@ -44,6 +44,10 @@ pub(super) const PHONE: Detector = Detector {
         "⟦415‑555‑0132⟧",
         "3 ⟦415-555-0132⟧",
         "⟦555-867-5309⟧",
+        "⟦(555) 123-4567⟧",
+        "⟦123-456-7890⟧",
+        "⟦+1 555 123 4567⟧",
+        "mobile: ⟦5551234567⟧",
     ],
     look_alikes: &[
         "timestamp 4155550132",
@@ -52,8 +56,10 @@ pub(super) const PHONE: Detector = Detector {
         "640 480 1024 768",
         "550e8400-e29b-41d4-a716-446655440000",
         "2024-11-21 08:59:37",
-        "115-555-0132",
-        "415-055-0132",
+        "015-555-0132",
+        "115.555.0132",
+        "415 055 0132",
+        "+20240115,1",
         "1-415-555-01320",
         "415-555-0132-9",
         "978-3-16-148410-0",
@@ -102,9 +108,10 @@ fn international(bytes: &[u8], first: usize) -> Option<Range<usize>> {
     let end = end?;
     let digits = number.len().min(15);
     let valid = if american {
-        digits >= 11 && area_and_exchange(&number[1..11])
+        digits >= 11 && number[1] > b'1'
     } else {
-        digits >= 8 && known_country(&number)
+        // `+20240115` is a date in a diff.
+        digits >= if groups.count() > 1 { 8 } else { 9 } && known_country(&number)
     };
     valid.then_some(plus..end)
 }
@@ -117,12 +124,20 @@ fn north_american(bytes: &[u8], first: usize, groups: &Groups) -> Option<Range<u
         [3, 7, ..] if groups.separator(0) != Separator::Space => (0, 2),
         _ => return None,
     };
-    let number: Vec<u8> =
-        (lead..groups_used).flat_map(|i| groups.digits(bytes, i)).copied().collect();
     let opened = first > 0 && bytes[first - 1] == b'(';
     let start = if opened && groups.separator(0) == Separator::Paren { first - 1 } else { first };
     let range = start..groups.end(groups_used - 1);
-    if !area_and_exchange(&number)
+    let joined_by = |kind| (lead..groups_used - 1).all(|i| groups.separator(i) == kind);
+    let (area, exchange) = (groups.digits(bytes, lead)[0], groups.digits(bytes, lead + 1)[0]);
+    // Dots and spaces join numbers of all kinds; the invented numbers that people use too come with dashes.
+    let plausible = if joined_by(Separator::Space) {
+        area > b'1' && exchange > b'1'
+    } else if joined_by(Separator::Dot) {
+        area > b'1'
+    } else {
+        area > b'0'
+    };
+    if !plausible
         || !text::word_start(bytes, start)
         || !text::word_end(bytes, range.end)
         || continues_left(bytes, start)
@@ -130,8 +145,10 @@ fn north_american(bytes: &[u8], first: usize, groups: &Groups) -> Option<Range<u
     {
         return None;
     }
-    let spaces = (0..groups_used - 1).all(|i| groups.separator(i) == Separator::Space);
-    if spaces && in_a_row(bytes, &range) && !text::said_before(bytes, start, 24, WORDS) {
+    if joined_by(Separator::Space)
+        && in_a_row(bytes, &range)
+        && !text::said_before(bytes, start, 24, WORDS)
+    {
         return None;
     }
     Some(range)
@@ -156,8 +173,8 @@ fn named(bytes: &[u8], first: usize, groups: &Groups) -> Option<Range<usize>> {
     let trunk = bytes[first] == b'0' && (9..=13).contains(&digits);
     let run = digits_end(bytes, first);
     let bare = match run - first {
-        10 => area_and_exchange(&bytes[first..run]),
-        11 => bytes[first] == b'1' && area_and_exchange(&bytes[first + 1..run]),
+        10 => bytes[first] > b'1',
+        11 => bytes[first] == b'1' && bytes[first + 1] > b'1',
         _ => false,
     };
     let end = if bare { run } else { end };
@@ -167,11 +184,6 @@ fn named(bytes: &[u8], first: usize, groups: &Groups) -> Option<Range<usize>> {
         && !continues_right(bytes, end)
         && text::said_before(bytes, start, 20, WORDS))
     .then_some(start..end)
-}
-
-/// Whether ten digits can be a North American number: neither part begins with 0 or 1.
-fn area_and_exchange(number: &[u8]) -> bool {
-    matches!(number, [b'2'..=b'9', _, _, b'2'..=b'9', ..]) && number.len() == 10
 }
 
 /// Whether the digits can begin with a country code; 28, 83 and 89 are spare (ITU-T E.164, list of assigned codes).
