@@ -6,7 +6,7 @@ mod overlap;
 mod triggers;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

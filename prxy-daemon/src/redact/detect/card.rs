@@ -58,7 +58,11 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
     if run.len() > 19 || !text::word_start(bytes, run.start) || continues_left(bytes, run.start) {
         return None;
     }
-    let groups = Groups::read(bytes, run.start);
+    // No issuer has a number that begins with 0, 1, 7 or 9.
+    if run.len() < 2 || matches!(bytes[run.start], b'0' | b'1' | b'7' | b'9') {
+        return None;
+    }
+    let groups = Groups::read(bytes, run.start, MAX_GROUPS);
     let mut number = [0_u8; 19];
     let mut total = 0;
     let mut found = None;

@@ -37,20 +37,24 @@ pub(in crate::redact) fn worth_a_look(bytes: &[u8], run: &Range<usize>) -> bool 
         Some(b) if b.is_ascii_alphabetic() => {
             joined && run.len() >= 3 || run.len() >= 2 && run.start >= 2
         }
+        // A digit alone begins `1-800-…`, `0 30 …` and `8.8.8.8` only.
+        _ if run.len() == 1 => {
+            joined && (matches!(bytes[run.start], b'0' | b'1') || bytes[run.end] == b'.')
+        }
         _ => joined,
     }
 }
 
 impl Groups {
-    /// Reads groups from the run that starts at `start`, until a separator fails or the capacity is reached.
-    pub(super) fn read(bytes: &[u8], start: usize) -> Self {
+    /// Reads up to `limit` groups from the run that starts at `start`, until a separator fails.
+    pub(super) fn read(bytes: &[u8], start: usize, limit: usize) -> Self {
         let mut groups = Self {
             runs: [(start, start); MAX_GROUPS],
             separators: [Separator::Space; MAX_GROUPS],
             count: 0,
         };
         let mut at = start;
-        while groups.count < MAX_GROUPS {
+        while groups.count < limit.min(MAX_GROUPS) {
             let end = digits_end(bytes, at);
             if end == at {
                 break;

@@ -53,7 +53,10 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
             text::said_before(bytes, run.start, 32, &["ssn", "social security", "social_security"]);
         return (closed && assignable(&bytes[run.clone()]) && named).then_some(run);
     }
-    let groups = Groups::read(bytes, run.start);
+    if run.len() != 3 {
+        return None;
+    }
+    let groups = Groups::read(bytes, run.start, 3);
     let [3, 2, 4, ..] = groups.shape() else { return None };
     let separator = groups.separator(0);
     if groups.separator(1) != separator || !matches!(separator, Separator::Dash | Separator::Space)

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::digits::{Groups, Separator, continues_left, continues_right, digits_end, in_a_row};
+use super::digits::{
+    Groups, MAX_GROUPS, Separator, continues_left, continues_right, digits_end, in_a_row,
+};
 use super::{Detector, Trigger, text};
 use crate::redact::Action;
 
@@ -79,8 +81,17 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
     if run.start > 0 && bytes[run.start - 1] == b'+' {
         return international(bytes, run.start);
     }
-    let groups = Groups::read(bytes, run.start);
-    north_american(bytes, run.start, &groups).or_else(|| named(bytes, run.start, &groups))
+    if run.len() == 3 || run.len() == 1 && bytes[run.start] == b'1' {
+        let found = north_american(bytes, run.start, &Groups::read(bytes, run.start, 4));
+        if found.is_some() {
+            return found;
+        }
+    }
+    // Without separators that tell, only a word before the number does.
+    if bytes[run.start] == b'0' || matches!(run.len(), 10 | 11) {
+        return named(bytes, run.start);
+    }
+    None
 }
 
 /// `+` and a country code, up to 15 digits (ITU-T E.164).
@@ -89,7 +100,7 @@ fn international(bytes: &[u8], first: usize) -> Option<Range<usize>> {
     if !text::word_start(bytes, plus) || bytes[first] == b'0' {
         return None;
     }
-    let groups = Groups::read(bytes, first);
+    let groups = Groups::read(bytes, first, MAX_GROUPS);
     let mut number = Vec::with_capacity(16);
     let mut end = None;
     let american = bytes[first] == b'1';
@@ -155,11 +166,12 @@ fn north_american(bytes: &[u8], first: usize, groups: &Groups) -> Option<Range<u
 }
 
 /// Digits without a telling shape, right after a word that says what they are.
-fn named(bytes: &[u8], first: usize, groups: &Groups) -> Option<Range<usize>> {
+fn named(bytes: &[u8], first: usize) -> Option<Range<usize>> {
     let start = if first > 0 && bytes[first - 1] == b'(' { first - 1 } else { first };
     if !text::word_start(bytes, start) || continues_left(bytes, start) {
         return None;
     }
+    let groups = Groups::read(bytes, first, MAX_GROUPS);
     let mut total = 0;
     let mut end = None;
     for i in 0..groups.count() {

@@ -22,6 +22,13 @@ fn throughput() {
         });
         report(name, text.len(), best, found.len());
     }
+    for unit in crate::redact::scan::tests::HOSTILE {
+        let text = unit.repeat(1_000_000 / unit.len());
+        let mut found = Vec::new();
+        let start = Instant::now();
+        scanner.scan(black_box(&text), &mut found);
+        report(unit.trim(), text.len(), start.elapsed(), found.len());
+    }
     for (name, resent) in [("fresh", false), ("resent", true)] {
         let bodies: Vec<String> = (0..200)
             .map(|i| {
