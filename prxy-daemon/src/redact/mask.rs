@@ -11,6 +11,7 @@ mod stable;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::scan::{Found, LabelId, Scanner, ScannerError, Span};
@@ -31,7 +32,7 @@ pub struct Masker {
 }
 
 /// A request that may be sent.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Masked {
     /// The body to send; `None`: the one that came, unchanged.
     pub body: Option<Vec<u8>>,
@@ -186,6 +187,17 @@ const TELLING: &[&str] = &[
     "secret",
     "authorization",
 ];
+
+/// Shows sizes and counts only: a masked prompt is still somebody's prompt.
+impl fmt::Debug for Masked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Masked")
+            .field("body_bytes", &self.body.as_ref().map(Vec::len))
+            .field("masked", &self.masked)
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
 
 /// The broker's look at a finished body.
 struct Check<'m>(&'m Masker);

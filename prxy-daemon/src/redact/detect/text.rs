@@ -24,13 +24,17 @@ pub(super) fn run_end(bytes: &[u8], i: usize, limit: usize, keep: impl Fn(u8) ->
     i + window.iter().position(|b| !keep(*b)).unwrap_or(window.len())
 }
 
-/// Whether one of `words` (lower case) stands in the `reach` bytes before `i`, with a word boundary before it.
+/// Whether one of `words` (lower case) stands in the `reach` bytes before `i`: as a word, or as one of a `camelCase` name.
 pub(super) fn said_before(bytes: &[u8], i: usize, reach: usize, words: &[&str]) -> bool {
     let window = &bytes[i.saturating_sub(reach)..i];
     let lower = window.to_ascii_lowercase();
     words.iter().any(|word| {
-        memchr::memmem::find_iter(&lower, word.as_bytes())
-            .any(|at| at == 0 || !lower[at - 1].is_ascii_alphabetic())
+        memchr::memmem::find_iter(&lower, word.as_bytes()).any(|at| {
+            let begins = at == 0
+                || !lower[at - 1].is_ascii_alphabetic()
+                || window[at].is_ascii_uppercase() && window[at - 1].is_ascii_lowercase();
+            begins && !window.get(at + word.len()).is_some_and(u8::is_ascii_lowercase)
+        })
     })
 }
 

@@ -78,3 +78,42 @@ pub(super) const WORTH: usize = 256;
 const SHARDS: usize = 16;
 /// At about 100 bytes an entry, both generations of all shards stay below 4 MB.
 const PER_SHARD: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_the_rest_is_bounded() {
+        let memo = Memo::new();
+        let mut scans = 0;
+        for i in 0..4 * SHARDS * PER_SHARD {
+            memo.remember(false, &i.to_string(), Found::default);
+            memo.remember(false, "used all the time", || {
+                scans += 1;
+                Found::default()
+            });
+        }
+        assert_eq!(scans, 1);
+        let kept: usize = memo
+            .shards
+            .iter()
+            .map(|shard| shard.lock().unwrap())
+            .map(|shard| shard.young.len() + shard.old.len())
+            .sum();
+        assert!(kept <= 2 * SHARDS * PER_SHARD, "{kept}");
+    }
+
+    #[test]
+    fn the_same_bytes_with_and_without_escapes_are_two_texts() {
+        let memo = Memo::new();
+        let mut scans = 0;
+        for escaped in [false, true, false, true] {
+            memo.remember(escaped, r"a\nb", || {
+                scans += 1;
+                Found::default()
+            });
+        }
+        assert_eq!(scans, 2);
+    }
+}

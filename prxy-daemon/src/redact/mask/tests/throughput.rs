@@ -1,12 +1,13 @@
 //! How fast: printed, never asserted. `cargo test --release -p prxy-daemon --lib -- --ignored throughput --nocapture`
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Memory, masker};
+use super::masker;
 use crate::provider::Api;
-use crate::redact::Policy;
 use crate::redact::scan::Scanner;
+use crate::redact::{Label, Policy, Vault, VaultError};
 
 #[test]
 #[ignore = "prints figures"]
@@ -38,7 +39,7 @@ fn throughput() {
                 )
             })
             .collect();
-        let (masker, broker, vault) = (masker(), masker(), Memory::default());
+        let (masker, broker, vault) = (masker(), masker(), Hashed);
         let (mut mask, mut check, mut hits) = (Duration::MAX, Duration::MAX, 0);
         for body in &bodies {
             let start = Instant::now();
@@ -51,6 +52,19 @@ fn throughput() {
         }
         report(&format!("request {name}"), bodies[0].len(), mask, hits as usize);
         report(&format!("check {name}"), bodies[0].len(), check, 0);
+    }
+}
+
+/// A vault that costs next to nothing.
+struct Hashed;
+
+impl Vault for Hashed {
+    fn number(&self, _: &Label, value: &str) -> Result<u64, VaultError> {
+        Ok(value.bytes().fold(1, |sum, b| (sum * 31 + u64::from(b)) % 100_003))
+    }
+
+    fn original(&self, _: &str, _: u64) -> Option<Arc<str>> {
+        None
     }
 }
 
