@@ -10,7 +10,7 @@ pub(super) const CREDIT_CARD: Detector = Detector {
     name: "payment-card",
     label: "CREDIT_CARD",
     action: Action::Mask,
-    shape: "13 to 19 digits, bare or in groups that single spaces or dashes join",
+    shape: "13 to 19 digits, bare or in groups that single spaces, dashes or dots join",
     validator: "Luhn; issuer prefix with that issuer's lengths",
     score: 95,
     trigger: Trigger::Digits,
@@ -18,6 +18,7 @@ pub(super) const CREDIT_CARD: Detector = Detector {
     positives: &[
         "card ⟦4111 1111 1111 1111⟧ exp 12/27",
         "⟦4111-1111-1111-1111⟧",
+        "⟦4111.1111.1111.1111⟧",
         "⟦4111111111111111⟧",
         "⟦3782 822463 10005⟧",
         "⟦378282246310005⟧",
@@ -88,7 +89,7 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
 }
 
 fn joins(separator: Separator, first: Separator) -> bool {
-    separator == first && matches!(separator, Separator::Space | Separator::Dash)
+    separator == first && matches!(separator, Separator::Space | Separator::Dash | Separator::Dot)
 }
 
 /// Whether an issuer gives out numbers like this, with a right check digit.

@@ -79,7 +79,7 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' '
         });
         let end = if bytes[last..].starts_with(DASHES) { last + DASHES.len() } else { last };
-        return has_body(&bytes[body..close], 12).then_some(at.start..end);
+        return has_body(&bytes[body..close], 6).then_some(at.start..end);
     }
     let limit = next.unwrap_or(bytes.len());
     cut_off_end(bytes, body, limit).map(|end| at.start..end)

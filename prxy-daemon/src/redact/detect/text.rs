@@ -40,7 +40,10 @@ pub(super) fn said_before(bytes: &[u8], i: usize, reach: usize, words: &[&str]) 
 
 /// Whether `body` looks drawn at random rather than written: enough different bytes, and not `xxxx` or `your-key-here`.
 pub(super) fn looks_random(body: &[u8]) -> bool {
-    distinct(body) >= 6 && body.iter().any(u8::is_ascii_digit)
+    let different = distinct(body);
+    let one_word = body.iter().all(u8::is_ascii_alphanumeric);
+    different >= 6 && body.iter().any(u8::is_ascii_digit)
+        || different >= 12 && body.len() >= 20 && one_word
 }
 
 /// The number of different bytes in `body`, of its first 64.

@@ -163,6 +163,7 @@ pub(super) const STRIPE: Detector = Detector {
     find: |text, at| word_token(text, at, 16, is_base64),
     positives: &[
         concat!("⟦sk_live_", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8⟧"),
+        concat!("⟦sk_live_", "abcdefghijklmnopqrstuvwx⟧"),
         concat!("⟦rk_test_", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8⟧,"),
         concat!("STRIPE=⟦whsec_", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv⟧"),
     ],
@@ -213,12 +214,15 @@ pub(super) const BEARER: Detector = Detector {
         "BEARER   ⟦a1B2c3D4e5F6g7H8i9J0==⟧\n",
         "-H 'Authorization: Bearer ⟦a1B2.c3D4_e5F6-g7H8~i9J0⟧'",
         "Bearer ⟦a1B2c3D4e5F6g7H8i9J0⟧.",
+        "Bearer ⟦mF_9.B5f-4.1JqM⟧",
+        "Bearer ⟦abcdefghijklmnopqrstuvwxyz⟧",
     ],
     look_alikes: &[
         "Bearer <token>",
         "Bearer $TOKEN",
         "Bearer ${TOKEN}",
         "Bearer YOUR_API_TOKEN_HERE",
+        "Bearer test-token-1",
         "bearer authentication-is-required-here",
         "the bearer of this letter",
         "Bearer xxxxxxxxxxxxxxxxxxxxxxxx1",
@@ -346,7 +350,8 @@ fn credential(bytes: &[u8], start: usize, minimum: usize) -> Option<Range<usize>
         let mixed =
             head.iter().any(u8::is_ascii_uppercase) && head.iter().any(u8::is_ascii_lowercase);
         let dotted = head.contains(&b'.') && !mixed;
-        head.len() >= minimum && opaque(head) && text::looks_random(head) && !dotted
+        let dense = mixed && head.iter().any(u8::is_ascii_digit) && head.len() >= SHORT_CREDENTIAL;
+        (head.len() >= minimum || dense) && opaque(head) && text::looks_random(head) && !dotted
     })?;
     Some(start..end)
 }
@@ -417,3 +422,5 @@ fn is_base64(b: u8) -> bool {
 
 /// What decides about a token; the shortest are 16 bytes, ordinary ones fit.
 const HEAD: usize = 128;
+/// Shorter than this, a credential is more likely somebody's example.
+const SHORT_CREDENTIAL: usize = 12;
