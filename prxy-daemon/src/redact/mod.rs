@@ -2,9 +2,9 @@
 //!
 //! Not for SQLite (that is `store`) and not for HTTP (that is `gateway` and `broker`).
 
-pub mod rehydrate;
 pub mod detect;
 pub mod mask;
+pub mod rehydrate;
 pub mod scan;
 
 use std::collections::BTreeMap;
