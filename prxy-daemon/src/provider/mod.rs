@@ -4,6 +4,7 @@
 
 pub mod request;
 pub mod answer;
+pub mod request;
 
 /// The wire format that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,6 +6,7 @@ pub mod detect;
 pub mod mask;
 pub mod scan;
 pub mod rehydrate;
+pub mod scan;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

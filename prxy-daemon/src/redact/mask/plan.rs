@@ -1,6 +1,7 @@
 //! What has to change in one request: first gathered and judged whole, then carried out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use super::stable::{Hit, nested_hits};
@@ -10,6 +11,7 @@ use crate::provider::Api;
 use crate::provider::request::{Position, may_hold_json, position};
 use crate::redact::scan::{Found, LabelId, Span};
 use crate::redact::{Label, Vault};
+use crate::redact::{Label, Vault, VaultError};
 
 /// The changes that a walk gathers.
 pub(super) struct Plan<'m, 'a> {
@@ -17,6 +19,7 @@ pub(super) struct Plan<'m, 'a> {
     api: Api,
     changes: Vec<Change<'a>>,
     numbers: HashMap<(LabelId, String), u64>,
+    numbers: BTreeMap<LabelId, HashMap<Box<str>, u64>>,
     counts: BTreeMap<LabelId, u32>,
     stream: bool,
     model: Option<String>,
@@ -109,6 +112,7 @@ impl<'m, 'a> Plan<'m, 'a> {
             api,
             changes: Vec::new(),
             numbers: HashMap::new(),
+            numbers: BTreeMap::new(),
             counts: BTreeMap::new(),
             stream: false,
             model: None,
@@ -119,6 +123,9 @@ impl<'m, 'a> Plan<'m, 'a> {
     pub(super) fn carry_out(mut self, body: &[u8], vault: &dyn Vault) -> Result<Masked, Refusal> {
         let mut edits = Edits::new();
         for change in std::mem::take(&mut self.changes) {
+        let changes = std::mem::take(&mut self.changes);
+        self.learn(changes.iter().flat_map(|change| &change.hits), vault)?;
+        for change in changes {
             let placeholders = self.placeholders(&change.hits, vault)?;
             match &change.place {
                 Place::Number(token) => {
@@ -225,6 +232,46 @@ impl<'m, 'a> Plan<'m, 'a> {
                 Ok(if hit.quoted { format!("\"{placeholder}\"") } else { placeholder })
             })
             .collect()
+    /// What takes the place of each hit.
+        self.learn(hits.iter(), vault)?;
+        let mut placeholders = Vec::with_capacity(hits.len());
+        for hit in hits {
+            let known =
+                self.numbers.get(&hit.label).and_then(|numbers| numbers.get(hit.value.as_str()));
+            let number = known.ok_or_else(|| VaultError("no number".into()))?;
+            *self.counts.entry(hit.label).or_default() += 1;
+            let label = self.masker.scanner.label(hit.label).as_str();
+            let quote = if hit.quoted { "\"" } else { "" };
+            placeholders.push(format!("{quote}<{label}_{number}>{quote}"));
+        }
+        Ok(placeholders)
+    }
+
+    /// Asks the vault for the numbers that are not known yet, all in one go.
+    fn learn<'h>(
+        &mut self,
+        hits: impl Iterator<Item = &'h Hit>,
+        vault: &dyn Vault,
+    ) -> Result<(), Refusal> {
+        let mut asked: Vec<(LabelId, &str)> = Vec::new();
+        let mut seen: HashSet<(LabelId, &str)> = HashSet::new();
+        for Hit { label, value, .. } in hits {
+            let known =
+                self.numbers.get(label).is_some_and(|numbers| numbers.contains_key(value.as_str()));
+            if !known && seen.insert((*label, value)) {
+                asked.push((*label, value));
+            }
+        }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let values: Vec<(&Label, &str)> =
+            asked.iter().map(|(id, value)| (self.masker.scanner.label(*id), *value)).collect();
+        let numbers = vault.number_all(&values)?;
+        for ((id, value), number) in asked.into_iter().zip(numbers) {
+            self.numbers.entry(id).or_default().insert(value.into(), number);
+        }
+        Ok(())
     }
 
     fn refuse_blocked(&self, spans: &[Span], path: &Path<'_>, is_key: bool) -> Result<(), Refusal> {
