@@ -3,14 +3,13 @@
 //! Start reading at `cli` (what a user types), then `warden` (who starts whom),
 //! then `gateway` → `pipeline` → `redact` → `broker` → `netgate` (the way of a request).
 
+pub mod audit;
 pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod gateway;
 mod hop;
 pub mod json;
-pub mod audit;
-pub mod cli;
 pub mod link;
 pub mod netgate;
 pub mod pipeline;

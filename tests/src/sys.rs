@@ -271,7 +271,6 @@ pub fn seccomp_filters(pid: i32) -> io::Result<Vec<Vec<u8>>> {
             check(unsafe { libc::ptrace(GET_FILTER, pid, index, program.as_mut_ptr()) } as isize)?;
             filters.push(program);
         }
-        filters.reverse();
         Ok(filters)
     };
     let filters = read();

@@ -1,2 +1,57 @@
-//! Every command that developers and CI run.
-fn main() {}
+//! Every command that developers and CI run: `cargo xtask VERB`, one module per verb.
+
+mod bench;
+mod build;
+mod ci;
+mod demo;
+mod run;
+mod setup;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (verb, rest) = arguments.split_first().map_or(("help", &[][..]), |(v, r)| (v.as_str(), r));
+    match dispatch(verb, rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {verb}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
+    match verb {
+        "setup" => setup::all(),
+        "build" => build::all(build::profile(rest)?),
+        "run" => run::run(rest),
+        "demo" => demo::run(rest),
+        "test" => test::run(rest),
+        "bench" => bench::run(rest),
+        "ci" => ci::run(),
+        "tidy" => tidy::run(),
+        "help" | "--help" | "-h" => {
+            eprint!("{HELP}");
+            Ok(())
+        }
+        _ => bail!("unknown verb\n{HELP}"),
+    }
+}
+
+const HELP: &str = "\
+cargo xtask VERB
+  setup   install what the build needs: rust-src, bpf-linker (the other verbs call it)
+  build   kernel object and daemon [--release]
+  run     build, then start the daemon [arguments of `prxy serve`]
+  demo    show the whole promise on this machine, without key or internet
+  test    all tests, as root [arguments of `cargo test`]
+  bench   measure latency, throughput, memory and start [--json FILE]
+  tidy    formatting, lints and the project's own rules
+  ci      what CI runs: tidy, test, demo
+";

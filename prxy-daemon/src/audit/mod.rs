@@ -77,6 +77,18 @@ impl EgressLog {
         self.push(json!({ "time_ms": wall_ms(0), "event": "lost", "count": count }));
     }
 
+    /// Adds the kernel's counters, which also hold what is not recorded one by one: packets that
+    /// were let through.
+    pub fn append_totals(&mut self, totals: &[(Role, Reason, u64)]) {
+        let totals: Vec<_> = totals
+            .iter()
+            .map(|(role, reason, count)| {
+                json!({ "role": role.name(), "reason": reason.name(), "count": count })
+            })
+            .collect();
+        self.push(json!({ "time_ms": wall_ms(0), "event": "stop", "totals": totals }));
+    }
+
     /// Writes what was added since the last flush.
     ///
     /// # Errors

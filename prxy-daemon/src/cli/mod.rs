@@ -58,7 +58,7 @@ pub fn run(
         Verb::Version => format!("prxy {}\n", env!("CARGO_PKG_VERSION")),
         Verb::Serve => {
             let config = Config::load(&sources(arguments, env))?;
-            return Ok(serve::start(config)?);
+            return Ok(serve::start(&config)?);
         }
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);

@@ -7,23 +7,22 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::unix::AsyncFd;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 
 use super::{DialOutcome, DialReply, DialRequest};
 use crate::broker::{ConnectionSource, DialError, Dialer};
 use crate::gateway::BrokerLink;
-use crate::sys::channel::{Channel, is_stream_socket};
+use crate::sys::channel::{AsyncChannel, Channel, is_stream_socket};
 
 /// The gateway's end: makes a socketpair and hands one end to the broker.
 #[derive(Debug)]
-pub struct ToBroker(AsyncFd<Channel>);
+pub struct ToBroker(AsyncChannel);
 
 impl ToBroker {
     /// Takes the channel over; needs a running runtime.
     pub fn new(channel: Channel) -> io::Result<Self> {
-        register(channel).map(Self)
+        AsyncChannel::new(channel).map(Self)
     }
 }
 
@@ -31,19 +30,19 @@ impl BrokerLink for ToBroker {
     async fn connect(&self) -> io::Result<UnixStream> {
         let (ours, theirs) = UnixStream::pair()?;
         let theirs = theirs.into_std()?;
-        send(&self.0, b"+", Some(&theirs)).await?;
+        self.0.send(b"+", Some(theirs.as_fd())).await?;
         Ok(ours)
     }
 }
 
 /// The broker's end: receives what [`ToBroker`] sends.
 #[derive(Debug)]
-pub struct FromGateway(AsyncFd<Channel>);
+pub struct FromGateway(AsyncChannel);
 
 impl FromGateway {
     /// Takes the channel over; needs a running runtime.
     pub fn new(channel: Channel) -> io::Result<Self> {
-        register(channel).map(Self)
+        AsyncChannel::new(channel).map(Self)
     }
 }
 
@@ -51,7 +50,7 @@ impl ConnectionSource for FromGateway {
     async fn next(&mut self) -> io::Result<Option<UnixStream>> {
         let mut buffer = [0; 8];
         loop {
-            match receive(&self.0, &mut buffer).await? {
+            match self.0.receive(&mut buffer).await? {
                 (0, _) => return Ok(None),
                 (_, Some(fd)) if is_stream_socket(&fd, &[libc::AF_UNIX]) => {
                     let stream = std::os::unix::net::UnixStream::from(fd);
@@ -70,7 +69,7 @@ pub struct ToNetgate(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    channel: AsyncFd<Channel>,
+    channel: AsyncChannel,
     next: AtomicU64,
     waiting: Mutex<HashMap<u64, oneshot::Sender<Result<OwnedFd, DialError>>>>,
 }
@@ -78,7 +77,7 @@ struct Shared {
 impl ToNetgate {
     /// Takes the channel over; needs a running runtime.
     pub fn new(channel: Channel) -> io::Result<Self> {
-        let channel = register(channel)?;
+        let channel = AsyncChannel::new(channel)?;
         Ok(Self(Arc::new(Shared { channel, next: AtomicU64::new(0), waiting: Mutex::default() })))
     }
 
@@ -86,7 +85,7 @@ impl ToNetgate {
     pub async fn deliver(&self) -> io::Result<()> {
         let mut buffer = [0; 64];
         loop {
-            let (length, fd) = receive(&self.0.channel, &mut buffer).await?;
+            let (length, fd) = self.0.channel.receive(&mut buffer).await?;
             if length == 0 {
                 return Ok(());
             }
@@ -120,7 +119,7 @@ impl Dialer for ToNetgate {
         waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         let _forget = Forget { waiting, id };
         let request = DialRequest { id, route, client_hello }.encode();
-        send(&self.0.channel, &request, None::<&OwnedFd>).await.map_err(gone)?;
+        self.0.channel.send(&request, None).await.map_err(gone)?;
         let fd = receiver.await.map_err(|_| DialError::NetgateGone)??;
         let stream = std::net::TcpStream::from(fd);
         stream.set_nonblocking(true).map_err(gone)?;
@@ -137,38 +136,5 @@ struct Forget<'a> {
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-    }
-}
-
-fn register(channel: Channel) -> io::Result<AsyncFd<Channel>> {
-    channel.set_nonblocking()?;
-    AsyncFd::register(channel)
-}
-
-async fn receive(
-    channel: &AsyncFd<Channel>,
-    buffer: &mut [u8],
-) -> io::Result<(usize, Option<OwnedFd>)> {
-    loop {
-        let mut ready = channel.readable().await?;
-        match ready.try_io(|channel| channel.get_ref().receive(buffer)) {
-            Ok(result) => return result,
-            Err(_would_block) => {}
-        }
-    }
-}
-
-async fn send(
-    channel: &AsyncFd<Channel>,
-    message: &[u8],
-    passed: Option<&impl AsFd>,
-) -> io::Result<()> {
-    loop {
-        let mut ready = channel.writable().await?;
-        let fd = passed.map(AsFd::as_fd);
-        match ready.try_io(|channel| channel.get_ref().send(message, fd)) {
-            Ok(result) => return result,
-            Err(_would_block) => {}
-        }
     }
 }

@@ -14,14 +14,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::{Config, Host, Transport};
 use crate::link::{DialOutcome, DialReply, DialRequest, FromWarden, MAX_MESSAGE};
-use crate::sys::channel::Channel;
+use crate::sys::channel::{AsyncChannel, Channel};
 
 /// What netgate knows of a route; the addresses come from the warden.
 #[derive(Clone, Debug)]
@@ -42,10 +41,8 @@ struct Route {
 pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Result<()> {
     let routes: Vec<_> = config.providers.iter().map(Route::new).collect();
     let routes = Rc::new(RefCell::new(routes));
-    warden.set_nonblocking()?;
-    broker.set_nonblocking()?;
-    let warden = AsyncFd::register(warden)?;
-    let broker = Rc::new(AsyncFd::register(broker)?);
+    let warden = AsyncChannel::new(warden)?;
+    let broker = Rc::new(AsyncChannel::new(broker)?);
     let local = tokio::task::LocalSet::new();
     let serve = async {
         let mut dials = JoinSet::new();
@@ -61,8 +58,8 @@ pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Resul
                     Some(FromWarden::Drain) => {}
                     None => return Ok(()),
                 },
-                length = receive_bytes(&broker, &mut buffer), if dials.len() < MAX_DIALS => {
-                    let length = length?;
+                message = broker.receive(&mut buffer), if dials.len() < MAX_DIALS => {
+                    let (length, _dropped) = message?;
                     if length == 0 {
                         return Ok(());
                     }
@@ -119,7 +116,7 @@ impl Route {
 async fn answer(
     request: DialRequest,
     routes: Rc<RefCell<Vec<Route>>>,
-    broker: Rc<AsyncFd<Channel>>,
+    broker: Rc<AsyncChannel>,
 ) -> io::Result<()> {
     let candidates = match routes.borrow_mut().get_mut(usize::from(request.route)) {
         Some(route) if route.permits(&request.client_hello) => Ok(route.candidates()),
@@ -134,14 +131,7 @@ async fn answer(
         Err(outcome) => (outcome, None),
     };
     let reply = DialReply { id: request.id, outcome }.encode();
-    loop {
-        let mut ready = broker.writable().await?;
-        let passed = stream.as_ref().map(AsFd::as_fd);
-        match ready.try_io(|channel| channel.get_ref().send(&reply, passed)) {
-            Ok(result) => return result,
-            Err(_would_block) => {}
-        }
-    }
+    broker.send(&reply, stream.as_ref().map(AsFd::as_fd)).await
 }
 
 /// Connects to the first candidate that answers and sends the ClientHello.
@@ -163,6 +153,7 @@ async fn dial(
     Err(outcome)
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the role that dials")]
 async fn connect(address: SocketAddr, client_hello: &[u8]) -> io::Result<std::net::TcpStream> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
@@ -170,27 +161,13 @@ async fn connect(address: SocketAddr, client_hello: &[u8]) -> io::Result<std::ne
     stream.into_std()
 }
 
-async fn receive(channel: &AsyncFd<Channel>) -> io::Result<Option<FromWarden>> {
+async fn receive(warden: &AsyncChannel) -> io::Result<Option<FromWarden>> {
     let mut buffer = [0; 1024];
-    match receive_bytes(channel, &mut buffer).await? {
-        0 => Ok(None),
-        length => FromWarden::decode(&buffer[..length])
+    match warden.receive(&mut buffer).await? {
+        (0, _) => Ok(None),
+        (length, _dropped) => FromWarden::decode(&buffer[..length])
             .map(Some)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
-    }
-}
-
-/// One message without a descriptor; one that comes along is closed.
-pub(crate) async fn receive_bytes(
-    channel: &AsyncFd<Channel>,
-    buffer: &mut [u8],
-) -> io::Result<usize> {
-    loop {
-        let mut ready = channel.readable().await?;
-        match ready.try_io(|channel| channel.get_ref().receive(buffer)) {
-            Ok(result) => return result.map(|(length, _dropped)| length),
-            Err(_would_block) => {}
-        }
     }
 }
 

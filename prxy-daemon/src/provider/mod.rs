@@ -2,7 +2,6 @@
 //!
 //! Not for I/O, hosts or credentials: those are `config` and `broker`.
 
-pub mod request;
 pub mod answer;
 pub mod request;
 

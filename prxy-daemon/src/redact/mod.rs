@@ -4,7 +4,6 @@
 
 pub mod detect;
 pub mod mask;
-pub mod scan;
 pub mod rehydrate;
 pub mod scan;
 

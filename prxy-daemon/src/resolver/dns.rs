@@ -274,6 +274,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::type_complexity, reason = "a table of cases")]
     fn what_does_not_answer_the_question_is_refused() {
         let good = message(7, 0x8180, &[(1, 300, vec![192, 0, 2, 1])]);
         let cases: &[(&str, Vec<u8>, u16, &str, Kind, DnsError)] = &[

@@ -10,7 +10,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinSet;
@@ -18,8 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::config::{Config, Host};
 use crate::link::{MAX_ADDRESSES, ToWarden};
-use crate::netgate::receive_bytes;
-use crate::sys::channel::Channel;
+use crate::sys::channel::{AsyncChannel, Channel};
 use dns::{Answer, Kind};
 
 /// Resolves every configured name again and again until the warden is gone.
@@ -27,8 +25,7 @@ use dns::{Answer, Kind};
 /// # Errors
 /// The channel fails, or a watcher ends, which it never should.
 pub async fn run(config: &Config, nameservers: Vec<SocketAddr>, warden: Channel) -> io::Result<()> {
-    warden.set_nonblocking()?;
-    let warden = Rc::new(AsyncFd::register(warden)?);
+    let warden = Rc::new(AsyncChannel::new(warden)?);
     let nameservers = Rc::new(nameservers);
     let local = tokio::task::LocalSet::new();
     let serve = async {
@@ -42,7 +39,7 @@ pub async fn run(config: &Config, nameservers: Vec<SocketAddr>, warden: Channel)
         let mut buffer = [0; 64];
         loop {
             tokio::select! {
-                length = receive_bytes(&warden, &mut buffer) => if length? == 0 {
+                message = warden.receive(&mut buffer) => if message?.0 == 0 {
                     return Ok(());
                 },
                 Some(ended) = watchers.join_next() => ended.map_err(io::Error::other)??,
@@ -56,7 +53,7 @@ async fn watch(
     route: u16,
     name: String,
     nameservers: Rc<Vec<SocketAddr>>,
-    warden: Rc<AsyncFd<Channel>>,
+    warden: Rc<AsyncChannel>,
 ) -> io::Result<()> {
     let mut failures = 0_u32;
     loop {
@@ -64,7 +61,8 @@ async fn watch(
             Some((addresses, ttl_secs)) => {
                 failures = 0;
                 let ttl_secs = ttl_secs.clamp(MIN_TTL_SECS, MAX_TTL_SECS);
-                send(&warden, &ToWarden::Answer { route, ttl_secs, addresses }).await?;
+                let answer = ToWarden::Answer { route, ttl_secs, addresses };
+                warden.send(&answer.encode(), None).await?;
                 jittered(Duration::from_secs(ttl_secs.into()))
             }
             None => {
@@ -131,6 +129,7 @@ async fn ask_udp(nameserver: SocketAddr, name: &str, kind: Kind) -> io::Result<A
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "to a nameserver of the configuration")]
 async fn ask_tcp(nameserver: SocketAddr, name: &str, kind: Kind) -> io::Result<Answer> {
     let id = random_id()?;
     let question = dns::question(id, name, kind).map_err(invalid)?;
@@ -151,17 +150,6 @@ fn unbound_udp(peer: SocketAddr) -> io::Result<UdpSocket> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket(family, SockType::Datagram, flags, None)?;
     UdpSocket::from_std(fd.into())
-}
-
-async fn send(warden: &AsyncFd<Channel>, message: &ToWarden) -> io::Result<()> {
-    let bytes = message.encode();
-    loop {
-        let mut ready = warden.writable().await?;
-        match ready.try_io(|channel| channel.get_ref().send(&bytes, None)) {
-            Ok(result) => return result,
-            Err(_would_block) => {}
-        }
-    }
 }
 
 fn random_id() -> io::Result<u16> {

@@ -1,9 +1,46 @@
-//! What aya does not offer: which programs are in force at a cgroup, and typed ring buffer items.
+//! What aya does not offer for every type of cgroup program: links that can be pinned, and which
+//! programs are in force.
 
+use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use prxy_common::Event;
+
+/// Attaches a loaded program to a cgroup for as long as the returned link, or a pin of it, lives
+/// (Linux 5.7).
+///
+/// Several links on one cgroup are all asked, and each may deny.
+///
+/// # Errors
+/// Those of `bpf(2)`.
+pub fn attach(program: &impl AsFd, cgroup: &impl AsFd, attach_type: u32) -> io::Result<OwnedFd> {
+    let mut request = LinkCreate {
+        program_fd: program.as_fd().as_raw_fd().cast_unsigned(),
+        target_fd: cgroup.as_fd().as_raw_fd().cast_unsigned(),
+        attach_type,
+        flags: 0,
+    };
+    let fd = call(BPF_LINK_CREATE, &mut request)?;
+    // SAFETY: the kernel has just opened it for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).unwrap_or(-1)) })
+}
+
+/// Gives a link a name on bpffs, which keeps it when its last descriptor is closed.
+///
+/// # Errors
+/// Those of `bpf(2)`.
+pub fn pin(link: &impl AsFd, path: &Path) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut request = ObjectPin {
+        path: path.as_ptr() as u64,
+        fd: link.as_fd().as_raw_fd().cast_unsigned(),
+        flags: 0,
+    };
+    call(BPF_OBJ_PIN, &mut request).map(drop)
+}
 
 /// The ids of the programs attached directly to `cgroup` for one attach type (Linux 4.15).
 ///
@@ -18,25 +55,52 @@ pub fn attached_programs(cgroup: &impl AsFd, attach_type: u32) -> io::Result<Vec
         program_count: u32::try_from(MAX_PROGRAMS).unwrap_or(0),
         ..Query::default()
     };
-    // SAFETY: `query` has the layout of the PROG_QUERY part of `union bpf_attr` and points to an
-    // array of the length that it names; both outlive the call.
-    let result =
-        unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_QUERY, &raw mut query, size_of::<Query>()) };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    call(BPF_PROG_QUERY, &mut query)?;
     Ok(ids.into_iter().take(query.program_count as usize).collect())
 }
 
 /// The record that a ring buffer item holds, if it has the right length.
 pub fn read_event(item: &[u8]) -> Option<Event> {
     // SAFETY: the length is checked; `Event` is repr(C), and every bit pattern is valid.
-    (item.len() == size_of::<Event>()).then(|| unsafe { item.as_ptr().cast::<Event>().read_unaligned() })
+    (item.len() == size_of::<Event>())
+        .then(|| unsafe { item.as_ptr().cast::<Event>().read_unaligned() })
 }
 
+fn call<T: Attribute>(command: libc::c_int, attribute: &mut T) -> io::Result<i64> {
+    let attribute = std::ptr::from_mut(attribute);
+    // SAFETY: `Attribute` is implemented only for the structs below, each of which has the layout
+    // of its command's part of `union bpf_attr`; what they point to outlives the call.
+    match unsafe { libc::syscall(libc::SYS_bpf, command, attribute, size_of::<T>()) } {
+        result if result >= 0 => Ok(result),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+trait Attribute {}
+impl Attribute for LinkCreate {}
+impl Attribute for ObjectPin {}
+impl Attribute for Query {}
+
+const BPF_OBJ_PIN: libc::c_int = 6;
 const BPF_PROG_QUERY: libc::c_int = 16;
+const BPF_LINK_CREATE: libc::c_int = 28;
 /// `BPF_CGROUP_MAX_PROGS` of the kernel.
 const MAX_PROGRAMS: usize = 64;
+
+#[repr(C)]
+struct LinkCreate {
+    program_fd: u32,
+    target_fd: u32,
+    attach_type: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+struct ObjectPin {
+    path: u64,
+    fd: u32,
+    flags: u32,
+}
 
 #[repr(C)]
 #[derive(Default)]

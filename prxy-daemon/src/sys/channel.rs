@@ -8,6 +8,7 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
     sendmsg, socketpair, sockopt,
 };
+use tokio::io::unix::AsyncFd;
 
 /// One end of a message channel.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Channel {
     /// Sends one message, with a descriptor if there is one.
     ///
     /// # Errors
-    /// Those of `sendmsg(2)`; `WouldBlock` on a full non-blocking channel.
+    /// Those of `sendmsg(2)`.
     pub fn send(&self, message: &[u8], passed: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let fds: Vec<_> = passed.iter().map(AsRawFd::as_raw_fd).collect();
         let control = [ControlMessage::ScmRights(&fds)];
@@ -66,14 +67,6 @@ impl Channel {
         Ok((message.bytes, passed.pop()))
     }
 
-    /// Makes calls return `WouldBlock` instead of waiting.
-    pub fn set_nonblocking(&self) -> io::Result<()> {
-        let flags = nix::fcntl::fcntl(&self.0, nix::fcntl::FcntlArg::F_GETFL)?;
-        let flags = nix::fcntl::OFlag::from_bits_retain(flags) | nix::fcntl::OFlag::O_NONBLOCK;
-        nix::fcntl::fcntl(&self.0, nix::fcntl::FcntlArg::F_SETFL(flags))?;
-        Ok(())
-    }
-
     /// Refuses descriptors from the other end where the kernel can (Linux 6.16).
     pub fn refuse_descriptors(&self) {
         let off: libc::c_int = 0;
@@ -100,6 +93,52 @@ impl AsFd for Channel {
 impl AsRawFd for Channel {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.0.as_raw_fd()
+    }
+}
+
+/// A channel end inside a tokio runtime.
+#[derive(Debug)]
+pub struct AsyncChannel(AsyncFd<Channel>);
+
+impl AsyncChannel {
+    /// Registers the channel with the running runtime.
+    ///
+    /// # Errors
+    /// The descriptor cannot be polled.
+    pub fn new(channel: Channel) -> io::Result<Self> {
+        let flags = nix::fcntl::fcntl(&channel.0, nix::fcntl::FcntlArg::F_GETFL)?;
+        let flags = nix::fcntl::OFlag::from_bits_retain(flags) | nix::fcntl::OFlag::O_NONBLOCK;
+        nix::fcntl::fcntl(&channel.0, nix::fcntl::FcntlArg::F_SETFL(flags))?;
+        // SAFETY: `Channel` owns its descriptor, never changes it, and moves into the `AsyncFd`.
+        unsafe { AsyncFd::register(channel) }.map(Self).map_err(io::Error::from)
+    }
+
+    /// As [`Channel::send`], waiting while the channel is full.
+    ///
+    /// # Errors
+    /// As [`Channel::send`].
+    pub async fn send(&self, message: &[u8], passed: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        loop {
+            let mut ready = self.0.writable().await?;
+            match ready.try_io(|channel| channel.get_ref().send(message, passed)) {
+                Ok(result) => return result,
+                Err(_would_block) => {}
+            }
+        }
+    }
+
+    /// As [`Channel::receive`], waiting for a message.
+    ///
+    /// # Errors
+    /// As [`Channel::receive`].
+    pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+        loop {
+            let mut ready = self.0.readable().await?;
+            match ready.try_io(|channel| channel.get_ref().receive(buffer)) {
+                Ok(result) => return result,
+                Err(_would_block) => {}
+            }
+        }
     }
 }
 

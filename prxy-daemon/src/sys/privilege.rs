@@ -12,13 +12,13 @@ pub fn become_user(uid: Uid, gid: Gid) -> io::Result<()> {
     Ok(())
 }
 
-/// Drops every capability from every set, and the right to gain any by executing a file.
+/// Gives up the right to gain anything by executing a file; to be called before
+/// [`become_user`], which takes the capability that the bounding set needs.
 ///
 /// The bounding set can only be emptied with `CAP_SETPCAP`; without it no-new-privileges already
 /// keeps the process from gaining anything.
-pub fn drop_capabilities() -> io::Result<()> {
+pub fn renounce_gains() -> io::Result<()> {
     prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
-    prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL.cast_unsigned().into())?;
     for capability in 0..64 {
         match prctl(libc::PR_CAPBSET_DROP, capability) {
             Ok(()) => {}
@@ -27,6 +27,12 @@ pub fn drop_capabilities() -> io::Result<()> {
             Err(error) => return Err(error),
         }
     }
+    Ok(())
+}
+
+/// Drops every capability from every set.
+pub fn drop_capabilities() -> io::Result<()> {
+    prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL.cast_unsigned().into())?;
     let header = CapHeader { version: LINUX_CAPABILITY_VERSION_3, pid: 0 };
     let empty = [CapData::default(); 2];
     // SAFETY: header and data have the layout of version 3, which takes two data elements.

@@ -22,6 +22,8 @@ pub enum Profile {
     Relay,
     /// Accepts connections and keeps files.
     Serve,
+    /// Watches descriptors, fills kernel maps, removes its own files. No socket of any family.
+    Supervise,
 }
 
 /// The filter could not be built or installed.
@@ -63,12 +65,13 @@ fn rules(profile: Profile) -> Result<Rules, SeccompError> {
         Profile::Dial | Profile::Resolve => &[libc::SYS_connect],
         Profile::Relay => &[],
         Profile::Serve => FILES,
+        Profile::Supervise => SUPERVISION,
     };
     rules.extend(more.iter().map(|call| (*call, Vec::new())));
     let kinds: &[i32] = match profile {
         Profile::Dial => &[libc::SOCK_STREAM],
         Profile::Resolve => &[libc::SOCK_STREAM, libc::SOCK_DGRAM],
-        Profile::Relay | Profile::Serve => &[],
+        Profile::Relay | Profile::Serve | Profile::Supervise => &[],
     };
     let mut sockets = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
@@ -85,6 +88,13 @@ fn rules(profile: Profile) -> Result<Rules, SeccompError> {
     if profile == Profile::Serve {
         let unix = equal(0, u64::from(libc::AF_UNIX.cast_unsigned()))?;
         rules.insert(libc::SYS_socketpair, vec![rule(vec![unix])?]);
+    }
+    if profile == Profile::Supervise {
+        // Elements of maps by descriptor; no program, map or link can be made or fetched.
+        let commands = (BPF_MAP_LOOKUP_ELEM..=BPF_MAP_GET_NEXT_KEY)
+            .map(|command| rule(vec![equal(0, command)?]))
+            .collect::<Result<_, _>>()?;
+        rules.insert(libc::SYS_bpf, commands);
     }
     Ok(rules)
 }
@@ -175,6 +185,26 @@ const COMMON: &[i64] = &[
     libc::SYS_tgkill,
     libc::SYS_write,
     libc::SYS_writev,
+];
+
+const BPF_MAP_LOOKUP_ELEM: u64 = 1;
+const BPF_MAP_GET_NEXT_KEY: u64 = 4;
+
+/// What supervising and cleaning up need; the filter is the last step of the start.
+const SUPERVISION: &[i64] = &[
+    libc::SYS_fstat,
+    libc::SYS_getdents64,
+    libc::SYS_lseek,
+    libc::SYS_newfstatat,
+    libc::SYS_openat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_rmdir,
+    libc::SYS_statx,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_unlink,
+    libc::SYS_unlinkat,
+    libc::SYS_wait4,
+    libc::SYS_waitid,
 ];
 
 /// What SQLite and an accepting listener need; Landlock says where.

@@ -2,12 +2,12 @@
 //! the ranges that no public name may point to are taken out.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use prxy_common::Role;
 
-use crate::config::{Config, Host};
+use crate::config::{Config, Host, Scope, scope};
 
 /// One destination that the kernel admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,7 +74,7 @@ impl Allowlist {
             return false;
         }
         let (good, bad): (BTreeSet<IpAddr>, BTreeSet<IpAddr>) =
-            addresses.iter().partition(|address| entry.private || is_public(**address));
+            addresses.iter().partition(|address| is_acceptable(**address, entry.private));
         if !bad.is_empty() {
             tracing::warn!(route, refused = bad.len(), "nameserver gave special addresses");
         }
@@ -126,50 +126,13 @@ impl Allowlist {
     }
 }
 
-/// Whether an address may stand behind a public name: not one of the special ranges of RFC 6890.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => match embedded_v4(v6) {
-            Some(v4) => is_public_v4(v4),
-            None => is_public_v6(v6),
-        },
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let special = a == 0
-        || address.is_loopback()
-        || address.is_private()
-        || address.is_link_local()
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 192 && b == 88 && c == 99)
-        || (a == 198 && (b == 18 || b == 19))
-        || address.is_documentation()
-        || a >= 224;
-    !special
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, ..] = address.segments();
-    // Global unicast is 2000::/3; of that not documentation, ORCHID, benchmarking, Teredo.
-    let global = (0x2000..0x4000).contains(&a);
-    let special = (a == 0x2001 && (b < 0x200 || b == 0xdb8)) || (a == 0x3fff && b < 0x1000);
-    global && !special
-}
-
-/// The IPv4 address inside a mapped, translated (RFC 6052) or 6to4 address.
-fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let octets = address.octets();
-    let at = |first: usize| {
-        Ipv4Addr::new(octets[first], octets[first + 1], octets[first + 2], octets[first + 3])
-    };
-    match address.segments() {
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(at(12)),
-        [0x2002, ..] => Some(at(2)),
-        _ => None,
+/// Whether an answer may be used: never an address that names no single host, and one of the
+/// special ranges (RFC 6890) only for a host that the configuration calls private.
+fn is_acceptable(address: IpAddr, private: bool) -> bool {
+    match scope(address) {
+        Scope::Public => true,
+        Scope::Private => private,
+        Scope::NoDestination => false,
     }
 }
 
@@ -183,15 +146,32 @@ mod tests {
     #[test]
     fn special_addresses_never_stand_behind_a_public_name() {
         for address in [
-            "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1",
-            "192.168.1.1", "192.0.0.8", "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255",
-            "::", "::1", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:10.0.0.1",
-            "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "2001::1", "::127.0.0.1",
+            "10.0.0.1",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.168.1.1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2001::1",
+            "::127.0.0.1",
         ] {
-            assert!(!is_public(address.parse().unwrap()), "{address}");
+            let address = address.parse().unwrap();
+            assert!(!is_acceptable(address, false) && is_acceptable(address, true), "{address}");
         }
-        for address in ["1.1.1.1", "160.79.104.10", "2607:6bc0::10", "::ffff:8.8.8.8"] {
-            assert!(is_public(address.parse().unwrap()), "{address}");
+        for address in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1"] {
+            assert!(!is_acceptable(address.parse().unwrap(), true), "{address}");
+        }
+        for address in ["1.1.1.1", "160.79.104.10", "2607:6bc0::10"] {
+            assert!(is_acceptable(address.parse().unwrap(), false), "{address}");
         }
     }
 

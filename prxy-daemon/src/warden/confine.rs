@@ -20,6 +20,7 @@ pub(crate) fn confine(profile: Profile, reach: &Reach) -> Result<(), WardenError
 }
 
 /// Before the sandbox: the kernel's policy alone must already stop the role.
+#[expect(clippy::disallowed_methods, reason = "canaries try what must not work")]
 pub(crate) fn policy_canary(role: Role) -> Result<(), WardenError> {
     match role {
         Role::Netgate | Role::Resolver => {
@@ -70,7 +71,10 @@ pub(crate) fn warden_canary() -> Result<(), WardenError> {
 /// Set-up is over: from here on the warden only holds descriptors.
 pub(crate) fn drop_warden_privileges() -> Result<(), WardenError> {
     privilege::hide_memory().during("hide memory")?;
-    privilege::drop_capabilities().during("drop capabilities")
+    privilege::renounce_gains().during("renounce privilege gains")?;
+    privilege::drop_capabilities().during("drop capabilities")?;
+    seccomp::install(Profile::Supervise).during("install the system call filter")?;
+    sandbox_canary(Role::Warden)
 }
 
 /// Anything but an immediate refusal means that a layer is missing.
@@ -91,8 +95,7 @@ fn unspecified(like: SocketAddr) -> &'static str {
 }
 
 /// Denied, or the kernel does not know the family at all.
-const REFUSALS: [i32; 4] =
-    [libc::EPERM, libc::EACCES, libc::EAFNOSUPPORT, libc::ENOSYS];
+const REFUSALS: [i32; 4] = [libc::EPERM, libc::EACCES, libc::EAFNOSUPPORT, libc::ENOSYS];
 
 /// Addresses that no provider can have (RFC 5737, RFC 3849), discard port.
 const DOCUMENTATION: [&str; 2] = ["192.0.2.1:9", "[2001:db8::1]:9"];

@@ -13,6 +13,7 @@ use crate::sys::channel::Channel;
 use crate::sys::clone::{Clone, Network, into_cgroup};
 
 /// Binds and listens on `address` from inside the `front` cgroup.
+#[expect(clippy::disallowed_methods, reason = "the one place that listens")]
 pub(crate) fn bind(kernel: &Kernel, address: SocketAddr) -> Result<TcpListener, WardenError> {
     let step = "listen for clients";
     let (ours, theirs) = Channel::pair().during(step)?;

@@ -2,15 +2,12 @@
 //! pinned, maps kept by descriptor so that they can be filled without any capability.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, MapData, PerCpuArray, RingBuf};
-use aya::programs::links::{FdLink, PinnedLink};
-use aya::programs::{
-    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, CgroupSockopt,
-};
+use aya::programs::Program;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use aya_log::EbpfLogger;
 use prxy_common::{AllowKey, COUNTERS, Reason, Role, State, counter_index, map};
@@ -29,7 +26,7 @@ pub(crate) struct Kernel {
     parent: Cgroup,
     groups: Vec<(Role, Cgroup)>,
     pins: Pins,
-    _links: Vec<PinnedLink>,
+    _links: Vec<OwnedFd>,
     allow: LpmTrie<MapData, AllowKey, u32>,
     state: Array<MapData, State>,
     counters: PerCpuArray<MapData, u64>,
@@ -58,7 +55,7 @@ impl Kernel {
         let pins = Pins::make(home.instance())?;
         let mut ebpf = EbpfLoader::new()
             .load(OBJECT)
-            .during("load the kernel programs (needs CAP_BPF and CAP_NET_ADMIN, Linux 6.6)")?;
+            .during("load the kernel's maps (needs CAP_BPF and CAP_NET_ADMIN, Linux 6.6)")?;
         let mut roles: HashMap<_, u64, u32> = take(&mut ebpf, map::ROLES)?;
         for (role, group) in &groups {
             let id = group.id().during("identify a role's cgroup")?;
@@ -158,9 +155,13 @@ impl Kernel {
         self.current.generation
     }
 
-    /// How often a role was judged so, since the start.
-    pub(crate) fn count(&self, role: Role, reason: Reason) -> u64 {
-        self.sum(counter_index(role, reason))
+    /// How often each role was judged in each way since the start; zeros are left out.
+    pub(crate) fn totals(&self) -> Vec<(Role, Reason, u64)> {
+        let pairs = Role::ALL.iter().flat_map(|role| Reason::ALL.iter().map(|why| (*role, *why)));
+        pairs
+            .map(|(role, reason)| (role, reason, self.sum(counter_index(role, reason))))
+            .filter(|(_, _, count)| *count > 0)
+            .collect()
     }
 
     /// Decisions that did not fit into the ring buffer.
@@ -182,7 +183,12 @@ impl Kernel {
             remove_when_empty(group)?;
         }
         self.pins.remove_all()?;
-        remove_when_empty(self.parent)
+        match remove_when_empty(self.parent) {
+            // The hierarchy's root is read-only even to root without capabilities. The empty
+            // directory that stays has no links, and the next start takes it over.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+            result => result,
+        }
     }
 
     /// Writes the whole list as a new generation, then lets one word decide.
@@ -233,60 +239,40 @@ where
 }
 
 /// Attaches, pins and reads back every program.
-fn attach_all(
-    ebpf: &mut Ebpf,
-    parent: &Cgroup,
-    pins: &Pins,
-) -> Result<Vec<PinnedLink>, WardenError> {
+fn attach_all(ebpf: &mut Ebpf, parent: &Cgroup, pins: &Pins) -> Result<Vec<OwnedFd>, WardenError> {
     let mut links = Vec::new();
     for (name, attach_type) in PROGRAMS {
         let program = ebpf
             .program_mut(name)
             .ok_or_else(|| WardenError::new("find a kernel program", name))?;
-        let step = "attach a kernel program";
-        // `Single` is what a link needs: on a link the kernel refuses the flag that aya's
-        // `AllowMultiple` stands for, and links of several owners are ANDed anyway.
-        let mode = CgroupAttachMode::Single;
-        let dir = parent.dir();
-        let link: FdLink = match program {
-            aya::programs::Program::CgroupSkb(program) => {
-                let program: &mut CgroupSkb = program;
-                program.load().during(step)?;
-                let direction = match *name {
-                    "egress" => CgroupSkbAttachType::Egress,
-                    _ => CgroupSkbAttachType::Ingress,
-                };
-                let id = program.attach(dir, direction, mode).during(step)?;
-                program.take_link(id).during(step)?.try_into().during(step)?
-            }
-            aya::programs::Program::CgroupSock(program) => {
-                let program: &mut CgroupSock = program;
-                program.load().during(step)?;
-                let id = program.attach(dir, mode).during(step)?;
-                program.take_link(id).during(step)?.try_into().during(step)?
-            }
-            aya::programs::Program::CgroupSockAddr(program) => {
-                let program: &mut CgroupSockAddr = program;
-                program.load().during(step)?;
-                let id = program.attach(dir, mode).during(step)?;
-                program.take_link(id).during(step)?.try_into().during(step)?
-            }
-            aya::programs::Program::CgroupSockopt(program) => {
-                let program: &mut CgroupSockopt = program;
-                program.load().during(step)?;
-                let id = program.attach(dir, mode).during(step)?;
-                program.take_link(id).during(step)?.try_into().during(step)?
-            }
-            _ => return Err(WardenError::new("attach a kernel program of unknown type", name)),
-        };
+        let step = "attach a kernel program (needs CAP_BPF and CAP_NET_ADMIN, Linux 6.6)";
+        match program {
+            Program::CgroupSkb(program) => program.load(),
+            Program::CgroupSock(program) => program.load(),
+            Program::CgroupSockAddr(program) => program.load(),
+            Program::CgroupSockopt(program) => program.load(),
+            _ => return Err(WardenError::new("know the type of a kernel program", name)),
+        }
+        .map_err(|error| WardenError::new(step, chain(&error)))?;
+        let fd = program.fd().during(step)?;
+        let link = bpf::attach(&fd, parent.dir(), *attach_type).during(step)?;
+        bpf::pin(&link, &pins.path(name)).during("pin a link")?;
         let expected = program.info().during("identify a kernel program")?.id();
-        let in_force = bpf::attached_programs(&dir.as_fd(), *attach_type).during("read back")?;
+        let in_force = bpf::attached_programs(parent.dir(), *attach_type).during("read back")?;
         if !in_force.contains(&expected) {
             return Err(WardenError::new("read back: the kernel does not list a program", name));
         }
-        links.push(link.pin(pins.path(name)).during("pin a link")?);
+        links.push(link);
     }
     Ok(links)
+}
+
+/// The whole chain of causes: the verifier's log is at its end.
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// Whatever a crashed daemon left in the group is ended before anything new starts.

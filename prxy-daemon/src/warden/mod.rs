@@ -59,7 +59,7 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     // warden only.
     let signals = supervise::block_signals().during("block signals")?;
     let home = Home::open(config)?;
-    let kernel = Kernel::attach(&home)?;
+    let mut kernel = Kernel::attach(&home)?;
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
     let front = front::bind(&kernel, config.listen)?;

@@ -19,7 +19,7 @@ use crate::config::{Config, Host};
 use crate::link::sockets::{FromGateway, ToBroker, ToNetgate};
 use crate::link::{FromWarden, ToWarden};
 use crate::store::Store;
-use crate::sys::channel::Channel;
+use crate::sys::channel::{AsyncChannel, Channel};
 use crate::sys::clone::{Clone, Network, into_cgroup};
 use crate::sys::sandbox::Reach;
 use crate::sys::seccomp::Profile;
@@ -143,11 +143,10 @@ fn serve_clients(
             // A dropped sender means that the warden is gone, which ends us as well.
             let _ = drained.await;
         };
-        warden.set_nonblocking()?;
-        let warden = tokio::io::unix::AsyncFd::register(warden)?;
+        let warden = AsyncChannel::new(warden)?;
         let orders = async {
             let mut buffer = [0; 64];
-            let length = netgate::receive_bytes(&warden, &mut buffer).await?;
+            let (length, _dropped) = warden.receive(&mut buffer).await?;
             if length > 0 && FromWarden::decode(&buffer[..length]) == Ok(FromWarden::Drain) {
                 let _ = drain.send(());
                 std::future::pending::<()>().await;
@@ -155,7 +154,9 @@ fn serve_clients(
             io::Result::Ok(())
         };
         tokio::select! {
-            ended = gateway::run(config, listener, broker, store, shutdown) => ended,
+            ended = gateway::run(config, listener, broker, store, shutdown) => {
+                ended.map_err(io::Error::other)
+            }
             ended = orders => ended,
         }
     })
@@ -228,6 +229,7 @@ impl Starter<'_> {
         privilege::set_process_name(&name).during("name the process")?;
         confine::policy_canary(plan.role)?;
         let prepared = prepare().during("prepare")?;
+        privilege::renounce_gains().during("renounce privilege gains")?;
         if let Some((uid, gid)) = self.home.user(plan.role) {
             privilege::become_user(uid, gid).during("become the role's user")?;
         }

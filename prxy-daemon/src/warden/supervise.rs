@@ -106,7 +106,10 @@ impl Supervisor {
                 Err(error) => break Err(error),
             }
         };
-        let _ = self.record();
+        self.log.append_totals(&self.kernel.totals());
+        if let Err(error) = self.record() {
+            tracing::error!(%error, "audit log not written");
+        }
         drop(self.children);
         if let Err(error) = self.kernel.tear_down() {
             tracing::warn!(%error, "clean up");
@@ -153,8 +156,8 @@ impl Supervisor {
             }
             for news in self.wait(left.min(TICK))? {
                 match news {
-                    News::Gone(index) if index == gateway => return Ok(()),
-                    News::Signal(_) => return Ok(()),
+                    // The others end when the gateway does, and may be seen first.
+                    News::Gone(_) | News::Signal(_) => return Ok(()),
                     other => self.handle(other)?,
                 }
             }

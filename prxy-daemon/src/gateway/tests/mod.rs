@@ -1,5 +1,7 @@
 //! Client → gateway → broker → provider, in one process, over real sockets and real TLS.
 
+#![expect(clippy::disallowed_methods, reason = "clients and mock providers of the tests")]
+
 mod bad_input;
 mod life;
 mod mock;

@@ -1,6 +1,5 @@
 //! What has to change in one request: first gathered and judged whole, then carried out.
 
-use std::collections::{BTreeMap, HashMap};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
@@ -10,7 +9,6 @@ use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
 use crate::provider::Api;
 use crate::provider::request::{Position, may_hold_json, position};
 use crate::redact::scan::{Found, LabelId, Span};
-use crate::redact::{Label, Vault};
 use crate::redact::{Label, Vault, VaultError};
 
 /// The changes that a walk gathers.
@@ -18,7 +16,6 @@ pub(super) struct Plan<'m, 'a> {
     masker: &'m Masker,
     api: Api,
     changes: Vec<Change<'a>>,
-    numbers: HashMap<(LabelId, String), u64>,
     numbers: BTreeMap<LabelId, HashMap<Box<str>, u64>>,
     counts: BTreeMap<LabelId, u32>,
     stream: bool,
@@ -111,7 +108,6 @@ impl<'m, 'a> Plan<'m, 'a> {
             masker,
             api,
             changes: Vec::new(),
-            numbers: HashMap::new(),
             numbers: BTreeMap::new(),
             counts: BTreeMap::new(),
             stream: false,
@@ -122,7 +118,6 @@ impl<'m, 'a> Plan<'m, 'a> {
     /// Asks the vault for every placeholder and edits the body.
     pub(super) fn carry_out(mut self, body: &[u8], vault: &dyn Vault) -> Result<Masked, Refusal> {
         let mut edits = Edits::new();
-        for change in std::mem::take(&mut self.changes) {
         let changes = std::mem::take(&mut self.changes);
         self.learn(changes.iter().flat_map(|change| &change.hits), vault)?;
         for change in changes {
@@ -214,25 +209,8 @@ impl<'m, 'a> Plan<'m, 'a> {
         Err(Refusal::MaskUnstable { path: path.to_owned() })
     }
 
-    fn placeholders(&mut self, hits: &[Hit], vault: &dyn Vault) -> Result<Vec<String>, Refusal> {
-        hits.iter()
-            .map(|hit| {
-                let label = self.masker.scanner.label(hit.label);
-                let key = (hit.label, hit.value.clone());
-                let number = match self.numbers.get(&key) {
-                    Some(number) => *number,
-                    None => {
-                        let number = vault.number(label, &hit.value)?;
-                        self.numbers.insert(key, number);
-                        number
-                    }
-                };
-                *self.counts.entry(hit.label).or_default() += 1;
-                let placeholder = format!("<{}_{number}>", label.as_str());
-                Ok(if hit.quoted { format!("\"{placeholder}\"") } else { placeholder })
-            })
-            .collect()
     /// What takes the place of each hit.
+    fn placeholders(&mut self, hits: &[Hit], vault: &dyn Vault) -> Result<Vec<String>, Refusal> {
         self.learn(hits.iter(), vault)?;
         let mut placeholders = Vec::with_capacity(hits.len());
         for hit in hits {

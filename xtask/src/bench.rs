@@ -1,0 +1,18 @@
+//! Figures, never a test: latency, throughput, memory, start.
+
+use anyhow::{Result, ensure};
+
+use crate::build::{self, Profile};
+use crate::{setup, shell, test};
+
+/// Builds for release and measures against a direct call and nginx.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    ensure!(shell::is_root(), "run this as root: the benchmark makes namespaces");
+    setup::programs(test::PROGRAMS)?;
+    setup::programs(&[("nginx", "nginx-light")])?;
+    build::all(Profile::Release)?;
+    let mut bench = shell::cargo();
+    bench.args(["run", "--quiet", "--release", "--package", "prxy-tests", "--bin", "bench", "--"]);
+    bench.args(arguments).env("PRXY_BIN", build::daemon(Profile::Release));
+    shell::run(&mut bench)
+}

@@ -1,0 +1,21 @@
+//! All tests: units, then one file per promise against the real daemon in real namespaces.
+
+use anyhow::{Result, ensure};
+
+use crate::build::{self, Profile};
+use crate::{setup, shell};
+
+/// Builds both sides and runs every test. Extra arguments go to `cargo test`.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    ensure!(shell::is_root(), "run this as root: the tests make namespaces, cgroups and captures");
+    setup::programs(PROGRAMS)?;
+    build::all(Profile::Dev)?;
+    let mut test = shell::cargo();
+    test.args(["test", "--workspace", "--exclude", "prxy-ebpf"]).args(arguments);
+    test.env("PRXY_BIN", build::daemon(Profile::Dev));
+    shell::run(&mut test)
+}
+
+/// Programs that the harness starts, with their Debian packages.
+pub(crate) const PROGRAMS: &[(&str, &str)] =
+    &[("ip", "iproute2"), ("tcpdump", "tcpdump"), ("curl", "curl")];
