@@ -219,3 +219,76 @@ fn bundle(path: &Path) -> Result<RootCertStore, ConfigError> {
     }
     Ok(roots)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    fn provider(host: Host, port: u16, transport: Transport) -> config::Provider {
+        config::Provider {
+            name: "lab".to_owned(),
+            api: Api::OpenAi,
+            host,
+            port,
+            path_prefix: String::new(),
+            transport,
+            private: true,
+            key_name: Some("LAB_API_KEY".to_owned()),
+        }
+    }
+
+    fn load(transport: Transport, key: Option<&str>) -> Result<Route, ConfigError> {
+        let provider = provider(Host::Name("lab.example".to_owned()), 443, transport);
+        Route::load(&provider, &mut Trust::default(), |name| {
+            assert_eq!(name, "LAB_API_KEY");
+            key.map(str::to_owned)
+        })
+    }
+
+    #[test]
+    fn the_host_header_names_a_port_only_where_it_is_not_the_schemes_own() {
+        let tls = || Transport::Tls { ca_file: None };
+        let name = || Host::Name("lab.example".to_owned());
+        let loopback = || Host::Address(Ipv6Addr::LOCALHOST.into());
+        for (host, port, transport, expected) in [
+            (name(), 443, tls(), "lab.example"),
+            (name(), 80, tls(), "lab.example:80"),
+            (name(), 80, Transport::Plaintext, "lab.example"),
+            (name(), 443, Transport::Plaintext, "lab.example:443"),
+            (loopback(), 443, tls(), "[::1]"),
+            (loopback(), 9100, Transport::Plaintext, "[::1]:9100"),
+        ] {
+            assert_eq!(authority(&provider(host, port, transport)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_none_stops_the_start_without_being_shown() {
+        let error = load(Transport::Plaintext, Some("sk two words")).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("LAB_API_KEY") && !text.contains("two words"), "{text}");
+        assert!(load(Transport::Plaintext, None).unwrap().key.is_none());
+        let route = load(Transport::Plaintext, Some("sk-123\n")).unwrap();
+        assert!(route.key.is_some() && !format!("{route:?}").contains("sk-123"));
+    }
+
+    #[test]
+    fn trust_roots_that_cannot_be_used_stop_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let from = |name: &str, text: Option<&str>| {
+            let path = dir.path().join(name);
+            if let Some(text) = text {
+                fs::write(&path, text).unwrap();
+            }
+            load(Transport::Tls { ca_file: Some(path) }, None).unwrap_err()
+        };
+        assert!(matches!(from("absent.pem", None), ConfigError::Roots { .. }));
+        assert!(matches!(from("empty.pem", Some("")), ConfigError::NoRoots { .. }));
+        let cut = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        assert!(matches!(from("cut.pem", Some(cut)), ConfigError::Roots { .. }));
+        let wrong = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(from("wrong.pem", Some(wrong)), ConfigError::NoRoots { .. }));
+    }
+}

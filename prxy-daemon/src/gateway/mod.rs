@@ -71,8 +71,9 @@ pub async fn run(
                 }
             },
         };
-        if stream.set_nodelay(true).is_err() {
-            continue;
+        if let Err(error) = stream.set_nodelay(true) {
+            // Slower, not wrong.
+            tracing::debug!(kind = %error.kind(), "no TCP_NODELAY");
         }
         let gateway = Arc::clone(&gateway);
         let answer = move |request: Request<Incoming>| {

@@ -182,4 +182,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const MAX_IDLE: Duration = Duration::from_secs(45);
 const MAX_IDLE_CONNECTIONS: usize = 32;
 const MAX_HEADERS: usize = 100;
-const SETTLE: Duration = Duration::from_millis(10);
+const SETTLE: Duration = Duration::from_millis(50);

@@ -119,3 +119,101 @@ impl Pipeline {
         self.modules.iter().map(|module| module.name()).collect::<Vec<_>>().join(",")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::config::{Config, Enforcement, Host, OnViolation, Transport};
+    use crate::provider::Api;
+    use crate::redact::{Policy, VaultError};
+
+    #[derive(Default)]
+    struct Counter(AtomicU64);
+
+    impl Vault for Counter {
+        fn number(&self, _: &Label, _: &str) -> Result<u64, VaultError> {
+            Ok(self.0.fetch_add(1, Ordering::SeqCst) + 1)
+        }
+
+        fn original(&self, _: &str, _: u64) -> Option<Arc<str>> {
+            None
+        }
+    }
+
+    fn config(pipeline: Vec<config::Module>) -> Config {
+        Config {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            data_dir: "unused".into(),
+            pipeline,
+            providers: vec![Provider {
+                name: "lab".to_owned(),
+                api: Api::Anthropic,
+                host: Host::Address(Ipv4Addr::LOCALHOST.into()),
+                port: 9100,
+                path_prefix: String::new(),
+                transport: Transport::Plaintext,
+                private: true,
+                key_name: None,
+            }],
+            nameservers: Vec::new(),
+            enforcement: Enforcement::BestEffort,
+            max_body_bytes: 1024,
+        }
+    }
+
+    fn airgap(hosts: &[&str]) -> config::Module {
+        let allowed_hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        config::Module::Airgap { allowed_hosts, on_violation: OnViolation::Block }
+    }
+
+    fn guardrails() -> config::Module {
+        config::Module::Guardrails(Policy::default())
+    }
+
+    #[track_caller]
+    fn check(modules: Vec<config::Module>, names: &str, expected: &str, numbered: u64) {
+        let config = config(modules);
+        let pipeline = Pipeline::build(&config).unwrap();
+        assert_eq!(pipeline.names(), names);
+        let vault = Counter::default();
+        let mut exchange = Exchange {
+            provider: &config.providers[0],
+            vault: &vault,
+            body: Bytes::from_static(
+                br#"{"messages":[{"role":"user","content":"ada@corp.example"}]}"#,
+            ),
+            masked: BTreeMap::new(),
+        };
+        let verdict = match pipeline.run(&mut exchange) {
+            Verdict::Continue => String::from_utf8(exchange.body.to_vec()).unwrap(),
+            Verdict::Refuse(refusal) => refusal.reason().to_owned(),
+        };
+        assert_eq!((verdict.as_str(), vault.0.load(Ordering::SeqCst)), (expected, numbered));
+    }
+
+    #[test]
+    fn modules_run_in_the_configured_order_until_one_refuses() {
+        let raw = r#"{"messages":[{"role":"user","content":"ada@corp.example"}]}"#;
+        let masked = r#"{"messages":[{"role":"user","content":"<EMAIL_1>"}]}"#;
+        check(vec![], "", raw, 0);
+        check(vec![airgap(&[])], "airgap", raw, 0);
+        check(vec![airgap(&[]), guardrails()], "airgap,guardrails", masked, 1);
+        check(vec![airgap(&["127.0.0.1"]), guardrails()], "airgap,guardrails", masked, 1);
+        check(
+            vec![airgap(&["192.0.2.1"]), guardrails()],
+            "airgap,guardrails",
+            "host-not-allowed",
+            0,
+        );
+        check(
+            vec![guardrails(), airgap(&["192.0.2.1"])],
+            "guardrails,airgap",
+            "host-not-allowed",
+            1,
+        );
+    }
+}

@@ -46,16 +46,22 @@ async fn a_connection_that_the_provider_closed_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_may_have_been_processed_is_not_repeated() {
-    let bed = Bed::start().await;
-    // One good request, so that the next one goes over a pooled connection.
-    assert_eq!(bed.post("/lab/v1/messages", &messages("hi")).await.status, 200);
-    let connections = bed.mock.connections();
-    bed.mock.state.requests_per_connection.store(0, Ordering::SeqCst);
-    bed.mock.script(|_| Play { hangs: true, ..Play::new(200, "application/json", vec![]) });
-    // The provider takes the request, begins an answer and hangs up.
-    let got = bed.post("/lab/v1/messages", &messages("again")).await;
-    assert_eq!(got.status, 502, "{}", got.text());
-    assert_eq!((bed.mock.seen().len(), bed.mock.connections()), (2, connections));
+    let begun = Play { hangs: true, ..Play::new(200, "application/json", vec![]) };
+    let mute = Play { mute: true, ..Play::json("{}") };
+    for (play, reason) in [(begun, "bad-answer"), (mute, "connection-lost")] {
+        for path in ["/v1/messages", "/lab/v1/messages"] {
+            let bed = Bed::start().await;
+            // One good request, so that the next one goes over a pooled connection.
+            assert_eq!(bed.post(path, &messages("hi")).await.status, 200);
+            bed.mock.state.requests_per_connection.store(0, Ordering::SeqCst);
+            let play = play.clone();
+            bed.mock.script(move |_| play.clone());
+            // The provider takes the request, begins an answer or none, and hangs up.
+            let got = bed.post(path, &messages("again")).await;
+            assert_eq!((got.status.as_u16(), got.reason()), (502, reason), "{}", got.text());
+            assert_eq!((bed.mock.seen().len(), bed.mock.connections()), (2, 1));
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
