@@ -3,9 +3,9 @@
 //! Not for finding (that is `scan`) and not for where a field may change (that is `provider`).
 
 mod memo;
+mod nested;
 mod plan;
 mod refusal;
-mod stable;
 
 #[cfg(test)]
 mod tests;

@@ -243,6 +243,8 @@ impl Scanner {
                         self.colon.iter().for_each(|row| row.look(text, at..i, found));
                     }
                 }
+                // In identifiers and base64 a digit alone is the most common trigger, and never begins a value.
+                _ if bytes.get(i).is_some_and(u8::is_ascii_alphabetic) => {}
                 _ => {
                     while bytes.get(i).is_some_and(u8::is_ascii_digit) {
                         i += 1;

@@ -83,5 +83,15 @@ pub const DETECTORS: &[Detector] = &[
     pem::PRIVATE_KEY,
 ];
 
+/// The built-in labels, each once, with what a policy that does not name them does.
+pub fn labels() -> impl Iterator<Item = (&'static str, Action)> {
+    let first = |i: usize, label: &str| DETECTORS[..i].iter().all(|row| row.label != label);
+    DETECTORS
+        .iter()
+        .enumerate()
+        .filter(move |(i, row)| first(*i, row.label))
+        .map(|(_, row)| (row.label, row.action))
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::DETECTORS;
 use crate::redact::scan::Scanner;
-use crate::redact::{Label, Policy};
+use crate::redact::{Action, Label, Policy};
 
 #[test]
 fn every_detector_finds_its_positives_exactly() {
@@ -54,6 +54,18 @@ fn every_row_has_a_valid_label_a_name_of_its_own_and_examples_of_both_sides() {
         assert!(
             detector.score <= 100 && !detector.shape.is_empty() && !detector.validator.is_empty()
         );
+    }
+}
+
+#[test]
+fn a_label_has_one_default_whatever_detects_it() {
+    for detector in DETECTORS {
+        let default = super::labels().find(|(label, _)| *label == detector.label);
+        assert_eq!(default, Some((detector.label, detector.action)), "{}", detector.name);
+    }
+    let secrets = ["API_KEY", "BEARER_TOKEN", "JWT", "PRIVATE_KEY"];
+    for (label, action) in super::labels() {
+        assert_eq!(action == Action::Block, secrets.contains(&label), "{label}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
-use super::stable::{Hit, nested_hits};
+use super::nested::{Hit, nested_hits};
 use super::{Masked, Masker, Refusal, is_long, place, telling_name};
 use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
 use crate::provider::Api;

@@ -126,17 +126,18 @@ fn json_inside_a_string_is_edited_in_place_with_the_values_that_the_tool_was_giv
     let body = r#"{"messages":[{"role":"assistant","tool_calls":[{"id":"call_1","type":"function","function":{"name":"send","arguments":"{\"to\": \"m\\u0061ria@corp.com\",\"card\":4111111111111111, \"maria@corp.com\":1,\"phone\":4155550132,\"q\":\"caf\\u00e9\"}"}}]}]}"#;
     let wanted = r#"{"messages":[{"role":"assistant","tool_calls":[{"id":"call_1","type":"function","function":{"name":"send","arguments":"{\"to\": \"<EMAIL_1>\",\"card\":\"<CREDIT_CARD_1>\", \"<EMAIL_1>\":1,\"phone\":\"<PHONE_1>\",\"q\":\"caf\\u00e9\"}"}}]}]}"#;
     check_masked(&masker(), Api::OpenAi, body, wanted);
-    let body = body.replace(r#"\"q\":\"caf\\u00e9\"}"#, r#"\"q\":\"caf"#);
-    check_masked(
-        &masker(),
-        Api::OpenAi,
-        &body,
-        &body
-            .replace(r"m\\u0061ria@corp.com", r"m\\<EMAIL_1>")
-            .replace("4111111111111111", "<CREDIT_CARD_1>")
-            .replace("\\\"maria@corp.com", "\\\"<EMAIL_2>")
-            .replace("4155550132", "<PHONE_1>"),
-    );
+    // Cut off, it is still read as far as it goes.
+    let cut = |text: &str| text.replace(r#"\"q\":\"caf\\u00e9\"}"#, r#"\"q\":\"caf a@b.co"#);
+    let wanted = cut(wanted).replace("a@b.co", "<EMAIL_2>");
+    check_masked(&masker(), Api::OpenAi, &cut(body), &wanted);
+    let deep =
+        format!(r#"{{"messages":[{{"function_call":{{"arguments":"{}"}}}}]}}"#, "[".repeat(200));
+    check_refused(&masker(), Api::OpenAi, &deep, "too-deep", "the body nests more than 128 levels");
+    let part = r#"{"messages":[{"function_call":{"arguments":"{\"n\":-12E-1234567,\"m\":[70E-123456]}"}}]}"#;
+    let patterns = vec![(label("DIGITS"), regex::Regex::new("123456").unwrap())];
+    let digits = Masker::new(&Policy { patterns, ..Policy::default() }).unwrap();
+    let wanted = r#"{"messages":[{"function_call":{"arguments":"{\"n\":\"<DIGITS_1>\",\"m\":[\"<DIGITS_2>\"]}"}}]}"#;
+    check_masked(&digits, Api::OpenAi, part, wanted);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{Memory, agent, masker};
 use crate::provider::Api;
+use crate::redact::Vault;
 
 const APIS: [Api; 3] = [Api::Anthropic, Api::OpenAi, Api::Google];
 
@@ -98,6 +99,29 @@ fn document() -> impl Strategy<Value = String> {
     })
 }
 
+/// `masked` with every placeholder of `vault` resolved, once, from left to right.
+fn restored(masked: &str, vault: &Memory) -> String {
+    let mut out = String::new();
+    let mut rest = masked;
+    while let Some(at) = rest.find('<') {
+        out.push_str(&rest[..at]);
+        let inside = rest[at + 1..].split_once('>').and_then(|(inside, _)| inside.rsplit_once('_'));
+        let original =
+            inside.and_then(|(label, number)| vault.original(label, number.parse().ok()?));
+        match (inside, original) {
+            (Some((label, number)), Some(original)) => {
+                out.push_str(&original);
+                rest = &rest[at + label.len() + number.len() + 3..];
+            }
+            _ => {
+                out.push('<');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    out + rest
+}
+
 fn decoded(value: &serde_json::Value, out: &mut String) {
     match value {
         serde_json::Value::String(text) => out.push_str(&format!("\n{text}\n")),
@@ -146,6 +170,25 @@ proptest! {
     }
 
     #[test]
+    fn broken_pieces_of_values_come_to_rest_or_are_refused(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..24)) {
+        let text = pieces.concat();
+        let vault = Memory::default();
+        for masker in [agent(), masker()] {
+            let Ok((masked, _)) = masker.text(&text, &vault) else { continue };
+            prop_assert_eq!(&restored(&masked, &vault), &text);
+            let body = serde_json::to_vec(&masked).unwrap();
+            prop_assert!(masker.check(&body).is_ok(), "{text}\n{masked}");
+        }
+    }
+
+    #[test]
+    fn what_the_vault_gives_back_is_the_text_that_was_masked(text in text()) {
+        let vault = Memory::default();
+        let Ok((masked, _)) = agent().text(&text, &vault) else { return Ok(()) };
+        prop_assert_eq!(restored(&masked, &vault), text);
+    }
+
+    #[test]
     fn any_bytes_are_masked_or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,200}") {
         let _ = masker().request(Api::Anthropic, &bytes, &Memory::default());
         let mut found = Vec::new();
@@ -179,4 +222,74 @@ const PLACES: &[&str] = &[
     r#"{"@":null}"#,
     r#"{"model":"@"}"#,
     r#""@""#,
+];
+
+/// What values are made of, and what stands between them.
+const PIECES: &[&str] = &[
+    "maria",
+    "@",
+    "%40",
+    "corp.com",
+    ".",
+    "git",
+    "\"",
+    "'",
+    "+",
+    "1",
+    "415",
+    "555",
+    "0132",
+    "-",
+    " ",
+    "(",
+    ")",
+    "/",
+    "ssn ",
+    "phone: ",
+    "536",
+    "22",
+    "8141",
+    "4111",
+    "1111",
+    "4111111111111111",
+    "DE89",
+    "3704",
+    "0044 0532 0130 00",
+    "81.2.69.142",
+    "v",
+    "version ",
+    ":",
+    "::",
+    "2606:4700",
+    "1111",
+    "sk-",
+    "sk-proj-",
+    "ghp_",
+    "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Wx2",
+    "Bearer ",
+    "Authorization: ",
+    "Basic ",
+    "eyJhbGciOiJub25lIn0",
+    "eyJzdWIiOiIxIn0",
+    "-----",
+    "BEGIN PRIVATE KEY",
+    "END PRIVATE KEY",
+    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
+    "\n",
+    "\\n",
+    "\\u0061",
+    "<",
+    "EMAIL_1",
+    ">",
+    "<LITERAL_1>",
+    "é",
+    "世",
+    "\u{a0}",
+    "–",
+    "E-123456",
+    "aws_secret_access_key=",
+    "AKIA",
+    "Y3FDNNRPAQ7TK2XM",
+    "=",
+    "_",
 ];

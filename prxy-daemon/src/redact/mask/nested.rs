@@ -34,18 +34,27 @@ pub(super) fn nested_hits(
 ) -> Result<Vec<Hit>, Refusal> {
     let mut inner = Inner { masker, path, hits: Vec::new(), numbers: Vec::new() };
     match json::walk(text.as_bytes(), &mut inner) {
-        Ok(()) => {}
         Err(json::WalkError::Visitor(refusal)) => return Err(refusal),
-        Err(json::WalkError::Syntax(_)) => {
-            // Not JSON, or not yet: the plain reading has it all.
-            return Ok(found.spans.iter().map(|span| Hit::plain(span, text)).collect());
+        Err(json::WalkError::Syntax(error)) if error.kind == json::SyntaxKind::TooDeep => {
+            return Err(Refusal::TooDeep);
         }
+        // Of JSON that is cut off, what came before the cut counts too.
+        Ok(()) | Err(json::WalkError::Syntax(_)) => {}
     }
     let numbers = inner.numbers;
     let plain = found.spans.iter().map(|span| {
         let hit = Hit::plain(span, text);
-        let quoted = numbers.contains(&hit.range);
-        Hit { quoted, ..hit }
+        // A part of a number cannot give way to a string; all of it can.
+        let at = numbers.partition_point(|number| number.end < hit.range.end);
+        match numbers.get(at).filter(|number| number.start <= hit.range.start) {
+            Some(number) => Hit {
+                value: text[number.clone()].to_owned(),
+                range: number.clone(),
+                quoted: true,
+                ..hit
+            },
+            None => hit,
+        }
     });
     // Read as JSON comes first among equals: its value is what the tool was given.
     let mut ranked: Vec<Hit> = inner.hits.into_iter().chain(plain).collect();
