@@ -11,8 +11,9 @@
 //! any ARP or neighbour discovery that shows up was provoked.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::netns::Namespace;
 
@@ -59,9 +60,10 @@ impl Lab {
         let app = Namespace::new("app")?;
         let net = Namespace::new("net")?;
         let far = net.path();
+        // With the same index on both ends the kernel would take up to a second to see them up.
         app.ip(&format!(
-            "link add {APP_LINK} address 02:00:00:00:00:02 type veth \
-             peer name {NET_LINK} address 02:00:00:00:00:01 netns {far}"
+            "link add {APP_LINK} index 10 address 02:00:00:00:00:02 type veth \
+             peer name {NET_LINK} index 20 address 02:00:00:00:00:01 netns {far}"
         ))?;
         // Attackers may use what other systems allow: ping for everyone, routing headers.
         app.sysctl("ipv4/ping_group_range", "0 2147483647")?;
@@ -97,8 +99,27 @@ impl Lab {
         // A default route, so that foreign addresses leave by the wire as they would on a host.
         app.ip(&format!("route add default via {PROVIDER_A} dev {APP_LINK}"))?;
         app.ip(&format!("-6 route add default via {PROVIDER_A_V6} dev {APP_LINK}"))?;
+        settle(&app, APP_LINK)?;
+        settle(&net, NET_LINK)?;
         Ok(Self { app, net })
     }
+}
+
+/// Waits until a link is up and the kernel has sent its multicast reports.
+fn settle(namespace: &Namespace, link: &'static str) -> Result<()> {
+    const QUIET: u32 = 6;
+    let (mut quiet, mut before) = (0, String::new());
+    for _ in 0..500 {
+        let output = namespace.command("ip").args(["-s", "link", "show", link]).output()?;
+        let now = String::from_utf8_lossy(&output.stdout).into_owned();
+        quiet = if now.contains("state UP") && now == before { quiet + 1 } else { 0 };
+        if quiet >= QUIET {
+            return Ok(());
+        }
+        before = now;
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    bail!("{link} does not come to rest")
 }
 
 fn add(address: IpAddr, link: &str) -> String {

@@ -1,5 +1,6 @@
 //! A compromised role sends nothing but TCP to the providers' configured port; the process that
 //! sees raw text sends nothing at all.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use prxy_tests::attack::{self, ALL, Confinement, Judge, Presence, Technique, Verdict, allowed};
 use prxy_tests::capture::only;

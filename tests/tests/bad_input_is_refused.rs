@@ -1,5 +1,6 @@
 //! What cannot be proven clean is refused with a stable reason in the provider's own error shape,
 //! and nothing is sent.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use prxy_tests::http::{Answer, request};
 use prxy_tests::provider::{Format, Reply, Script};
@@ -157,4 +158,28 @@ fn a_provider_that_fails_gives_502_and_a_redirect_is_not_followed() {
         provider.script(Script::default());
     }
     assert!(!scene.range.dns.names().iter().any(|n| n.contains("evil")));
+}
+
+#[test]
+fn headers_and_queries_carry_nothing_personal_out() {
+    let scene = Scene::start().unwrap();
+    let mail = "jane.doe@acme-mail.com";
+    let body = samples::ask(Format::Anthropic, "hello", Delivery::Whole).to_string();
+    let mut requests = Vec::new();
+    for header in ["x-user", "referer", "cookie", "user-agent", "from", "anthropic-beta", "via"] {
+        let headers = [("content-type", "application/json"), (header, mail)];
+        requests.push(request("POST", "/v1/messages", &headers, body.as_bytes()));
+    }
+    for query in [format!("user={mail}"), "user=jane.doe%40acme-mail.com".into()] {
+        let path = format!("/v1/messages?beta=true&{query}");
+        requests.push(request("POST", &path, &[], body.as_bytes()));
+    }
+    for bytes in requests {
+        let answer = scene.send(bytes).unwrap();
+        for seen in scene.anthropic.requests() {
+            let leak = seen.contains(mail) || seen.contains("jane.doe%40acme-mail.com");
+            assert!(!leak, "{}", String::from_utf8_lossy(&seen.head.raw));
+        }
+        assert!(answer.status == 200 || answer.reason().is_some(), "{}", answer.text());
+    }
 }

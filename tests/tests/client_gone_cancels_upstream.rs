@@ -1,4 +1,5 @@
 //! A client that goes away takes its upstream request with it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::time::Duration;
 

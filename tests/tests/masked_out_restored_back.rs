@@ -219,3 +219,32 @@ fn a_providers_own_error_passes_whole() {
         scene.provider(format).script(Script::default());
     }
 }
+
+#[test]
+fn two_thousand_values_come_back_each_in_its_place() {
+    let scene = Scene::start().unwrap();
+    let text: Vec<_> = (0..2_000).map(|n| format!("user{n}@x-mail.com")).collect();
+    let text = text.join(", ");
+    for format in FORMATS {
+        let answer = scene.ask(format, &text, Delivery::Streamed).unwrap();
+        let seen = scene.provider(format).last().unwrap();
+        assert!(!seen.contains("@x-mail.com"));
+        assert_eq!(placeholders(&seen.text()).len(), 2_000);
+        assert_eq!(reader::stream(format, &answer.body).unwrap().text, text);
+    }
+}
+
+#[test]
+fn the_provider_is_not_asked_to_compress() {
+    let scene = Scene::start().unwrap();
+    for format in FORMATS {
+        let body = samples::ask(format, "hello", Delivery::Whole).to_string();
+        let headers = [("content-type", "application/json"), ("accept-encoding", "gzip, br, zstd")];
+        let path = samples::path(format);
+        let bytes = prxy_tests::http::request("POST", path, &headers, body.as_bytes());
+        assert_eq!(scene.send(bytes).unwrap().status, 200);
+        let head = scene.provider(format).last().unwrap().head;
+        let asked = head.header("accept-encoding").unwrap_or("identity");
+        assert_eq!(asked, "identity", "an answer that cannot be read cannot be restored");
+    }
+}

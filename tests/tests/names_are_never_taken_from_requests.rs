@@ -73,8 +73,8 @@ fn hostile_requests_cause_no_question_and_no_connection() {
         for seen in provider.requests() {
             let host = seen.head.header("host").unwrap_or_default();
             assert!([ANTHROPIC, OPENAI].contains(&host), "{host}");
-            let head = String::from_utf8_lossy(&seen.head.raw).into_owned();
-            assert!(!head.contains("evil"), "a hostile header was passed on:\n{head}");
+            let hostile = seen.head.headers.iter().find(|(_, value)| value.contains("evil"));
+            assert_eq!(hostile, None, "a hostile header was passed on");
         }
     }
     let redirect = Script::reply(Reply::Redirect(url));

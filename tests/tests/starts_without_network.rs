@@ -1,5 +1,6 @@
 //! The daemon is ready without any network; a route without addresses answers 503 until it has
 //! some; and when names stop resolving, nothing opens.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! Placeholders mean the same after a restart, and nothing outside the vault holds a raw value.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::fs;
 use std::path::Path;

@@ -8,7 +8,7 @@ mod screen;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use prxy_tests::attack::{self, Confinement, Range, Technique, Verdict, allowed};
+use prxy_tests::attack::{self, Confinement, Technique, Verdict, allowed};
 use prxy_tests::capture::{is_probe, only};
 use prxy_tests::provider::wire::last_user_text;
 use prxy_tests::provider::{Delta, Format, Script, Split};
@@ -112,10 +112,8 @@ fn run() -> Result<()> {
     let from = [Confinement::of(&roles[0])?, Confinement::of(&roles[1])?];
     let mut rows = Vec::new();
     for (technique, control) in techniques.iter().zip(controls) {
-        let verdicts = [
-            attempt(&scene.range, technique, &from[0])?,
-            attempt(&scene.range, technique, &from[1])?,
-        ];
+        let verdicts =
+            [scene.range.attempt(technique, &from[0])?, scene.range.attempt(technique, &from[1])?];
         check(matches!(control, Verdict::GotThrough(_)), "a control did not get through");
         check(verdicts.iter().all(|v| matches!(v, Verdict::Blocked(_))), technique.name);
         let [gateway, netgate] = verdicts.map(|v| cell(&v, Tone::Bad));
@@ -174,10 +172,6 @@ fn run() -> Result<()> {
     broken.dedup();
     screen.verdict(&format!("demo: FAILED: {}", broken.join("; ")), Tone::Bad);
     anyhow::bail!("not everything held")
-}
-
-fn attempt(range: &Range, technique: &Technique, from: &Confinement) -> Result<Verdict> {
-    range.attempt(technique, from)
 }
 
 fn cell(verdict: &Verdict, through: Tone) -> (String, Tone) {
