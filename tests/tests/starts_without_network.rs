@@ -94,7 +94,12 @@ fn addresses_that_no_public_name_has_are_not_taken() {
     eventually!(scene.range.dns.names().contains(&ANTHROPIC.to_owned()));
     let body = prxy_tests::samples::ask(Format::Anthropic, "hello", Delivery::Whole).to_string();
     for _ in 0..20 {
-        let bytes = prxy_tests::http::request("POST", "/v1/messages", &[], body.as_bytes());
+        let bytes = prxy_tests::http::request(
+            "POST",
+            "/v1/messages",
+            &[("content-type", "application/json")],
+            body.as_bytes(),
+        );
         let answer = prxy_tests::scene::call(scene.app(), daemon.address, bytes).unwrap();
         assert_eq!(answer.status, 503, "{}", answer.text());
         std::thread::sleep(Duration::from_millis(20));

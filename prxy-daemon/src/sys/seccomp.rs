@@ -192,6 +192,8 @@ const BPF_MAP_GET_NEXT_KEY: u64 = 4;
 
 /// What supervising and cleaning up need; the filter is the last step of the start.
 const SUPERVISION: &[i64] = &[
+    // Unlocks the data directory at the end.
+    libc::SYS_flock,
     libc::SYS_fstat,
     libc::SYS_getdents64,
     libc::SYS_lseek,
