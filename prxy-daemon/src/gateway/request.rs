@@ -101,7 +101,7 @@ impl<L: BrokerLink> Gateway<L> {
         if let Some(value) = counts(&masked) {
             response.headers_mut().insert(hop::MASKED, value);
         }
-        tracing::info!(
+        tracing::debug!(
             provider = call.provider.name,
             status = response.status().as_u16(),
             masked = masked.values().sum::<u32>(),

@@ -61,8 +61,8 @@ pub(crate) fn on_cpu<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// About a quarter of a millisecond of scanning.
-const MAX_BYTES_ON_REACTOR: usize = 64 * 1024;
+/// About a millisecond of scanning and writing.
+const MAX_BYTES_ON_REACTOR: usize = 256 * 1024;
 
 const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,

@@ -4,6 +4,7 @@
 //!
 //! Not for what the values mean (that is `redact`), and only the gateway opens it.
 
+mod checkpoint;
 mod schema;
 mod vault;
 
@@ -14,6 +15,8 @@ use std::collections::HashMap;
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
@@ -85,7 +88,14 @@ impl Store {
         // The sandbox has no directory for temporary files.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         schema::migrate(&mut connection)?;
-        let database = Arc::new(Database { connection: Mutex::new(connection) });
+        // Done by a thread of its own, before this many pages are reached: it waits for the disk.
+        connection.pragma_update(None, "wal_autocheckpoint", FALLBACK_CHECKPOINT_PAGES)?;
+        let checkpoints = checkpoint::start(path)?;
+        let database = Arc::new(Database {
+            connection: Mutex::new(connection),
+            checkpoints,
+            unsaved: AtomicUsize::new(0),
+        });
         Ok(Self { database, tenants: Arc::default() })
     }
 
@@ -132,11 +142,23 @@ impl fmt::Debug for Store {
 /// One connection does all the reading and writing; vaults answer from memory.
 struct Database {
     connection: Mutex<Connection>,
+    checkpoints: SyncSender<()>,
+    /// Rows that were written since a checkpoint was asked for.
+    unsaved: AtomicUsize,
 }
 
 impl Database {
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts written rows, and asks for a checkpoint now and then.
+    fn wrote(&self, rows: usize) {
+        if self.unsaved.fetch_add(rows, Ordering::Relaxed) >= ROWS_PER_CHECKPOINT {
+            self.unsaved.store(0, Ordering::Relaxed);
+            // A full queue means that one is under way.
+            let _ = self.checkpoints.try_send(());
+        }
     }
 }
 
@@ -159,4 +181,6 @@ fn create(dir: &Path, path: &Path) -> io::Result<()> {
 }
 
 const FILE: &str = "prxy.db";
+const ROWS_PER_CHECKPOINT: usize = 5_000;
+const FALLBACK_CHECKPOINT_PAGES: i64 = 20_000;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

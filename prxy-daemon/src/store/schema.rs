@@ -21,16 +21,17 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 
 /// Statement batches from version to version; only ever appended to.
 const MIGRATIONS: &[&str] = &[
-    // The counter outlives its entries: a number is never given to a second value.
+    // The counter outlives its entries: a number is never given to a second value. That a value
+    // has one number only is seen to in memory, under the write lock: an index over the values
+    // would cost more than everything else.
     "CREATE TABLE vault (
          tenant TEXT NOT NULL,
          label TEXT NOT NULL,
          number INTEGER NOT NULL CHECK (number > 0),
          value TEXT NOT NULL,
          created INTEGER NOT NULL DEFAULT (unixepoch()),
-         UNIQUE (tenant, label, value),
-         UNIQUE (tenant, label, number)
-     ) STRICT;
+         PRIMARY KEY (tenant, label, number)
+     ) STRICT, WITHOUT ROWID;
      CREATE TABLE vault_counter (
          tenant TEXT NOT NULL,
          label TEXT NOT NULL,

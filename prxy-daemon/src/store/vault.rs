@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{Database, StoreError};
 use crate::redact::{Label, Vault, VaultError};
@@ -17,7 +17,25 @@ pub struct TenantVault {
     entries: RwLock<Option<Entries>>,
 }
 
-type Entries = HashMap<String, Numbers>;
+#[derive(Default)]
+struct Entries {
+    /// SQLite's `data_version` when they were read: another value says that somebody else wrote.
+    version: i64,
+    labels: HashMap<String, Numbers>,
+}
+
+impl Entries {
+    fn number(&self, label: &str, value: &str) -> Option<u64> {
+        self.labels.get(label)?.by_value.get(value).copied()
+    }
+}
+
+/// What one request adds.
+#[derive(Default)]
+struct Fresh<'v> {
+    numbers: HashMap<(&'v str, &'v str), u64>,
+    last: HashMap<&'v str, u64>,
+}
 
 /// The values of one label.
 #[derive(Default)]
@@ -25,6 +43,15 @@ struct Numbers {
     by_value: HashMap<Arc<str>, u64>,
     by_number: HashMap<u64, Arc<str>>,
     last: u64,
+}
+
+impl Numbers {
+    fn add(&mut self, number: u64, value: &str) {
+        let value: Arc<str> = value.into();
+        self.by_value.insert(Arc::clone(&value), number);
+        self.by_number.insert(number, value);
+        self.last = self.last.max(number);
+    }
 }
 
 impl TenantVault {
@@ -37,20 +64,26 @@ impl TenantVault {
             return Ok(numbers);
         }
         let mut connection = self.database.connection();
-        self.load(&connection)?;
-        // Another thread may have been here while this one waited.
-        if let Some(numbers) = self.known(values) {
-            return Ok(numbers);
-        }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let numbers = values.iter().map(|(label, value)| self.assign(&transaction, label, value));
-        let numbers = numbers.collect::<Result<Vec<u64>, _>>()?;
-        transaction.commit()?;
+        // From here on nobody else writes: what memory knows after this is what there is.
+        self.load(&transaction)?;
         let mut entries = self.write();
         let entries = entries.get_or_insert_default();
-        for ((label, value), number) in values.iter().zip(&numbers) {
-            add(entries, label.as_str(), *number, value);
+        let mut fresh = Fresh::default();
+        let numbers = values
+            .iter()
+            .map(|(label, value)| self.assign(&transaction, entries, &mut fresh, label, value))
+            .collect::<rusqlite::Result<Vec<u64>>>()?;
+        for (label, last) in &fresh.last {
+            let last = last.cast_signed();
+            transaction.prepare_cached(COUNT)?.execute(params![&*self.tenant, label, last])?;
         }
+        transaction.commit()?;
+        let written = fresh.numbers.len();
+        for ((label, value), number) in fresh.numbers {
+            entries.labels.entry(label.to_owned()).or_default().add(number, value);
+        }
+        self.database.wrote(written);
         Ok(numbers)
     }
 
@@ -58,43 +91,58 @@ impl TenantVault {
     fn known(&self, values: &[(&Label, &str)]) -> Option<Vec<u64>> {
         let entries = self.read();
         let entries = entries.as_ref()?;
-        let known = |(label, value): &(&Label, &str)| {
-            entries.get(label.as_str())?.by_value.get(*value).copied()
-        };
-        values.iter().map(known).collect()
+        values.iter().map(|(label, value)| entries.number(label.as_str(), value)).collect()
     }
 
-    /// The number of `value` in the database, always positive, which another process may have given.
-    fn assign(
+    /// The number of `value`: a known one, or the next, which is written.
+    fn assign<'v>(
         &self,
         transaction: &Transaction<'_>,
-        label: &Label,
-        value: &str,
+        entries: &Entries,
+        fresh: &mut Fresh<'v>,
+        label: &'v Label,
+        value: &'v str,
     ) -> rusqlite::Result<u64> {
-        let (tenant, label) = (&*self.tenant, label.as_str());
-        let mut find = transaction.prepare_cached(FIND)?;
-        let found = find.query_row(params![tenant, label, value], |row| row.get::<_, i64>(0));
-        if let Some(number) = found.optional()? {
-            return Ok(number.cast_unsigned());
+        let label = label.as_str();
+        let known = entries.number(label, value);
+        if let Some(number) = known.or_else(|| fresh.numbers.get(&(label, value)).copied()) {
+            return Ok(number);
         }
-        let mut count = transaction.prepare_cached(COUNT)?;
-        let number: i64 = count.query_row(params![tenant, label], |row| row.get(0))?;
-        transaction.prepare_cached(INSERT)?.execute(params![tenant, label, number, value])?;
-        Ok(number.cast_unsigned())
+        let known_last = || entries.labels.get(label).map_or(0, |numbers| numbers.last);
+        let last = fresh.last.entry(label).or_insert_with(known_last);
+        *last += 1;
+        let number = *last;
+        let row = params![&*self.tenant, label, number.cast_signed(), value];
+        transaction.prepare_cached(INSERT)?.execute(row)?;
+        fresh.numbers.insert((label, value), number);
+        Ok(number)
     }
 
-    /// Reads the tenant's entries, once.
+    /// Reads the tenant's entries, unless memory has them and nobody else has written since.
     fn load(&self, connection: &Connection) -> Result<(), StoreError> {
-        if self.read().is_some() {
+        let version: i64 = connection.prepare_cached(VERSION)?.query_row([], |row| row.get(0))?;
+        if self.read().as_ref().is_some_and(|entries| entries.version == version) {
             return Ok(());
         }
-        let mut entries = Entries::new();
+        let mut entries = Entries { version, labels: HashMap::new() };
+        let mut statement = connection.prepare_cached(LOAD_COUNTERS)?;
+        let mut rows = statement.query(params![&*self.tenant])?;
+        while let Some(row) = rows.next()? {
+            let numbers = entries.labels.entry(row.get(0)?).or_default();
+            numbers.last = row.get::<_, i64>(1)?.cast_unsigned();
+        }
         let mut statement = connection.prepare_cached(LOAD)?;
         let mut rows = statement.query(params![&*self.tenant])?;
         while let Some(row) = rows.next()? {
             let label = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
             let value = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-            add(&mut entries, label, row.get::<_, i64>(1)?.cast_unsigned(), value);
+            let number = row.get::<_, i64>(1)?.cast_unsigned();
+            if !entries.labels.contains_key(label) {
+                entries.labels.insert(label.to_owned(), Numbers::default());
+            }
+            if let Some(numbers) = entries.labels.get_mut(label) {
+                numbers.add(number, value);
+            }
         }
         *self.write() = Some(entries);
         Ok(())
@@ -131,12 +179,12 @@ impl Vault for TenantVault {
     }
 
     fn original(&self, label: &str, number: u64) -> Option<Arc<str>> {
-        self.ask(|entries| entries.get(label)?.by_number.get(&number).cloned())
+        self.ask(|entries| entries.labels.get(label)?.by_number.get(&number).cloned())
     }
 
     fn may_begin(&self, prefix: &str) -> bool {
         let may = |entries: &Entries| {
-            let found = entries.iter().any(|(label, numbers)| begins(label, numbers.last, prefix));
+            let found = entries.labels.iter().any(|(label, numbers)| begins(label, numbers.last, prefix));
             found.then_some(())
         };
         self.ask(may).is_some()
@@ -148,17 +196,6 @@ impl fmt::Debug for TenantVault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TenantVault").finish_non_exhaustive()
     }
-}
-
-fn add(entries: &mut Entries, label: &str, number: u64, value: &str) {
-    if !entries.contains_key(label) {
-        entries.insert(label.to_owned(), Numbers::default());
-    }
-    let Some(numbers) = entries.get_mut(label) else { return };
-    let value: Arc<str> = value.into();
-    numbers.by_value.insert(Arc::clone(&value), number);
-    numbers.by_number.insert(number, value);
-    numbers.last = numbers.last.max(number);
 }
 
 /// Whether one of `label_1` … `label_last` begins with `prefix`.
@@ -175,11 +212,13 @@ fn begins(label: &str, last: u64, prefix: &str) -> bool {
     }
 }
 
-const FIND: &str = "SELECT number FROM vault WHERE tenant = ?1 AND label = ?2 AND value = ?3";
+const VERSION: &str = "PRAGMA data_version";
 
-const COUNT: &str = "INSERT INTO vault_counter (tenant, label, last) VALUES (?1, ?2, 1)
-    ON CONFLICT (tenant, label) DO UPDATE SET last = last + 1 RETURNING last";
+const COUNT: &str = "INSERT INTO vault_counter (tenant, label, last) VALUES (?1, ?2, ?3)
+    ON CONFLICT (tenant, label) DO UPDATE SET last = excluded.last";
 
 const INSERT: &str = "INSERT INTO vault (tenant, label, number, value) VALUES (?1, ?2, ?3, ?4)";
 
 const LOAD: &str = "SELECT label, number, value FROM vault WHERE tenant = ?1";
+
+const LOAD_COUNTERS: &str = "SELECT label, last FROM vault_counter WHERE tenant = ?1";

@@ -272,9 +272,11 @@ fn one_thread() -> io::Result<Runtime> {
 
 fn many_threads() -> io::Result<Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Builder::new_multi_thread().worker_threads(cores.min(MAX_WORKERS)).enable_all().build()
+    let workers = (cores / 2).clamp(1, MAX_WORKERS);
+    Builder::new_multi_thread().worker_threads(workers).enable_all().build()
 }
 
+/// Gateway and broker work on a request in turn: each gets half of the cores.
 const MAX_WORKERS: usize = 4;
 
 /// Wiped also where no provider uses them.
