@@ -299,3 +299,20 @@ fn aligned(address: &[u8]) -> io::Result<(libc::sockaddr_storage, libc::socklen_
 fn check(result: isize) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+/// Takes a pinned bpf link out of force, as an intruder with root's rights would.
+pub fn detach_pinned_link(pin: &std::path::Path) -> io::Result<()> {
+    const BPF_OBJ_GET: libc::c_int = 7;
+    const BPF_LINK_DETACH: libc::c_int = 34;
+    let path = std::ffi::CString::new(pin.as_os_str().as_encoded_bytes())?;
+    let get: [u64; 2] = [path.as_ptr() as u64, 0];
+    // SAFETY: the attribute is the path's address and two zero words, as OBJ_GET reads them.
+    let link = unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_GET, get.as_ptr(), 16) };
+    check(link as isize)?;
+    // SAFETY: the kernel has just opened it for us.
+    let link = unsafe { OwnedFd::from_raw_fd(link as i32) };
+    let detach: [u32; 1] = [link.as_raw_fd() as u32];
+    // SAFETY: the attribute is one descriptor, as LINK_DETACH reads it.
+    let done = unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_DETACH, detach.as_ptr(), 4) };
+    check(done as isize)
+}

@@ -77,6 +77,11 @@ impl EgressLog {
         self.push(json!({ "time_ms": wall_ms(0), "event": "lost", "count": count }));
     }
 
+    /// Adds a line that names an event of the daemon itself.
+    pub fn append_note(&mut self, event: &str) {
+        self.push(json!({ "time_ms": wall_ms(0), "event": event }));
+    }
+
     /// Adds the kernel's counters, which also hold what is not recorded one by one: packets that
     /// were let through.
     pub fn append_totals(&mut self, totals: &[(Role, Reason, u64)]) {

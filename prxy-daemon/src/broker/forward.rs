@@ -160,6 +160,16 @@ struct Failure {
     message: String,
 }
 
+/// What everybody is told once the kernel's policy no longer holds.
+pub(super) fn enforcement_lost() -> Reply {
+    Failure::own(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "enforcement-lost",
+        "the kernel's egress policy is no longer in force; nothing is sent until prxy is restarted",
+    )
+    .into_reply()
+}
+
 /// The body of a failure on its way to the gateway.
 #[derive(Serialize)]
 struct FailureBody<'a> {

@@ -106,6 +106,25 @@ pub async fn run(
     ended
 }
 
+/// Refuses every request on `listener`: the kernel's policy no longer holds.
+///
+/// # Errors
+/// The listener's.
+pub async fn refuse_all(mut listener: impl ConnectionSource) -> io::Result<()> {
+    let mut tasks = Tasks::new();
+    while let Some(stream) = listener.next().await? {
+        let answer = |_request: Request<Incoming>| async { forward::enforcement_lost() };
+        tasks.spawn(serve(stream, LIMITS, tasks.drain_signal(), answer));
+    }
+    Ok(())
+}
+
+impl<T: ConnectionSource> ConnectionSource for &mut T {
+    fn next(&mut self) -> impl Future<Output = io::Result<Option<UnixStream>>> + Send {
+        T::next(self)
+    }
+}
+
 /// The gateway keeps idle connections as long as it likes.
 const LIMITS: Limits = Limits { header_timeout: None, max_headers: 128 };
 /// The gateway is gone when this begins; nobody reads the answers.

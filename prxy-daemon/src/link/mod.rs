@@ -40,6 +40,8 @@ pub enum ToWarden {
 pub enum FromWarden {
     /// Finish what is under way, then exit.
     Drain,
+    /// The kernel's policy no longer holds: close every connection, send nothing more.
+    Halt,
     /// The kernel now admits these addresses for a route.
     Addresses {
         /// The route's number.
@@ -126,6 +128,7 @@ impl FromWarden {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Drain => Writer::new(0).done(),
+            Self::Halt => Writer::new(2).done(),
             Self::Addresses { route, addresses } => {
                 let mut out = Writer::new(1);
                 out.u16(*route);
@@ -141,6 +144,7 @@ impl FromWarden {
         let message = match kind {
             0 => Self::Drain,
             1 => Self::Addresses { route: input.u16()?, addresses: input.addresses()? },
+            2 => Self::Halt,
             _ => return Err(Malformed),
         };
         input.end(message)
@@ -212,7 +216,7 @@ mod tests {
             assert_eq!(ToWarden::decode(&message.encode()), Ok(message));
         }
         let addresses = FromWarden::Addresses { route: 9, addresses: addresses() };
-        for message in [FromWarden::Drain, addresses] {
+        for message in [FromWarden::Drain, FromWarden::Halt, addresses] {
             assert_eq!(FromWarden::decode(&message.encode()), Ok(message));
         }
         let request = DialRequest { id: 7, route: 1, client_hello: vec![22, 3, 1] };

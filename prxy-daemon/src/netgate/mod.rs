@@ -56,6 +56,10 @@ pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Resul
                         }
                     }
                     Some(FromWarden::Drain) => {}
+                    Some(FromWarden::Halt) => {
+                        dials.abort_all();
+                        routes.borrow_mut().iter_mut().for_each(|route| route.addresses.clear());
+                    }
                     None => return Ok(()),
                 },
                 message = broker.receive(&mut buffer), if dials.len() < MAX_DIALS => {
@@ -67,8 +71,10 @@ pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Resul
                         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
                     dials.spawn_local(answer(request, Rc::clone(&routes), Rc::clone(&broker)));
                 }
-                Some(finished) = dials.join_next() => {
-                    finished.map_err(io::Error::other)??;
+                Some(finished) = dials.join_next() => match finished {
+                    Ok(answered) => answered?,
+                    Err(error) if error.is_cancelled() => {}
+                    Err(error) => return Err(io::Error::other(error)),
                 }
             }
         }

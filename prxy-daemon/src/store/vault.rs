@@ -184,7 +184,8 @@ impl Vault for TenantVault {
 
     fn may_begin(&self, prefix: &str) -> bool {
         let may = |entries: &Entries| {
-            let found = entries.labels.iter().any(|(label, numbers)| begins(label, numbers.last, prefix));
+            let found =
+                entries.labels.iter().any(|(label, numbers)| begins(label, numbers.last, prefix));
             found.then_some(())
         };
         self.ask(may).is_some()

@@ -42,6 +42,23 @@ pub fn pin(link: &impl AsFd, path: &Path) -> io::Result<()> {
     call(BPF_OBJ_PIN, &mut request).map(drop)
 }
 
+/// The id of the cgroup that a link is attached to; 0 once it has been detached (Linux 5.8).
+///
+/// Needs no capability: the descriptor is enough.
+///
+/// # Errors
+/// Those of `bpf(2)`.
+pub fn linked_cgroup(link: &impl AsFd) -> io::Result<u64> {
+    let mut info = CgroupLinkInfo::default();
+    let mut request = InfoByFd {
+        fd: link.as_fd().as_raw_fd().cast_unsigned(),
+        length: u32::try_from(size_of::<CgroupLinkInfo>()).unwrap_or(0),
+        info: std::ptr::from_mut(&mut info) as u64,
+    };
+    call(BPF_OBJ_GET_INFO_BY_FD, &mut request)?;
+    Ok(info.cgroup_id)
+}
+
 /// The ids of the programs attached directly to `cgroup` for one attach type (Linux 4.15).
 ///
 /// # Errors
@@ -80,8 +97,10 @@ trait Attribute {}
 impl Attribute for LinkCreate {}
 impl Attribute for ObjectPin {}
 impl Attribute for Query {}
+impl Attribute for InfoByFd {}
 
 const BPF_OBJ_PIN: libc::c_int = 6;
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_PROG_QUERY: libc::c_int = 16;
 const BPF_LINK_CREATE: libc::c_int = 28;
 /// `BPF_CGROUP_MAX_PROGS` of the kernel.
@@ -116,4 +135,24 @@ struct Query {
     link_ids: u64,
     link_attach_flags: u64,
     revision: u64,
+}
+
+#[repr(C)]
+struct InfoByFd {
+    fd: u32,
+    length: u32,
+    info: u64,
+}
+
+/// `struct bpf_link_info` for a cgroup link, as far as it is asked for.
+#[repr(C)]
+#[derive(Default)]
+struct CgroupLinkInfo {
+    kind: u32,
+    id: u32,
+    program_id: u32,
+    reserved: u32,
+    cgroup_id: u64,
+    attach_type: u32,
+    reserved_too: u32,
 }

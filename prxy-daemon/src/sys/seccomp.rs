@@ -91,7 +91,9 @@ fn rules(profile: Profile) -> Result<Rules, SeccompError> {
     }
     if profile == Profile::Supervise {
         // Elements of maps by descriptor; no program, map or link can be made or fetched.
+        // Links are asked whether they still hold.
         let commands = (BPF_MAP_LOOKUP_ELEM..=BPF_MAP_GET_NEXT_KEY)
+            .chain([BPF_OBJ_GET_INFO_BY_FD])
             .map(|command| rule(vec![equal(0, command)?]))
             .collect::<Result<_, _>>()?;
         rules.insert(libc::SYS_bpf, commands);
@@ -189,6 +191,7 @@ const COMMON: &[i64] = &[
 
 const BPF_MAP_LOOKUP_ELEM: u64 = 1;
 const BPF_MAP_GET_NEXT_KEY: u64 = 4;
+const BPF_OBJ_GET_INFO_BY_FD: u64 = 15;
 
 /// What supervising and cleaning up need; the filter is the last step of the start.
 const SUPERVISION: &[i64] = &[

@@ -26,7 +26,8 @@ pub(crate) struct Kernel {
     parent: Cgroup,
     groups: Vec<(Role, Cgroup)>,
     pins: Pins,
-    _links: Vec<OwnedFd>,
+    links: Vec<OwnedFd>,
+    parent_id: u64,
     allow: LpmTrie<MapData, AllowKey, u32>,
     state: Array<MapData, State>,
     counters: PerCpuArray<MapData, u64>,
@@ -46,6 +47,7 @@ impl Kernel {
         let parent = Cgroup::make(&own.join(format!("{GROUP}{}", home.instance())))
             .during("make the parent cgroup")?;
         clear(&parent)?;
+        let parent_id = parent.id().during("identify the parent cgroup")?;
         let groups = Role::ALL
             .iter()
             .filter(|role| **role != Role::Unknown)
@@ -77,7 +79,8 @@ impl Kernel {
             parent,
             groups,
             pins,
-            _links: links,
+            links,
+            parent_id,
             allow,
             state,
             counters,
@@ -148,6 +151,17 @@ impl Kernel {
     /// The addresses in force for a route.
     pub(crate) fn addresses(&self, route: u16) -> Vec<IpAddr> {
         self.allowlist.addresses(route)
+    }
+
+    /// Whether every program is still attached where it was.
+    pub(crate) fn holds(&self) -> bool {
+        self.links.iter().all(|link| match bpf::linked_cgroup(link) {
+            Ok(cgroup) => cgroup == self.parent_id,
+            Err(error) => {
+                tracing::error!(%error, "cannot ask a link");
+                false
+            }
+        })
     }
 
     /// The generation in force.

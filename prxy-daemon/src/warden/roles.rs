@@ -51,15 +51,21 @@ pub(crate) fn start(
             keep: &[broker_gateway.as_fd(), broker_netgate.as_fd()],
         },
         || broker::Config::load(config, key),
-        |broker_config, _warden| {
+        |broker_config, warden| {
             let (broker_gateway, broker_netgate) =
                 (duplicate(&broker_gateway)?, duplicate(&broker_netgate)?);
             many_threads()?.block_on(async {
                 let netgate = ToNetgate::new(broker_netgate)?;
-                let source = FromGateway::new(broker_gateway)?;
+                let mut source = FromGateway::new(broker_gateway)?;
+                let warden = AsyncChannel::new(warden)?;
                 tokio::select! {
-                    ended = broker::run(broker_config, source, netgate.clone()) => ended,
+                    ended = broker::run(broker_config, &mut source, netgate.clone()) => ended,
                     ended = netgate.deliver() => ended,
+                    halted = halt(&warden) => {
+                        // Dropping the broker has closed every connection to a provider.
+                        halted?;
+                        broker::refuse_all(source).await
+                    }
                 }
             })
         },
@@ -160,6 +166,19 @@ fn serve_clients(
             ended = orders => ended,
         }
     })
+}
+
+/// Waits for the order to stop sending; an error if the warden is gone.
+async fn halt(warden: &AsyncChannel) -> io::Result<()> {
+    let mut buffer = [0; 64];
+    loop {
+        let (length, _dropped) = warden.receive(&mut buffer).await?;
+        match FromWarden::decode(&buffer[..length]) {
+            Ok(FromWarden::Halt) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        }
+    }
 }
 
 /// What one role may touch.

@@ -39,6 +39,7 @@ pub(crate) struct Supervisor {
     log: EgressLog,
     lost: u64,
     routes: u16,
+    halted: bool,
 }
 
 /// What one descriptor brought.
@@ -69,7 +70,7 @@ impl Supervisor {
     ) -> Result<Self, WardenError> {
         let log = EgressLog::open(&home.audit()).during("open the audit log")?;
         let routes = u16::try_from(config.providers.len()).during("count the providers")?;
-        let supervisor = Self { kernel, children, signals, log, lost: 0, routes };
+        let supervisor = Self { kernel, children, signals, log, lost: 0, routes, halted: false };
         for route in 0..routes {
             supervisor.tell_netgate(route)?;
         }
@@ -135,7 +136,23 @@ impl Supervisor {
         if let Err(error) = self.record() {
             tracing::error!(%error, "audit log not written");
         }
+        if !self.halted && !self.kernel.holds() {
+            self.halt()?;
+        }
         Ok(asked)
+    }
+
+    /// The policy was taken away from under us: the clients are told, and nothing is sent.
+    fn halt(&mut self) -> Result<(), WardenError> {
+        tracing::error!("the kernel's policy is no longer in force: nothing is sent any more");
+        self.halted = true;
+        self.log.append_note("enforcement-lost");
+        let message = FromWarden::Halt.encode();
+        let concerned = [Role::Broker, Role::Netgate];
+        for child in self.children.iter().filter(|child| concerned.contains(&child.role)) {
+            child.channel.send(&message, None).during("halt a role")?;
+        }
+        Ok(())
     }
 
     /// Lets the gateway finish what is under way, for a while.
@@ -194,6 +211,9 @@ impl Supervisor {
 
     /// Netgate learns addresses only after the kernel admits them.
     fn tell_netgate(&self, route: u16) -> Result<(), WardenError> {
+        if self.halted {
+            return Ok(());
+        }
         let addresses = self.kernel.addresses(route);
         let message = FromWarden::Addresses { route, addresses }.encode();
         match self.children.iter().find(|child| child.role == Role::Netgate) {
