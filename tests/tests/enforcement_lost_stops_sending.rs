@@ -29,7 +29,7 @@ fn a_detached_program_ends_all_sending_and_clients_are_told() {
         for _ in 0..10 {
             let answer = ask();
             assert_eq!(answer.status, 503, "{program}: {}", answer.text());
-            assert_eq!(answer.reason().as_deref(), Some("enforcement-lost"), "{program}");
+            assert_eq!(answer.reason(), Some("enforcement-lost"), "{program}");
         }
         assert_eq!(scene.anthropic.connections(), sent, "{program}: connected again");
     }
