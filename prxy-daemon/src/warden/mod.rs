@@ -8,6 +8,7 @@
 mod allowlist;
 mod bpffs;
 mod confine;
+mod drains;
 mod front;
 mod identity;
 mod kernel;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::config::{Config, Enforcement, Module};
+use crate::sys::fds;
 use identity::Home;
 use kernel::Kernel;
 use supervise::Supervisor;
@@ -55,6 +57,7 @@ impl<T, E: Display> During<T> for Result<T, E> {
 /// Anything that keeps one of the layers from holding. Nothing is served then.
 pub fn serve(config: &Config) -> Result<(), WardenError> {
     refuse_unenforced(config)?;
+    close_inherited()?;
     // Signals wait for the supervisor's descriptor; roles inherit the mask and so end by their
     // warden only.
     let signals = supervise::block_signals().during("block signals")?;
@@ -72,6 +75,18 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     supervisor.wait_ready()?;
     confine::drop_warden_privileges()?;
     supervisor.run(address)
+}
+
+/// Nothing that the starter left open gets in, and no log line goes straight into a network.
+fn close_inherited() -> Result<(), WardenError> {
+    let step = "check standard error";
+    if !fds::is_local(&std::io::stderr()).during(step)? {
+        let cause = "it is a network or datagram socket; give me a file, a pipe or a unix stream";
+        return Err(WardenError::new(step, cause));
+    }
+    let step = "close inherited descriptors";
+    fds::close_all_but(&[]).during(step)?;
+    fds::silence_stdio().during(step)
 }
 
 /// With `airgap` in the pipeline nothing is served unless the kernel enforces it.

@@ -50,7 +50,11 @@ pub(crate) fn start(
             reach: Reach::default(),
             keep: &[broker_gateway.as_fd(), broker_netgate.as_fd()],
         },
-        || broker::Config::load(config, key),
+        || {
+            let loaded = broker::Config::load(config, key);
+            wipe_keys(config);
+            loaded
+        },
         |broker_config, _warden| {
             let (broker_gateway, broker_netgate) =
                 (duplicate(&broker_gateway)?, duplicate(&broker_netgate)?);
@@ -224,7 +228,7 @@ impl Starter<'_> {
         let step = "close inherited descriptors";
         let keep: Vec<_> = plan.keep.iter().copied().chain([warden.as_fd()]).collect();
         fds::close_all_but(&keep).during(step)?;
-        fds::silence_stdin().during(step)?;
+        fds::silence_stdio().during(step)?;
         let name = format!("prxy-{}", plan.role.name());
         privilege::set_process_name(&name).during("name the process")?;
         confine::policy_canary(plan.role)?;
