@@ -179,6 +179,13 @@ impl Kernel {
         self.sum(COUNTERS - 1)
     }
 
+    /// Removes everything that is ours; what cannot be removed, the next start takes over.
+    pub(crate) fn abandon(self) {
+        if let Err(error) = self.tear_down() {
+            tracing::warn!(%error, "clean up");
+        }
+    }
+
     /// Kills what is left, then removes links and cgroups.
     pub(crate) fn tear_down(self) -> std::io::Result<()> {
         for (role, group) in &self.groups {

@@ -65,14 +65,24 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     let mut kernel = Kernel::attach(&home)?;
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
-    let front = front::bind(&kernel, config.listen)?;
+    let front = match front::bind(&kernel, config.listen) {
+        Ok(front) => front,
+        Err(error) => {
+            // Such as a port in use: common, and nothing of ours runs yet.
+            kernel.abandon();
+            return Err(error);
+        }
+    };
     let address = front.local_addr().during("read the listener's address")?;
     kernel.close_front(address)?;
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
     let roles = roles::start(config, &home, &kernel, front, nameservers)?;
     let mut supervisor = Supervisor::new(config, kernel, roles, signals, &home)?;
-    supervisor.wait_ready()?;
+    if let Err(error) = supervisor.wait_ready() {
+        supervisor.abandon();
+        return Err(error);
+    }
     confine::drop_warden_privileges()?;
     supervisor.run(address)
 }

@@ -51,7 +51,8 @@ pub(crate) fn start(
             keep: &[broker_gateway.as_fd(), broker_netgate.as_fd()],
         },
         || {
-            let loaded = broker::Config::load(config, key);
+            readable_credentials(config)?;
+            let loaded = broker::Config::load(config, key).map_err(|error| error.to_string());
             wipe_keys(config);
             loaded
         },
@@ -244,6 +245,21 @@ impl Starter<'_> {
         confine::sandbox_canary(plan.role)?;
         Ok(prepared)
     }
+}
+
+/// A credential that is there but cannot be read must not pass for one that is not there: then the
+/// clients' own would be sent instead.
+fn readable_credentials(config: &Config) -> Result<(), String> {
+    let Some(dir) = std::env::var_os("CREDENTIALS_DIRECTORY") else { return Ok(()) };
+    for name in config.providers.iter().filter_map(|provider| provider.key_name.as_deref()) {
+        match std::fs::read_to_string(Path::new(&dir).join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(format!("credential {name}: {error}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A provider's key: a systemd credential, else an environment variable.

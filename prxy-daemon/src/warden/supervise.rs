@@ -111,10 +111,14 @@ impl Supervisor {
             tracing::error!(%error, "audit log not written");
         }
         drop(self.children);
-        if let Err(error) = self.kernel.tear_down() {
-            tracing::warn!(%error, "clean up");
-        }
+        self.kernel.abandon();
         ended
+    }
+
+    /// Ends a start that failed.
+    pub(crate) fn abandon(self) {
+        drop(self.children);
+        self.kernel.abandon();
     }
 
     fn turn(&mut self) -> Result<Option<Signal>, WardenError> {
@@ -197,7 +201,11 @@ impl Supervisor {
         let addresses = self.kernel.addresses(route);
         let message = FromWarden::Addresses { route, addresses }.encode();
         match self.children.iter().find(|child| child.role == Role::Netgate) {
-            Some(netgate) => netgate.channel.send_now(&message).during("tell netgate"),
+            Some(netgate) => match netgate.channel.send_now(&message) {
+                // It is gone: its pidfd says so, and who was the first to go.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                sent => sent.during("tell netgate"),
+            },
             None => Err(WardenError::new("tell netgate", "it is not running")),
         }
     }
