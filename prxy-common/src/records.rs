@@ -35,20 +35,22 @@ impl AllowKey {
     }
 }
 
-/// The one word that every hook reads, and the listener's port.
+/// What every hook reads: both generations in one word, and the listener's port.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// `CLOCK_MONOTONIC` nanoseconds until which flows of older generations may go on.
-    pub drain_until_ns: u64,
     /// The generation of [`AllowKey`]s in force.
     pub generation: u32,
+    /// Flows that were last on the list before this generation may not go on.
+    pub oldest_draining: u32,
     /// The front listener's TCP port, host order; 0 while it is being bound.
     pub listen_port: u16,
     /// 1 while the front listener is being bound, else 0.
     pub front_setup: u8,
     /// 1 if the listener's peers are on loopback only.
     pub front_loopback: u8,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// What a socket was admitted for, kept with the socket.
@@ -57,7 +59,7 @@ pub struct State {
 pub struct Flow {
     /// Destination address, IPv4 mapped.
     pub addr: [u8; 16],
-    /// The generation that admitted it.
+    /// The newest generation that was seen to have it on the list.
     pub generation: u32,
     /// Destination port, host order.
     pub port: u16,

@@ -1,9 +1,7 @@
 //! `cgroup_skb`: the truth. What is not plain TCP (for the resolver also UDP) to an admitted
 //! destination does not leave, whatever call or kernel path produced it.
 
-use aya_ebpf::helpers::{
-    bpf_get_socket_cookie, bpf_ktime_get_ns, bpf_sk_storage_get, bpf_skb_cgroup_id,
-};
+use aya_ebpf::helpers::{bpf_get_socket_cookie, bpf_sk_storage_get, bpf_skb_cgroup_id};
 use aya_ebpf::programs::SkBuffContext;
 use prxy_common::{Flow, Hook, Reason, Role, State};
 
@@ -72,10 +70,10 @@ fn decide(ctx: &SkBuffContext, hook: Hook, role: Role, subject: &mut Subject) ->
         return Err(Reason::FlowMismatch);
     }
     if policy::allowlisted(state.generation, role, peer_port, peer) {
+        flow.generation = state.generation;
         return Ok(Reason::Allowlisted);
     }
-    // SAFETY: the helper takes nothing and only reads the clock.
-    if flow.generation != state.generation && unsafe { bpf_ktime_get_ns() } < state.drain_until_ns {
+    if flow.generation != state.generation && flow.generation >= state.oldest_draining {
         return Ok(Reason::Draining);
     }
     Err(Reason::NotAllowlisted)
@@ -105,7 +103,7 @@ fn front(
 
 /// What the packet's socket was admitted for at `connect`.
 #[inline(always)]
-fn flow(ctx: &SkBuffContext) -> Option<Flow> {
+fn flow(ctx: &SkBuffContext) -> Option<&mut Flow> {
     // SAFETY: a context field that the verifier types as a nullable socket.
     let sk = unsafe { (*ctx.skb.skb).__bindgen_anon_2.sk };
     if sk.is_null() {
@@ -115,7 +113,8 @@ fn flow(ctx: &SkBuffContext) -> Option<Flow> {
     // SAFETY: the map is ours, the socket is not null, no value is created.
     let found = unsafe { bpf_sk_storage_get(map, sk.cast(), core::ptr::null_mut(), 0) };
     // SAFETY: the helper gives null or a value that lives as long as the program runs.
-    unsafe { found.cast::<Flow>().as_ref() }.copied()
+    // Two CPUs may write the generation of one flow at once: both write a current one.
+    unsafe { found.cast::<Flow>().as_mut() }
 }
 
 /// Reads the headers; any shape but the plain one is an error.

@@ -108,6 +108,33 @@ pub fn setsockopt(fd: &OwnedFd, level: i32, name: i32, value: &[u8]) -> io::Resu
         as isize)
 }
 
+/// Calls `sendmsg` with an address of its own, which seccomp cannot look at.
+pub fn sendmsg_to(fd: &OwnedFd, payload: &[u8], flags: i32, address: &[u8]) -> io::Result<usize> {
+    let (mut storage, len) = aligned(address)?;
+    let mut bytes =
+        libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() };
+    // SAFETY: all zeroes is a valid msghdr.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_name = (&raw mut storage).cast();
+    message.msg_namelen = len;
+    message.msg_iov = &raw mut bytes;
+    message.msg_iovlen = 1;
+    // SAFETY: everything that the message points to lives through the call and is only read.
+    let sent =
+        unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, flags | libc::MSG_NOSIGNAL) };
+    check(sent)?;
+    Ok(sent as usize)
+}
+
+/// A connected pair of unix sockets of any type.
+pub fn socketpair(kind: i32) -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut pair = [-1; 2];
+    // SAFETY: the kernel writes two integers into a live array.
+    check(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, pair.as_mut_ptr()) } as isize)?;
+    // SAFETY: the kernel just returned these descriptors to us.
+    Ok(unsafe { (OwnedFd::from_raw_fd(pair[0]), OwnedFd::from_raw_fd(pair[1])) })
+}
+
 /// Waits until `fd` is ready for `events`; false when the time is over.
 pub fn poll(fd: &OwnedFd, events: i16, timeout_ms: i32) -> io::Result<bool> {
     let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };

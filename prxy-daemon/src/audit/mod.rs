@@ -6,8 +6,9 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::Ipv6Addr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prxy_common::{Event, Hook, Reason, Role, Verdict};
 use serde_json::{Value, json};
@@ -21,6 +22,19 @@ pub struct EgressLog {
     file: File,
     previous: String,
     pending: Vec<u8>,
+    budget: Budget,
+    /// Lines that were left out since the last one that says so.
+    omitted: u64,
+}
+
+/// How many decisions may still be written one by one.
+///
+/// A hostile role can make the kernel deny hundreds of thousands of calls a second; the disk that
+/// would fill is the gateway's too.
+#[derive(Debug)]
+struct Budget {
+    left: u32,
+    filled: Duration,
 }
 
 impl EgressLog {
@@ -30,18 +44,27 @@ impl EgressLog {
     /// Those of opening and reading the file.
     pub fn open(dir: &Path) -> io::Result<Self> {
         let path = dir.join("egress.jsonl");
-        let mut file = File::options().create(true).read(true).append(true).open(path)?;
+        let mut options = File::options();
+        options.create(true).read(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        let mut file = options.open(path)?;
         let previous = match last_line(&mut file)? {
             Some(line) => digest(&line),
             None => "0".repeat(64),
         };
-        let mut log = Self { file, previous, pending: Vec::new() };
+        let budget = Budget { left: BURST, filled: monotonic() };
+        let mut log = Self { file, previous, pending: Vec::new(), budget, omitted: 0 };
         log.push(json!({ "time_ms": wall_ms(0), "event": "start" }));
         Ok(log)
     }
 
     /// Adds one decision; written by the next [`Self::flush`].
+    ///
+    /// Beyond [`BURST`] at once and [`PER_SECOND`] in the long run they are only counted.
     pub fn append(&mut self, event: &Event) {
+        if !self.budget.take(monotonic()) {
+            self.omitted += 1;
+            return;
+        }
         let address = Ipv6Addr::from(event.addr);
         let address = match address.to_ipv4_mapped() {
             Some(v4) => v4.to_string(),
@@ -99,6 +122,15 @@ impl EgressLog {
     /// # Errors
     /// Those of writing; what could not be written is kept, up to a bound.
     pub fn flush(&mut self) -> io::Result<()> {
+        self.write_pending()?;
+        if self.omitted > 0 {
+            let count = std::mem::take(&mut self.omitted);
+            self.push(json!({ "time_ms": wall_ms(0), "event": "omitted", "count": count }));
+        }
+        self.write_pending()
+    }
+
+    fn write_pending(&mut self) -> io::Result<()> {
         while !self.pending.is_empty() {
             let written = self.file.write(&self.pending)?;
             self.pending.drain(..written);
@@ -108,6 +140,7 @@ impl EgressLog {
 
     fn push(&mut self, mut line: Value) {
         if self.pending.len() > MAX_PENDING {
+            self.omitted += 1;
             return;
         }
         line["previous"] = json!(self.previous);
@@ -115,6 +148,22 @@ impl EgressLog {
         self.previous = digest(text.as_bytes());
         self.pending.extend_from_slice(text.as_bytes());
         self.pending.push(b'\n');
+    }
+}
+
+impl Budget {
+    fn take(&mut self, now: Duration) -> bool {
+        if self.left == 0 {
+            let earned =
+                now.saturating_sub(self.filled).as_millis() * u128::from(PER_SECOND) / 1000;
+            if earned == 0 {
+                return false;
+            }
+            self.left = u32::try_from(earned).unwrap_or(BURST).min(BURST);
+            self.filled = now;
+        }
+        self.left -= 1;
+        true
     }
 }
 
@@ -168,7 +217,12 @@ fn wall_ms(ts_ns: u64) -> u64 {
 
 /// Bytes that wait for the disk, at most; beyond that, lines are dropped.
 const MAX_PENDING: usize = 1 << 20;
-const MAX_LINE: u64 = 4096;
+/// The longest line has the totals of all roles and reasons.
+const MAX_LINE: u64 = 64 << 10;
+/// Decisions that are written one by one after a quiet time.
+const BURST: u32 = 2000;
+/// Decisions that are written one by one in the long run.
+const PER_SECOND: u32 = 500;
 
 #[cfg(test)]
 mod tests {
@@ -189,5 +243,60 @@ mod tests {
         assert_eq!(verify(&text.replacen("netgate", "gateway", 1)), Err(3));
         let without_second: Vec<_> = text.lines().take(1).chain(text.lines().skip(2)).collect();
         assert_eq!(verify(&without_second.join("\n")), Err(2));
+    }
+
+    #[test]
+    fn a_flood_is_counted_and_neither_fills_the_disk_nor_goes_unsaid() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = EgressLog::open(dir.path()).unwrap();
+        let flood = 3 * u64::from(BURST);
+        for _ in 0..flood {
+            log.append(&Event { role: 3, hook: 2, reason: 4, ..Event::default() });
+        }
+        log.flush().unwrap();
+        let text = std::fs::read_to_string(dir.path().join("egress.jsonl")).unwrap();
+        verify(&text).unwrap();
+        let written = text.matches(r#""event":"decision""#).count() as u64;
+        assert!((2000..3000).contains(&written), "{written}");
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["event"], &last["count"]), (&json!("omitted"), &json!(flood - written)));
+    }
+
+    #[test]
+    fn lines_that_a_full_disk_has_cost_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = EgressLog::open(dir.path()).unwrap();
+        log.file = File::options().write(true).open("/dev/full").unwrap();
+        let rounds = 4 * MAX_PENDING / 50;
+        for _ in 0..rounds {
+            log.append_lost(1);
+        }
+        assert!(log.flush().is_err());
+        log.file = File::options().append(true).open(dir.path().join("egress.jsonl")).unwrap();
+        log.flush().unwrap();
+        let text = std::fs::read_to_string(dir.path().join("egress.jsonl")).unwrap();
+        verify(&text).unwrap();
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(last["event"], "omitted");
+        let kept = text.matches(r#""event":"lost""#).count() as u64;
+        assert_eq!(last["count"].as_u64().unwrap() + kept, rounds as u64);
+    }
+
+    #[test]
+    fn the_chain_goes_on_after_a_long_line_and_no_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let totals: Vec<_> =
+            Role::ALL.iter().flat_map(|r| Reason::ALL.iter().map(|w| (*r, *w, 1 << 60))).collect();
+        for _ in 0..2 {
+            let mut log = EgressLog::open(dir.path()).unwrap();
+            log.append_totals(&totals);
+            log.flush().unwrap();
+        }
+        let path = dir.path().join("egress.jsonl");
+        assert_eq!(verify(&std::fs::read_to_string(&path).unwrap()), Ok(4));
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::rename(&path, elsewhere.path().join("other")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("other"), &path).unwrap();
+        assert!(EgressLog::open(dir.path()).is_err());
     }
 }

@@ -76,6 +76,33 @@ pub fn attached_programs(cgroup: &impl AsFd, attach_type: u32) -> io::Result<Vec
     Ok(ids.into_iter().take(query.program_count as usize).collect())
 }
 
+/// Keeps the memory of maps out of processes that are created from now on.
+///
+/// A ring buffer's reading position is shared and writable: with it in a role's memory, the role
+/// could blind the audit log. Descriptors are not needed for that, so closing them is not enough.
+///
+/// # Errors
+/// Those of reading `/proc/self/maps` and of `madvise(2)`.
+pub fn keep_maps_from_children() -> io::Result<()> {
+    for line in std::fs::read_to_string("/proc/self/maps")?.lines() {
+        let Some((start, end)) = bpf_mapping(line) else { continue };
+        let start = std::ptr::with_exposed_provenance_mut::<libc::c_void>(start);
+        let length = end - start.addr();
+        // SAFETY: changes what forks copy, not what this process sees; the range is one mapping.
+        if unsafe { libc::madvise(start, length, libc::MADV_DONTFORK) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// The range of a line of `/proc/PID/maps` that shows memory of a kernel map.
+fn bpf_mapping(line: &str) -> Option<(usize, usize)> {
+    let range = line.ends_with("bpf-map").then(|| line.split(' ').next())??;
+    let (start, end) = range.split_once('-')?;
+    Some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
+}
+
 /// The record that a ring buffer item holds, if it has the right length.
 pub fn read_event(item: &[u8]) -> Option<Event> {
     // SAFETY: the length is checked; `Event` is repr(C), and every bit pattern is valid.

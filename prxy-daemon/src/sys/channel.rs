@@ -32,11 +32,27 @@ impl Channel {
     /// # Errors
     /// Those of `sendmsg(2)`.
     pub fn send(&self, message: &[u8], passed: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        self.send_with(MsgFlags::MSG_NOSIGNAL, message, passed)
+    }
+
+    /// Sends one message, or fails at once if the other end does not read.
+    ///
+    /// # Errors
+    /// Those of `sendmsg(2)`; `WouldBlock` if the channel is full.
+    pub fn send_now(&self, message: &[u8]) -> io::Result<()> {
+        self.send_with(MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT, message, None)
+    }
+
+    fn send_with(
+        &self,
+        flags: MsgFlags,
+        message: &[u8],
+        passed: Option<BorrowedFd<'_>>,
+    ) -> io::Result<()> {
         let fds: Vec<_> = passed.iter().map(AsRawFd::as_raw_fd).collect();
         let control = [ControlMessage::ScmRights(&fds)];
         let control = if fds.is_empty() { &control[..0] } else { &control[..] };
         let bytes = [IoSlice::new(message)];
-        let flags = MsgFlags::MSG_NOSIGNAL;
         let sent = sendmsg::<()>(self.0.as_raw_fd(), &bytes, control, flags, None)?;
         if sent == message.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
@@ -170,6 +186,13 @@ const SO_PASSRIGHTS: libc::c_int = 83;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_read_cannot_make_the_sender_wait() {
+        let (a, _unread) = Channel::pair().unwrap();
+        let full = (0..1_000_000).find_map(|_| a.send_now(&[7; 512]).err()).unwrap();
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+    }
 
     #[test]
     fn a_message_carries_a_descriptor_and_keeps_its_length() {

@@ -53,6 +53,9 @@ fn rules(profile: Profile) -> Result<Rules, SeccompError> {
     let thread = masked(0, libc::CLONE_THREAD as u64, libc::CLONE_THREAD as u64)?;
     rules.insert(libc::SYS_clone, vec![rule(vec![thread])?]);
     rules.insert(libc::SYS_prctl, vec![rule(vec![equal(0, libc::PR_SET_NAME as u64)?])?]);
+    // Only to itself, as abort does.
+    let own = equal(0, u64::from(std::process::id()))?;
+    rules.insert(libc::SYS_tgkill, vec![rule(vec![own])?]);
     rules.insert(libc::SYS_ioctl, vec![rule(vec![equal(1, libc::FIONBIO)?])?]);
     // No W^X violation: memory is never made executable.
     let data = || masked(2, libc::PROT_EXEC as u64, 0);
@@ -86,8 +89,10 @@ fn rules(profile: Profile) -> Result<Rules, SeccompError> {
         rules.insert(libc::SYS_socket, sockets);
     }
     if profile == Profile::Serve {
+        // Streams only: a datagram socket of a pair could be sent from to any path on the host.
         let unix = equal(0, u64::from(libc::AF_UNIX.cast_unsigned()))?;
-        rules.insert(libc::SYS_socketpair, vec![rule(vec![unix])?]);
+        let stream = masked(1, SOCK_TYPE_MASK, u64::from(libc::SOCK_STREAM.cast_unsigned()))?;
+        rules.insert(libc::SYS_socketpair, vec![rule(vec![unix, stream])?]);
     }
     if profile == Profile::Supervise {
         // Elements of maps by descriptor; no program, map or link can be made or fetched.
@@ -184,7 +189,6 @@ const COMMON: &[i64] = &[
     libc::SYS_setsockopt,
     libc::SYS_shutdown,
     libc::SYS_sigaltstack,
-    libc::SYS_tgkill,
     libc::SYS_write,
     libc::SYS_writev,
 ];

@@ -81,7 +81,7 @@ impl Allowlist {
         if good.is_empty() {
             return false;
         }
-        entry.expires = now + ttl.max(Duration::from_secs(1)) + HARD_EXPIRY;
+        entry.expires = now + ttl.clamp(Duration::from_secs(1), MAX_TTL) + HARD_EXPIRY;
         let changed = entry.addresses != good;
         entry.addresses = good;
         changed
@@ -135,6 +135,9 @@ fn is_acceptable(address: IpAddr, private: bool) -> bool {
         Scope::NoDestination => false,
     }
 }
+
+/// The resolver keeps to this as well, but its word is not taken for it.
+const MAX_TTL: Duration = Duration::from_secs(3600);
 
 /// How long an answer serves beyond its time to live while nameservers are silent.
 const HARD_EXPIRY: Duration = Duration::from_secs(24 * 3600);
@@ -210,6 +213,14 @@ mod tests {
         assert!(list.expire(HARD_EXPIRY).is_empty());
         assert_eq!(list.expire(HARD_EXPIRY + Duration::from_secs(61)), vec![0]);
         assert!(list.addresses(0).is_empty());
+    }
+
+    #[test]
+    fn no_answer_holds_longer_than_an_hour_and_a_day() {
+        let mut list = list(false);
+        let for_ever = Duration::from_secs(u32::MAX.into());
+        assert!(list.admit(0, &["1.1.1.1".parse().unwrap()], for_ever, Duration::ZERO));
+        assert_eq!(list.expire(HARD_EXPIRY + MAX_TTL), vec![0]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The data directory, its lock, and the users that roles run as.
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -26,19 +27,26 @@ impl Home {
         let step = "open the data directory";
         fs::create_dir_all(&config.data_dir).during(step)?;
         let dir = config.data_dir.canonicalize().during(step)?;
+        let step = "open the data directory";
+        let privileged = geteuid().is_root();
+        let mode = fs::metadata(&dir).during(step)?.permissions().mode();
+        if privileged && mode & 0o002 != 0 {
+            return Err(WardenError::new(step, "every user may write to it; chmod o-w it first"));
+        }
         let lock = File::options()
             .create(true)
             .truncate(false)
             .write(true)
+            .custom_flags(libc::O_NOFOLLOW)
             .open(dir.join("prxy.lock"))
             .during(step)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
             WardenError::new("lock the data directory (is another prxy running on it?)", error)
         })?;
         let instance = hex(&blake3::hash(dir.as_os_str().as_encoded_bytes()).as_bytes()[..4]);
-        let home = Self { dir, instance, privileged: geteuid().is_root(), _lock: lock };
+        let home = Self { dir, instance, privileged, _lock: lock };
         home.own(&home.state(), home.user(Role::Gateway))?;
-        home.own(&home.audit(), None)?;
+        home.own(&home.audit(), privileged.then(|| (Uid::from_raw(0), Gid::from_raw(0))))?;
         Ok(home)
     }
 
@@ -76,18 +84,32 @@ impl Home {
     }
 
     fn own(&self, dir: &Path, user: Option<(Uid, Gid)>) -> Result<(), WardenError> {
-        let step = "prepare the data directory";
-        fs::create_dir_all(dir).during(step)?;
-        fs::set_permissions(dir, Permissions::from_mode(0o700)).during(step)?;
+        let named = |cause: &dyn std::fmt::Display| {
+            let cause = format_args!("{}: {cause}", dir.display()).to_string();
+            WardenError::new("prepare the data directory", cause)
+        };
+        let io = |error: io::Error| named(&error);
+        match fs::create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io(error)),
+            _ => {}
+        }
+        // Whoever put a link here would choose what is given away: the directory itself, or none.
+        let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let opened = File::options().read(true).custom_flags(flags).open(dir).map_err(io)?;
         if let Some((uid, gid)) = user {
             let (uid, gid) = (Some(uid.as_raw()), Some(gid.as_raw()));
-            chown(dir, uid, gid).during(step)?;
-            for entry in fs::read_dir(dir).during(step)? {
+            fchown(&opened, uid, gid).map_err(io)?;
+            for entry in fs::read_dir(dir).map_err(io)? {
+                let entry = entry.map_err(io)?;
+                let known = entry.metadata().map_err(io)?;
+                if known.is_file() && known.nlink() > 1 {
+                    return Err(named(&"a file in it has a second name elsewhere"));
+                }
                 // Symbolic links are given away as such, never what they point to.
-                std::os::unix::fs::lchown(entry.during(step)?.path(), uid, gid).during(step)?;
+                lchown(entry.path(), uid, gid).map_err(io)?;
             }
         }
-        Ok(())
+        opened.set_permissions(Permissions::from_mode(0o700)).map_err(io)
     }
 }
 

@@ -14,6 +14,7 @@ use prxy_common::{AllowKey, COUNTERS, Reason, Role, State, counter_index, map};
 
 use super::allowlist::Allowlist;
 use super::bpffs::Pins;
+use super::drains::Drains;
 use super::identity::Home;
 use super::{During, WardenError};
 use crate::config::Config;
@@ -37,6 +38,7 @@ pub(crate) struct Kernel {
     pub(crate) logger: EbpfLogger<&'static dyn log::Log>,
     current: State,
     allowlist: Allowlist,
+    drains: Drains,
 }
 
 impl Kernel {
@@ -71,6 +73,7 @@ impl Kernel {
         let events = take(&mut ebpf, map::EVENTS)?;
         let links = attach_all(&mut ebpf, &parent, &pins)?;
         let logger = EbpfLogger::init(&mut ebpf).during("read the kernel programs' log")?;
+        bpf::keep_maps_from_children().during("keep the kernel's maps from the roles")?;
         let removed = pins.remove_older().during("remove old pins")?;
         if removed > 0 {
             tracing::info!(removed, "replaced the links of an earlier start");
@@ -88,6 +91,7 @@ impl Kernel {
             logger,
             current,
             allowlist: Allowlist::default(),
+            drains: Drains::default(),
         })
     }
 
@@ -139,11 +143,17 @@ impl Kernel {
         Ok(Some(self.allowlist.addresses(route)))
     }
 
-    /// Drops what has expired; the routes that lost their addresses.
+    /// Drops what has expired and ends flows that drained long enough; the routes that lost their
+    /// addresses.
     pub(crate) fn expire(&mut self) -> Result<Vec<u16>, WardenError> {
-        let expired = self.allowlist.expire(time::monotonic());
+        let now = time::monotonic();
+        let expired = self.allowlist.expire(now);
         if !expired.is_empty() {
             self.flip()?;
+        }
+        let oldest_draining = self.drains.oldest(self.current.generation, now);
+        if oldest_draining != self.current.oldest_draining {
+            self.write(State { oldest_draining, ..self.current })?;
         }
         Ok(expired)
     }
@@ -183,6 +193,13 @@ impl Kernel {
         self.sum(COUNTERS - 1)
     }
 
+    /// Removes everything that is ours; what cannot be removed, the next start takes over.
+    pub(crate) fn abandon(self) {
+        if let Err(error) = self.tear_down() {
+            tracing::warn!(%error, "clean up");
+        }
+    }
+
     /// Kills what is left, then removes links and cgroups.
     pub(crate) fn tear_down(self) -> std::io::Result<()> {
         for (role, group) in &self.groups {
@@ -215,12 +232,10 @@ impl Kernel {
             let key = Key::new(AllowKey::EXACT_BITS + 128, data);
             self.allow.insert(&key, u32::from(entry.route), 0).during(step)?;
         }
-        let drain = time::monotonic() + MAX_DRAIN;
-        self.write(State {
-            generation: new,
-            drain_until_ns: u64::try_from(drain.as_nanos()).unwrap_or(u64::MAX),
-            ..self.current
-        })?;
+        let now = time::monotonic();
+        self.drains.retire(old, now);
+        let oldest_draining = self.drains.oldest(new, now);
+        self.write(State { generation: new, oldest_draining, ..self.current })?;
         let stale: Vec<_> = self
             .allow
             .keys()
@@ -295,6 +310,7 @@ fn clear(parent: &Cgroup) -> Result<(), WardenError> {
     let Ok(children) = std::fs::read_dir(parent.path()) else { return Ok(()) };
     for child in children.flatten().filter(|entry| entry.path().is_dir()) {
         let group = Cgroup::make(&child.path()).during(step)?;
+        clear(&group)?;
         if !group.processes().during(step)?.is_empty() {
             group.kill().during(step)?;
         }
@@ -324,9 +340,6 @@ fn is_role_group(path: &std::path::Path) -> bool {
 }
 
 const GROUP: &str = "prxy-";
-
-/// Longest time that a flow lives on after its address left the list.
-const MAX_DRAIN: Duration = Duration::from_secs(600);
 
 /// Program names in the object, with the kernel's `enum bpf_attach_type`.
 const PROGRAMS: &[(&str, u32)] = &[

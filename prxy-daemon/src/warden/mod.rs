@@ -8,6 +8,7 @@
 mod allowlist;
 mod bpffs;
 mod confine;
+mod drains;
 mod front;
 mod identity;
 mod kernel;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::config::{Config, Enforcement, Module};
+use crate::sys::fds;
 use identity::Home;
 use kernel::Kernel;
 use supervise::Supervisor;
@@ -55,6 +57,7 @@ impl<T, E: Display> During<T> for Result<T, E> {
 /// Anything that keeps one of the layers from holding. Nothing is served then.
 pub fn serve(config: &Config) -> Result<(), WardenError> {
     refuse_unenforced(config)?;
+    close_inherited()?;
     // Signals wait for the supervisor's descriptor; roles inherit the mask and so end by their
     // warden only.
     let signals = supervise::block_signals().during("block signals")?;
@@ -62,16 +65,38 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     let mut kernel = Kernel::attach(&home)?;
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
-    let front = front::bind(&kernel, config.listen)?;
+    let front = match front::bind(&kernel, config.listen) {
+        Ok(front) => front,
+        Err(error) => {
+            // Such as a port in use: common, and nothing of ours runs yet.
+            kernel.abandon();
+            return Err(error);
+        }
+    };
     let address = front.local_addr().during("read the listener's address")?;
     kernel.close_front(address)?;
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
     let roles = roles::start(config, &home, &kernel, front, nameservers)?;
     let mut supervisor = Supervisor::new(config, kernel, roles, signals, &home)?;
-    supervisor.wait_ready()?;
+    if let Err(error) = supervisor.wait_ready() {
+        supervisor.abandon();
+        return Err(error);
+    }
     confine::drop_warden_privileges()?;
     supervisor.run(address)
+}
+
+/// Nothing that the starter left open gets in, and no log line goes straight into a network.
+fn close_inherited() -> Result<(), WardenError> {
+    let step = "check standard error";
+    if !fds::is_local(&std::io::stderr()).during(step)? {
+        let cause = "it is a network or datagram socket; give me a file, a pipe or a unix stream";
+        return Err(WardenError::new(step, cause));
+    }
+    let step = "close inherited descriptors";
+    fds::close_all_but(&[]).during(step)?;
+    fds::silence_stdio().during(step)
 }
 
 /// With `airgap` in the pipeline nothing is served unless the kernel enforces it.

@@ -50,7 +50,12 @@ pub(crate) fn start(
             reach: Reach::default(),
             keep: &[broker_gateway.as_fd(), broker_netgate.as_fd()],
         },
-        || broker::Config::load(config, key),
+        || {
+            readable_credentials(config)?;
+            let loaded = broker::Config::load(config, key).map_err(|error| error.to_string());
+            wipe_keys(config);
+            loaded
+        },
         |broker_config, warden| {
             let (broker_gateway, broker_netgate) =
                 (duplicate(&broker_gateway)?, duplicate(&broker_netgate)?);
@@ -243,7 +248,7 @@ impl Starter<'_> {
         let step = "close inherited descriptors";
         let keep: Vec<_> = plan.keep.iter().copied().chain([warden.as_fd()]).collect();
         fds::close_all_but(&keep).during(step)?;
-        fds::silence_stdin().during(step)?;
+        fds::silence_stdio().during(step)?;
         let name = format!("prxy-{}", plan.role.name());
         privilege::set_process_name(&name).during("name the process")?;
         confine::policy_canary(plan.role)?;
@@ -259,6 +264,21 @@ impl Starter<'_> {
         confine::sandbox_canary(plan.role)?;
         Ok(prepared)
     }
+}
+
+/// A credential that is there but cannot be read must not pass for one that is not there: then the
+/// clients' own would be sent instead.
+fn readable_credentials(config: &Config) -> Result<(), String> {
+    let Some(dir) = std::env::var_os("CREDENTIALS_DIRECTORY") else { return Ok(()) };
+    for name in config.providers.iter().filter_map(|provider| provider.key_name.as_deref()) {
+        match std::fs::read_to_string(Path::new(&dir).join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(format!("credential {name}: {error}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A provider's key: a systemd credential, else an environment variable.

@@ -80,15 +80,15 @@ impl Supervisor {
     /// Waits until every role has passed its canaries.
     pub(crate) fn wait_ready(&mut self) -> Result<(), WardenError> {
         let deadline = Instant::now() + START_TIMEOUT;
-        let mut ready = 0;
-        while ready < self.children.len() {
+        let mut ready = vec![false; self.children.len()];
+        while ready.contains(&false) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(WardenError::new("start the roles", "not ready in time"));
             }
             for news in self.wait(left)? {
                 match news {
-                    News::Message(_, ToWarden::Ready) => ready += 1,
+                    News::Message(index, ToWarden::Ready) if !ready[index] => ready[index] = true,
                     other => self.handle(other)?,
                 }
             }
@@ -112,10 +112,14 @@ impl Supervisor {
             tracing::error!(%error, "audit log not written");
         }
         drop(self.children);
-        if let Err(error) = self.kernel.tear_down() {
-            tracing::warn!(%error, "clean up");
-        }
+        self.kernel.abandon();
         ended
+    }
+
+    /// Ends a start that failed.
+    pub(crate) fn abandon(self) {
+        drop(self.children);
+        self.kernel.abandon();
     }
 
     fn turn(&mut self) -> Result<Option<Signal>, WardenError> {
@@ -163,7 +167,7 @@ impl Supervisor {
             return Ok(());
         };
         let message = FromWarden::Drain.encode();
-        self.children[gateway].channel.send(&message, None).during("tell the gateway to drain")?;
+        self.children[gateway].channel.send_now(&message).during("tell the gateway to drain")?;
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -217,15 +221,21 @@ impl Supervisor {
         let addresses = self.kernel.addresses(route);
         let message = FromWarden::Addresses { route, addresses }.encode();
         match self.children.iter().find(|child| child.role == Role::Netgate) {
-            Some(netgate) => netgate.channel.send(&message, None).during("tell netgate"),
+            Some(netgate) => match netgate.channel.send_now(&message) {
+                // It is gone: its pidfd says so, and who was the first to go.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                sent => sent.during("tell netgate"),
+            },
             None => Err(WardenError::new("tell netgate", "it is not running")),
         }
     }
 
-    /// Appends what the kernel has reported to the audit log.
+    /// Appends what the kernel has reported to the audit log, at most one buffer full: a role that
+    /// reports without end must not keep the supervisor from everything else.
     fn record(&mut self) -> io::Result<()> {
         self.kernel.logger.flush();
-        while let Some(item) = self.kernel.events.next() {
+        for _ in 0..MAX_EVENTS {
+            let Some(item) = self.kernel.events.next() else { break };
             if let Some(event) = bpf::read_event(&item) {
                 self.log.append(&event);
             }
@@ -285,5 +295,7 @@ fn receive(channel: &Channel) -> io::Result<Option<ToWarden>> {
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// More than the ring buffer holds.
+const MAX_EVENTS: usize = 8192;
 /// Longest time that the kernel's reports and expired addresses wait.
 const TICK: Duration = Duration::from_millis(500);

@@ -38,12 +38,19 @@ pub struct Report {
 /// Runs as the helper process: reads an order, prints a report.
 ///
 /// With the argument `stand-still` it puts on a filter that denies ping sockets and waits for the
-/// end of its input instead: something to copy filters from.
+/// end of its input instead: something to copy filters from. With `flood` it asks for UDP sockets
+/// until it is killed.
 pub fn main() -> Result<()> {
     let mut input = String::new();
-    if std::env::args().nth(1).as_deref() == Some("stand-still") {
-        nix::sys::prctl::set_no_new_privs()?;
-        sys::install_seccomp(&no_ping_sockets())?;
+    match std::env::args().nth(1).as_deref() {
+        Some("stand-still") => {
+            nix::sys::prctl::set_no_new_privs()?;
+            sys::install_seccomp(&no_ping_sockets())?;
+        }
+        Some("flood") => loop {
+            drop(sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0));
+        },
+        _ => {}
     }
     std::io::stdin().read_to_string(&mut input)?;
     if input.is_empty() {

