@@ -27,5 +27,5 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     Err(command.exec().into())
 }
 
-const KEYS: &str =
-    "ANTHROPIC_API_KEY,OPENAI_API_KEY,GOOGLE_API_KEY,GROQ_API_KEY,PRXY_PIPE,PRXY_DATA_DIR";
+const KEYS: &str = "ANTHROPIC_API_KEY,OPENAI_API_KEY,GOOGLE_API_KEY,GROQ_API_KEY,PRXY_PIPE,\
+                    PRXY_LISTEN,PRXY_DATA_DIR";

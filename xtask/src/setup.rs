@@ -85,6 +85,15 @@ pub(crate) fn programs(wanted: &[(&str, &str)]) -> Result<()> {
     install(&missing.iter().map(|(_, package)| *package).collect::<Vec<_>>())
 }
 
+/// Python with its `venv` module, which Debian packages apart.
+pub(crate) fn python() -> Result<()> {
+    let mut venv = Command::new("python3");
+    if shell::succeeds(venv.args(["-c", "import venv, ensurepip"])) {
+        return Ok(());
+    }
+    install(&["python3", "python3-venv"])
+}
+
 fn packages(wanted: &[(&str, &str)]) -> Result<()> {
     let installed =
         |package: &str| shell::succeeds(Command::new("dpkg").args(["--status", package]));

@@ -9,6 +9,7 @@ use crate::{setup, shell};
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     ensure!(shell::is_root(), "run this as root: the tests make namespaces, cgroups and captures");
     setup::programs(PROGRAMS)?;
+    setup::python()?;
     build::all(Profile::Dev)?;
     let mut test = shell::cargo();
     test.args(["test", "--workspace", "--exclude", "prxy-ebpf"]).args(arguments);

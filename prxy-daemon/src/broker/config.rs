@@ -48,7 +48,7 @@ pub struct Route {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// A trust bundle could not be read.
-    #[error("cannot read trust roots from {}", path.display())]
+    #[error("cannot read trust roots from {}: {source}", path.display())]
     Roots {
         /// Which file.
         path: PathBuf,
@@ -98,11 +98,12 @@ impl Config {
             .providers
             .iter()
             .map(|provider| Route::load(provider, &mut trust, &lookup))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
         let policy = config.pipeline.iter().find_map(|module| match module {
             Module::Guardrails(policy) => Some(policy),
             Module::Airgap { .. } => None,
         });
+        tell_whose_keys(&routes, &config.providers);
         let masker = policy.map(Masker::new).transpose()?.map(Arc::new);
         Ok(Self { routes, masker, max_body_bytes: config.max_body_bytes })
     }
@@ -142,6 +143,23 @@ impl Route {
             tls,
             key,
         })
+    }
+}
+
+/// A key that was meant to be there and is not must show: the clients' own would be used instead.
+fn tell_whose_keys(routes: &[Route], providers: &[config::Provider]) {
+    for (route, provider) in routes.iter().zip(providers) {
+        let name = provider.key_name.as_deref();
+        match (&route.key, name) {
+            (Some(_), Some(name)) => tracing::info!("provider {}: key from {name}", route.name),
+            (None, Some(name)) => tracing::info!(
+                "provider {}: {name} is not set, clients' own credentials are passed on",
+                route.name
+            ),
+            (_, None) => {
+                tracing::info!("provider {}: clients' own credentials are passed on", route.name);
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::config::Config;
+use crate::config::{Config, Module};
 
 /// Runs the daemon until it is told to end.
 pub(super) fn start(config: &Config) -> anyhow::Result<()> {
@@ -15,5 +15,38 @@ pub(super) fn start(config: &Config) -> anyhow::Result<()> {
         .with_target(false)
         .init();
     tracing::info!("prxy {}\n{}", env!("CARGO_PKG_VERSION"), config.summary());
+    for missing in missing(config) {
+        tracing::warn!("{missing}");
+    }
     Ok(crate::warden::serve(config)?)
+}
+
+/// What a pipeline leaves undone that everyone expects of prxy.
+fn missing(config: &Config) -> Vec<&'static str> {
+    let has = |wanted: fn(&Module) -> bool| config.pipeline.iter().any(wanted);
+    let mut missing = Vec::new();
+    if !has(|module| matches!(module, Module::Guardrails(_))) {
+        missing
+            .push("guardrails is not in the pipeline: nothing is masked, and no secret is blocked");
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::config::Sources;
+
+    #[test]
+    fn a_pipeline_that_masks_nothing_is_warned_of() {
+        for (pipe, warnings) in [("airgap,guardrails", 0), ("guardrails", 0), ("airgap", 1)] {
+            let env = |name: &str| (name == "PRXY_PIPE").then(|| OsString::from(pipe));
+            let nowhere = Some("/nonexistent".into());
+            let sources =
+                Sources { config: None, listen: None, data_dir: nowhere, env: &env, root: false };
+            assert_eq!(missing(&Config::load(&sources).unwrap()).len(), warnings, "{pipe}");
+        }
+    }
 }

@@ -190,7 +190,7 @@ pub(super) enum Kind {
     BadPath,
 
     // Sources.
-    #[error("cannot read the configuration: {0}")]
+    #[error("cannot read the configuration: {}", plainly(*.0))]
     Unreadable(std::io::ErrorKind),
     #[error("the configuration must be a regular file")]
     NotRegular,
@@ -222,6 +222,14 @@ impl fmt::Display for ModuleItem {
             Self::Found(found) => write!(f, ", found {found}"),
             Self::Beside(key) => write!(f, "; {key} stands beside it: indent its options further"),
         }
+    }
+}
+
+/// The standard library calls a missing file an "entity".
+fn plainly(kind: std::io::ErrorKind) -> String {
+    match kind {
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
+        other => other.to_string(),
     }
 }
 

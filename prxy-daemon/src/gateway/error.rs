@@ -16,13 +16,18 @@ use crate::redact::mask;
 #[derive(Debug, Error)]
 pub(super) enum Failure {
     /// The `Host` header names something other than this gateway: a rebound name in a browser.
-    #[error("the Host header does not name this gateway")]
+    #[error(
+        "the Host header does not name this gateway: use 127.0.0.1, localhost or the listen address"
+    )]
     ForeignHost,
     /// A web page of another origin is asking.
     #[error("requests from other origins are not served")]
     ForeignOrigin,
     /// Nothing is served under this path.
-    #[error("no provider serves this path")]
+    #[error(
+        "this version passes on POST /v1/messages and POST /v1/chat/completions, also under \
+         /{{provider}}/ of a configured provider that speaks them, and no other path"
+    )]
     UnknownPath,
     /// The path is served, with another method.
     #[error("this path is served with POST")]
@@ -31,13 +36,13 @@ pub(super) enum Failure {
     #[error("the query has an unusual form")]
     BadQuery,
     /// The body is not declared to be JSON in UTF-8.
-    #[error("the body must be application/json")]
+    #[error("the body must be application/json: set the content-type header")]
     ContentType,
     /// The body is compressed, so it could not be read.
     #[error("the body must not be compressed")]
     ContentEncoding,
     /// The body exceeds the configured limit.
-    #[error("the body exceeds {limit} bytes")]
+    #[error("the body exceeds {limit} bytes (limits.max_body_bytes)")]
     BodyTooLarge {
         /// Bytes.
         limit: usize,

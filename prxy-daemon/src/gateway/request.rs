@@ -83,13 +83,13 @@ impl<L: BrokerLink> Gateway<L> {
     }
 
     async fn exchange(&self, call: Call<'_>, body: Incoming) -> Result<Response<Reply>, Failure> {
-        let began = Instant::now();
         if let Err(failure) = self.check_head(&call.head.headers) {
             self.discard(&call.head.headers, body).await;
             return Err(failure);
         }
         let body = self.collect(body).await?;
         let vault: Arc<dyn Vault> = self.store.vault(TENANT);
+        let began = Instant::now();
         let (body, masked) = self.run_pipeline(call.provider, body, &*vault)?;
         let masking = began.elapsed();
         let sent = self.broker.send(call.request(body)).await.map_err(|error| {

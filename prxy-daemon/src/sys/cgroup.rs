@@ -11,7 +11,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum CgroupError {
     /// No cgroup v2 hierarchy is mounted.
-    #[error("no cgroup v2 mount in /proc/self/mountinfo; mount one or boot with systemd")]
+    #[error(
+        "no cgroup v2 mount in /proc/self/mountinfo; mount one or boot with systemd (`ip netns exec` hides it, `nsenter --net` does not)"
+    )]
     NotMounted,
     /// A file operation failed.
     #[error("{action} {path}: {source}")]

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{Gid, Uid, User, geteuid};
 use prxy_common::Role;
@@ -41,7 +42,14 @@ impl Home {
             .open(dir.join("prxy.lock"))
             .during(step)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
-            WardenError::new("lock the data directory (is another prxy running on it?)", error)
+            let step = "lock the data directory";
+            match error {
+                Errno::EWOULDBLOCK => {
+                    let dir = dir.display();
+                    WardenError::new(step, format_args!("another prxy is running on {dir}"))
+                }
+                other => WardenError::new(step, other),
+            }
         })?;
         let instance = hex(&blake3::hash(dir.as_os_str().as_encoded_bytes()).as_bytes()[..4]);
         let home = Self { dir, instance, privileged, _lock: lock };

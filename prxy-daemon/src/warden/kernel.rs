@@ -47,7 +47,7 @@ impl Kernel {
         let own = Cgroup::own().during("find the cgroup v2 hierarchy")?;
         let own = own.ancestors().find(|path| !is_role_group(path)).unwrap_or(&own);
         let parent = Cgroup::make(&own.join(format!("{GROUP}{}", home.instance())))
-            .during("make the parent cgroup")?;
+            .during("make the parent cgroup (prxy is started as root)")?;
         clear(&parent)?;
         let parent_id = parent.id().during("identify the parent cgroup")?;
         let groups = Role::ALL
@@ -76,6 +76,7 @@ impl Kernel {
         bpf::keep_maps_from_children().during("keep the kernel's maps from the roles")?;
         let removed = pins.remove_older().during("remove old pins")?;
         if removed > 0 {
+            wait_for_detached(&parent).during("detach the programs of an earlier start")?;
             tracing::info!(removed, "replaced the links of an earlier start");
         }
         Ok(Self {
@@ -315,6 +316,20 @@ fn clear(parent: &Cgroup) -> Result<(), WardenError> {
             group.kill().during(step)?;
         }
         remove_when_empty(group).during(step)?;
+    }
+    Ok(())
+}
+
+/// The kernel lets go of an unpinned link a moment later. Until then the old programs, which do
+/// not know the new cgroups, would deny the new listener.
+fn wait_for_detached(parent: &Cgroup) -> std::io::Result<()> {
+    for (_, attach_type) in PROGRAMS {
+        for _ in 0..200 {
+            if bpf::attached_programs(parent.dir(), *attach_type)?.len() <= 1 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
     Ok(())
 }

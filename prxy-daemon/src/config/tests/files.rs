@@ -42,7 +42,7 @@ fn a_file_that_others_could_change_or_that_is_no_plain_text_is_refused() {
         ("large", Some("the configuration is larger than 1 MiB")),
         ("pipe", Some("the configuration must be a regular file")),
         ("", Some("the configuration must be a regular file")),
-        ("absent", Some("cannot read the configuration: entity not found")),
+        ("absent", Some("cannot read the configuration: no such file")),
     ] {
         let path = dir.path().join(name);
         let told = from_file(&path).err().map(|errors| errors.to_string());
@@ -94,7 +94,7 @@ fn a_default_file_is_read_if_there_is_one_and_never_overlooked() {
     let misnamed = "/config.yml: error: the configuration must be named config.yaml";
     assert_eq!(load(), (None, Err(misnamed.into())));
     symlink("nowhere", &file).unwrap();
-    let dangling = "/config.yaml: error: cannot read the configuration: entity not found";
+    let dangling = "/config.yaml: error: cannot read the configuration: no such file";
     assert_eq!(load(), (Some(file.clone()), Err(dangling.into())));
     fs::remove_file(&file).unwrap();
     fs::write(&file, "listen: 127.0.0.1:7").unwrap();
