@@ -193,7 +193,8 @@ impl<'m, 'a> Plan<'m, 'a> {
                 });
             }
             let crosses = |hit: &Span| {
-                found.placeholders.iter().any(|own| own.start < hit.end && hit.start < own.end)
+                let from = found.placeholders.partition_point(|own| own.end <= hit.start);
+                found.placeholders.get(from).is_some_and(|own| own.start < hit.end)
             };
             if found.rest.iter().any(crosses) {
                 return Err(unstable());
