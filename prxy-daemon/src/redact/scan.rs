@@ -40,7 +40,7 @@ pub struct Span {
 }
 
 /// What one look at a text finds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     /// Every hit, placeholder-like text included: for text that is not masked yet.
     pub spans: Vec<Span>,

@@ -29,9 +29,10 @@ pub(in crate::redact) fn coded_len(bytes: &[u8], i: usize) -> Option<usize> {
         [.., b'\\', b'u'] => 4,
         _ => return None,
     };
-    let code = bytes.get(i..i + digits)?.iter().try_fold(0, |code, byte| {
-        char::from(*byte).to_digit(16).map(|digit| code << 4 | digit)
-    })?;
+    let code = bytes
+        .get(i..i + digits)?
+        .iter()
+        .try_fold(0, |code, byte| char::from(*byte).to_digit(16).map(|digit| code << 4 | digit))?;
     // What is above ASCII may be one byte of several; no value in ASCII goes on over it.
     let symbol = char::from_u32(code).is_none_or(|c| !c.is_ascii_alphanumeric());
     symbol.then_some(digits)
@@ -43,8 +44,7 @@ fn colour_before(bytes: &[u8], i: usize) -> bool {
         return false;
     }
     let window = &bytes[i.saturating_sub(24)..i - 1];
-    let parameters =
-        window.iter().rev().take_while(|b| b.is_ascii_digit() || **b == b';').count();
+    let parameters = window.iter().rev().take_while(|b| b.is_ascii_digit() || **b == b';').count();
     let Some(before) = window[..window.len() - parameters].strip_suffix(b"[") else { return false };
     const ESCAPES: [&[u8]; 5] = [b"\x1b", b"x1b", b"x1B", b"033", b"\\e"];
     ESCAPES.iter().any(|escape| before.ends_with(escape))
@@ -54,9 +54,10 @@ fn colour_before(bytes: &[u8], i: usize) -> bool {
 /// Where a plus sign right before `i` starts, spelled as itself or as an escape.
 pub(super) fn plus_before(bytes: &[u8], i: usize) -> Option<usize> {
     let spellings: [&[u8]; 4] = [b"+", b"%2B", b"\\x2B", b"\\u002B"];
-    spellings.iter().map(|plus| (i.saturating_sub(plus.len()), plus)).find_map(|(start, plus)| {
-        bytes[start..i].eq_ignore_ascii_case(plus).then_some(start)
-    })
+    spellings
+        .iter()
+        .map(|plus| (i.saturating_sub(plus.len()), plus))
+        .find_map(|(start, plus)| bytes[start..i].eq_ignore_ascii_case(plus).then_some(start))
 }
 
 /// Whether a word may end at `i`.
