@@ -86,6 +86,7 @@ pub(super) const PHONE: Detector = Detector {
         "@@ -1,7 +1,12 @@",
         "callback(2155550132)",
         "tell 2155550132",
+        "cell 0 0 0 0 0 0 0 0 0 0",
         "phonetics 2155550132",
         "a[3m415-555-0132",
         "%41415-555-0132",
@@ -198,10 +199,11 @@ fn named(bytes: &[u8], first: usize) -> Option<Range<usize>> {
         if total > 13 {
             break;
         }
-        end = Some((groups.end(i), total));
+        end = Some((groups.end(i), total, i + 1));
     }
-    let (end, digits) = end?;
-    let trunk = bytes[first] == b'0' && (9..=13).contains(&digits);
+    let (end, digits, used) = end?;
+    // Nobody writes digit by digit; tables of zeros do.
+    let trunk = bytes[first] == b'0' && (9..=13).contains(&digits) && digits + 1 >= 2 * used;
     let run = digits_end(bytes, first);
     let bare = match run - first {
         10 => bytes[first] > b'1',
