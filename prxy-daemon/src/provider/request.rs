@@ -115,6 +115,8 @@ fn block(steps: &[Step<'_>]) -> Position {
         "source" => match split(rest) {
             Some(("data", _)) => Data,
             Some(("content", rest)) => block(rest),
+            // Where a search result comes from, in the client's own words.
+            None => Text,
             _ => Structural,
         },
         "type" | "id" | "name" | "tool_use_id" | "tool_name" | "server_name" | "file_id"

@@ -2,6 +2,7 @@
 //!
 //! Not for finding (that is `scan`) and not for where a field may change (that is `provider`).
 
+mod echo;
 mod memo;
 mod nested;
 mod plan;
@@ -21,6 +22,7 @@ use crate::provider::Api;
 
 pub use refusal::Refusal;
 
+use echo::Echoes;
 use memo::Memo;
 use plan::Plan;
 
@@ -65,6 +67,10 @@ impl Masker {
     pub fn request(&self, api: Api, body: &[u8], vault: &dyn Vault) -> Result<Masked, Refusal> {
         let mut plan = Plan::new(self, api);
         json::walk(body, &mut plan).map_err(Refusal::from)?;
+        if let Some(echoes) = Echoes::of(self, plan.hits())? {
+            plan = Plan::new(self, api).with_echoes(echoes);
+            json::walk(body, &mut plan).map_err(Refusal::from)?;
+        }
         plan.carry_out(body, vault)
     }
 
@@ -104,8 +110,21 @@ impl Masker {
                 .remember(token.escaped, raw, || self.scanner.scan_both(&token.decode()));
         }
         let text = token.decode();
-        let name = if wants_name(&text) { telling_name(path, token) } else { None };
+        let name = if !token.is_key && wants_name(&text) { telling_name(path) } else { None };
         self.found_short(name.as_deref(), &text)
+    }
+
+    /// What a number holds, where it has digits enough for somebody's or its name tells that it is.
+    fn found_number(&self, path: &Path<'_>, token: &NumberToken<'_>) -> Option<Found> {
+        let raw = token.raw();
+        let found = if is_long(raw) {
+            self.scanner.scan_both(raw)
+        } else if wants_name(raw) {
+            self.found_beside(&telling_name(path)?, raw)
+        } else {
+            return None;
+        };
+        (!found.spans.is_empty()).then_some(found)
     }
 
     /// What a text holds, seen beside the name of its field where that matters.
@@ -162,12 +181,12 @@ fn wants_name(text: &str) -> bool {
 }
 
 /// The name of the field that a value stands in, where that name may tell what the value is.
-fn telling_name(path: &Path<'_>, token: &StringToken<'_>) -> Option<String> {
+fn telling_name(path: &Path<'_>) -> Option<String> {
     let key = path.segments().iter().rev().find_map(|segment| match segment {
         Segment::Key(key) => Some(key),
         Segment::Index(_) => None,
     })?;
-    if token.is_key || key.range.len() > 48 {
+    if key.range.len() > 48 {
         return None;
     }
     let lower = key.raw().to_ascii_lowercase();
@@ -216,10 +235,8 @@ impl<'a> json::Visitor<'a> for Check<'_> {
     }
 
     fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
-        if !is_long(token.raw()) {
-            return Ok(());
-        }
-        match self.0.scanner.scan_both(token.raw()).rest.first() {
+        let found = self.0.found_number(path, &token);
+        match found.as_ref().and_then(|found| found.rest.first()) {
             None => Ok(()),
             Some(hit) => {
                 Err(Refusal::Unmasked { label: self.0.label(hit.label), path: place(path, false) })

@@ -40,7 +40,7 @@ pub struct Span {
 }
 
 /// What one look at a text finds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     /// Every hit, placeholder-like text included: for text that is not masked yet.
     pub spans: Vec<Span>,
@@ -76,12 +76,23 @@ pub struct Scanner {
     patterns: Vec<(LabelId, Regex)>,
 }
 
+/// Where the last hit of each detector ends, in one pass from left to right.
+struct Seen([usize; DETECTORS.len()]);
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self([0; DETECTORS.len()])
+    }
+}
+
 /// A detector of the table with its label's index.
 #[derive(Clone, Copy)]
 struct Recogniser {
     label: LabelId,
     score: u8,
     name: &'static str,
+    /// Its place in the table.
+    row: usize,
     find: fn(&str, Range<usize>) -> Option<Range<usize>>,
 }
 
@@ -112,7 +123,7 @@ impl Scanner {
         }
         scanner.literal = scanner.intern(ours, Action::Mask)?;
         let mut literals = Vec::new();
-        for detector in DETECTORS {
+        for (row, detector) in DETECTORS.iter().enumerate() {
             let Some(label) = Label::new(detector.label) else { continue };
             let action = policy.actions.get(&label).copied().unwrap_or(detector.action);
             let id = scanner.intern(label, action)?;
@@ -123,12 +134,14 @@ impl Scanner {
                 label: id,
                 score: detector.score,
                 name: detector.name,
+                row,
                 find: detector.find,
             };
             match detector.trigger {
                 detect::Trigger::At => {
                     scanner.email = Some(row);
                     literals.push(("%40", row));
+                    literals.push(("%2540", row));
                 }
                 detect::Trigger::Digits => scanner.digits.push(row),
                 detect::Trigger::Colon => scanner.colon.push(row),
@@ -173,7 +186,8 @@ impl Scanner {
         }
         // Detectors may see a hit inside a placeholder: that is its own text.
         let inside = |hit: &Span| {
-            placeholders.iter().any(|own| own.start <= hit.start && hit.end <= own.end)
+            let behind = placeholders.partition_point(|own| own.start <= hit.start);
+            behind > 0 && hit.end <= placeholders[behind - 1].end
         };
         let mut rest: Vec<Span> = spans.iter().filter(|hit| !inside(hit)).copied().collect();
         resolve(&mut rest, 0, |id| self.row(id));
@@ -226,8 +240,10 @@ impl Scanner {
     fn candidates(&self, text: &str, found: &mut Vec<Span>) {
         let bytes = text.as_bytes();
         if bytes.len() >= MIN_SECRET {
-            self.literals.each(text, |row, at| row.look(text, at, found));
+            let mut seen = Seen::default();
+            self.literals.each(text, |row, at| row.look(text, at, &mut seen, found));
         }
+        let mut seen = Seen::default();
         let mut i = 0;
         while let Some(skip) = bytes[i..].iter().position(|b| STARTS[usize::from(*b)]) {
             let at = i + skip;
@@ -235,14 +251,15 @@ impl Scanner {
             match bytes[at] {
                 b'@' => {
                     if let Some(row) = &self.email {
-                        row.look(text, at..i, found);
+                        row.look(text, at..i, &mut seen, found);
                     }
                 }
                 b':' => {
                     if colon_inside(bytes, at) {
-                        self.colon.iter().for_each(|row| row.look(text, at..i, found));
+                        self.colon.iter().for_each(|row| row.look(text, at..i, &mut seen, found));
                     }
                 }
+                b'0'..=b'9' if let Some(len) = detect::coded_len(bytes, at) => i = at + len,
                 // In identifiers and base64 a digit alone is the most common trigger, and never begins a value.
                 _ if bytes.get(i).is_some_and(u8::is_ascii_alphabetic) => {}
                 _ => {
@@ -250,7 +267,7 @@ impl Scanner {
                         i += 1;
                     }
                     if detect::worth_a_look(bytes, &(at..i)) {
-                        self.digits.iter().for_each(|row| row.look(text, at..i, found));
+                        self.digits.iter().for_each(|row| row.look(text, at..i, &mut seen, found));
                     }
                 }
             }
@@ -284,12 +301,13 @@ impl Scanner {
 }
 
 impl Recogniser {
-    fn look(&self, text: &str, at: Range<usize>, found: &mut Vec<Span>) {
+    fn look(&self, text: &str, at: Range<usize>, seen: &mut Seen, found: &mut Vec<Span>) {
         // A trigger inside this detector's last hit has been seen already.
-        if found.last().is_some_and(|last| last.detector == self.name && at.start < last.end) {
+        if at.start < seen.0[self.row] {
             return;
         }
         if let Some(range) = (self.find)(text, at) {
+            seen.0[self.row] = range.end;
             found.push(Span {
                 start: range.start,
                 end: range.end,

@@ -30,6 +30,8 @@ pub(super) const CREDIT_CARD: Detector = Detector {
         "⟦6200000000000005⟧",
         "card:⟦4111111111111111⟧",
         "card_⟦4111111111111111⟧",
+        "card%3A⟦4111111111111111⟧",
+        "\\u0022⟦4111 1111 1111 1111⟧\\u0022",
         "\\n⟦4111111111111111⟧\\n",
         "⟦4111 1111 1111 1111⟧ 123",
         "⟦41 11 11 11 11 11 11 11⟧",
@@ -50,6 +52,8 @@ pub(super) const CREDIT_CARD: Detector = Detector {
         "0000000000000000",
         "9411 1111 1111 1111",
         "412345678901234567",
+        "62.642721301357187",
+        "lon 30.49475907497664",
         "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
     ],
 };
@@ -81,7 +85,9 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
         let closed =
             text::word_end(bytes, end) && !(i + 1 == groups.count() && continues_right(bytes, end));
         // The usual length of an issuer comes before a longer one that a security code would complete.
-        if closed && found.is_none() && is_card(&number[..total]) {
+        // `38.8976763000002` is a coordinate.
+        let decimal = i == 1 && groups.separator(0) == Separator::Dot;
+        if closed && !decimal && found.is_none() && is_card(&number[..total]) {
             found = Some(run.start..end);
         }
     }

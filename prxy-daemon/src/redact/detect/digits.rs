@@ -35,7 +35,8 @@ pub(in crate::redact) fn worth_a_look(bytes: &[u8], run: &Range<usize>) -> bool 
     match before {
         Some(b'+' | b'(') => true,
         Some(b) if b.is_ascii_alphabetic() => {
-            joined && run.len() >= 3 || run.len() >= 2 && run.start >= 2
+            run.len() >= 2 && (joined && run.len() >= 3 || run.start >= 2)
+                || joined && super::text::escape_before(bytes, run.start)
         }
         // A digit alone begins `1-800-…`, `0 30 …` and `8.8.8.8` only.
         _ if run.len() == 1 => {

@@ -24,6 +24,7 @@ pub(super) const EMAIL: Detector = Detector {
         "~⟦maria@corp.com⟧/notes",
         "https://app/?u=⟦maria@corp.com⟧&x=1",
         "https://app/?u=⟦maria%40corp.com⟧&x=1",
+        "https://app/?next=%2Flogin%3Fu%3D⟦maria%2540corp.com⟧",
         "mailto:⟦maria@corp.com⟧",
         "{\"to\":\"⟦maria@corp.com⟧\"}",
         "line\\n⟦maria@corp.com⟧\\n",

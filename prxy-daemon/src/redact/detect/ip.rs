@@ -26,6 +26,8 @@ pub(super) const IPV4: Detector = Detector {
         "\\n⟦81.2.69.142⟧",
         "ip=⟦81.2.69.142⟧.",
         "ip_⟦81.2.69.142⟧",
+        "\\n⟦8.8.8.8⟧",
+        "http%3A%2F%2F⟦8.8.8.8⟧%2F",
     ],
     look_alikes: &[
         "127.0.0.1",
@@ -71,6 +73,9 @@ pub(super) const IPV6: Detector = Detector {
         "⟦2a00:1450:4001:81b::200e⟧/64",
         "\"⟦2606:4700:4700::1111⟧\"",
         "\\n⟦2606:4700:4700::1111⟧",
+        "from x ([IPv6:⟦2a00:1450:4864:20::42f⟧])",
+        "ip:⟦2606:4700:4700::1111⟧",
+        "addr=tcp:⟦2606:4700:4700::1111⟧",
     ],
     look_alikes: &[
         "::1",
@@ -141,8 +146,8 @@ fn find_v6(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         }
         start += 1;
     }
-    // Only the first colon of an address sees all of it.
-    if start > 0 && bytes[start - 1] == b':' {
+    // Only the first colon of an address sees all of it; what comes before may be a name such as `ip:`.
+    if start > 0 && bytes[start - 1] == b':' && is_group_end(bytes, start - 1) {
         return None;
     }
     let mut end =
@@ -159,6 +164,12 @@ fn find_v6(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         end = start + cut;
     }
     None
+}
+
+/// Whether a group of an address, be it empty, ends at `end`.
+fn is_group_end(bytes: &[u8], end: usize) -> bool {
+    let word = bytes[..end].iter().rev().take(5).take_while(|b| b.is_ascii_alphanumeric()).count();
+    word <= 4 && bytes[end - word..end].iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Whether the address belongs to somebody outside.

@@ -24,6 +24,7 @@ pub(super) const JWT: Detector = Detector {
             "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk⟧"
         ),
         concat!("/⟦eyJhbGciOiJub25lIn0.", "eyJzdWIiOiIxIn0.⟧"),
+        concat!("?next=%3Ft%3D⟦eyJhbGciOiJub25lIn0.", "eyJzdWIiOiIxIn0.⟧"),
     ],
     look_alikes: &[
         "eyJpZCI6MTIzfQ",

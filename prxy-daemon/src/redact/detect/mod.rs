@@ -21,6 +21,7 @@ use std::ops::Range;
 use super::Action;
 
 pub(super) use digits::worth_a_look;
+pub(super) use text::coded_len;
 
 /// One built-in detector: what starts it, what it recognises, and examples of both sides.
 #[derive(Clone, Copy, Debug)]

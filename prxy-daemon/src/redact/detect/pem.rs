@@ -57,6 +57,7 @@ pub(super) const PRIVATE_KEY: Detector = Detector {
         ),
         concat!("grep -r -- '-----BEGIN ", "RSA PRIVATE KEY-----' ."),
         concat!("-----BEGIN ", "PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----"),
+        concat!("-----BEGIN ", "PRIVATE KEY-----<a long private key>-----END PRIVATE KEY-----"),
         "-----BEGIN ",
     ],
 };
@@ -79,7 +80,7 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' '
         });
         let end = if bytes[last..].starts_with(DASHES) { last + DASHES.len() } else { last };
-        return has_body(&bytes[body..close], 6).then_some(at.start..end);
+        return has_body(&bytes[body..close], MIN_BODY).then_some(at.start..end);
     }
     let limit = next.unwrap_or(bytes.len());
     cut_off_end(bytes, body, limit).map(|end| at.start..end)
@@ -129,6 +130,8 @@ fn is_base64(b: u8) -> bool {
 }
 
 const DASHES: &[u8] = b"-----";
+/// A key in words, such as `<your private key>`, has none as long.
+const MIN_BODY: usize = 16;
 /// No English word that follows a mention of a PEM header is as long.
 const MIN_LINE: usize = 20;
 /// Words of `Proc-Type` and `DEK-Info` headers before the first line.

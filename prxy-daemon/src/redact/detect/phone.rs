@@ -53,6 +53,16 @@ pub(super) const PHONE: Detector = Detector {
         "⟦123-456-7890⟧",
         "⟦+1 555 123 4567⟧",
         "mobile: ⟦5551234567⟧",
+        "phones: ⟦4155550132⟧",
+        "\\nphone: ⟦4155550132⟧",
+        "To=⟦%2B14155550132⟧&From=1",
+        "%22To%22%3A⟦%2b442079460958⟧",
+        "{\\u0022tel\\u0022:\\u0022⟦\\u002B14155550132⟧\\u0022}",
+        "\\n⟦1-800-555-0132⟧",
+        "q=%20⟦415-555-0132⟧%20",
+        "\x1b[31m⟦415-555-0132⟧\x1b[0m",
+        "\x1b[01;31m\x1b[K⟦415-555-0132⟧\x1b[m",
+        "\\u001b[1;32m⟦415-555-0132⟧\\u001b[0m",
     ],
     look_alikes: &[
         "timestamp 4155550132",
@@ -76,6 +86,11 @@ pub(super) const PHONE: Detector = Detector {
         "@@ -1,7 +1,12 @@",
         "callback(2155550132)",
         "tell 2155550132",
+        "cell 0 0 0 0 0 0 0 0 0 0",
+        "phonetics 2155550132",
+        "a[3m415-555-0132",
+        "%41415-555-0132",
+        "x%2D14155550132",
         "iphone 2155550132",
         "+12345",
     ],
@@ -84,8 +99,8 @@ pub(super) const PHONE: Detector = Detector {
 /// The number whose first digits are the run at `run`.
 fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    if run.start > 0 && bytes[run.start - 1] == b'+' {
-        return international(bytes, run.start);
+    if let Some(plus) = text::plus_before(bytes, run.start) {
+        return international(bytes, plus, run.start);
     }
     if run.len() == 3 || run.len() == 1 && bytes[run.start] == b'1' {
         let found = north_american(bytes, run.start, &Groups::read(bytes, run.start, 4));
@@ -101,8 +116,7 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
 }
 
 /// `+` and a country code, up to 15 digits (ITU-T E.164).
-fn international(bytes: &[u8], first: usize) -> Option<Range<usize>> {
-    let plus = first - 1;
+fn international(bytes: &[u8], plus: usize, first: usize) -> Option<Range<usize>> {
     if !text::word_start(bytes, plus) || bytes[first] == b'0' {
         return None;
     }
@@ -185,10 +199,11 @@ fn named(bytes: &[u8], first: usize) -> Option<Range<usize>> {
         if total > 13 {
             break;
         }
-        end = Some((groups.end(i), total));
+        end = Some((groups.end(i), total, i + 1));
     }
-    let (end, digits) = end?;
-    let trunk = bytes[first] == b'0' && (9..=13).contains(&digits);
+    let (end, digits, used) = end?;
+    // Nobody writes digit by digit; tables of zeros do.
+    let trunk = bytes[first] == b'0' && (9..=13).contains(&digits) && digits + 1 >= 2 * used;
     let run = digits_end(bytes, first);
     let bare = match run - first {
         10 => bytes[first] > b'1',

@@ -4,8 +4,60 @@
 pub(super) fn word_start(bytes: &[u8], i: usize) -> bool {
     match i.checked_sub(1).map(|p| bytes[p]) {
         None => true,
-        Some(before) => !before.is_ascii_alphanumeric() || spelled_escape(bytes, i),
+        Some(before) => !before.is_ascii_alphanumeric() || escape_before(bytes, i),
     }
+}
+
+/// Whether the bytes before `i` end an escape that some outer encoding left in the text: `\n`, `%3D`, `\u0022`, a terminal's colour.
+pub(super) fn escape_before(bytes: &[u8], i: usize) -> bool {
+    let coded = |mark: &[u8], digits: usize| {
+        i >= mark.len() + digits
+            && bytes[..i - digits].ends_with(mark)
+            && coded_len(bytes, i - digits) == Some(digits)
+    };
+    spelled_escape(bytes, i)
+        || coded(b"%", 2)
+        || coded(b"\\x", 2)
+        || coded(b"\\u", 4)
+        || colour_before(bytes, i)
+}
+
+/// The number of hexadecimal digits at `i` that belong to an escape (`%20`, `\x20`, `\u0020`) of something other than a letter or digit.
+pub(in crate::redact) fn coded_len(bytes: &[u8], i: usize) -> Option<usize> {
+    let digits = match &bytes[..i] {
+        [.., b'%'] | [.., b'\\', b'x'] => 2,
+        [.., b'\\', b'u'] => 4,
+        _ => return None,
+    };
+    let code = bytes
+        .get(i..i + digits)?
+        .iter()
+        .try_fold(0, |code, byte| char::from(*byte).to_digit(16).map(|digit| code << 4 | digit))?;
+    // What is above ASCII may be one byte of several; no value in ASCII goes on over it.
+    let symbol = char::from_u32(code).is_none_or(|c| !c.is_ascii_alphanumeric());
+    symbol.then_some(digits)
+}
+
+/// Whether the control sequence of a terminal ends before `i`, such as the end of `ESC [ 31 m`.
+fn colour_before(bytes: &[u8], i: usize) -> bool {
+    if !matches!(bytes[i - 1], b'm' | b'K') {
+        return false;
+    }
+    let window = &bytes[i.saturating_sub(24)..i - 1];
+    let parameters = window.iter().rev().take_while(|b| b.is_ascii_digit() || **b == b';').count();
+    let Some(before) = window[..window.len() - parameters].strip_suffix(b"[") else { return false };
+    const ESCAPES: [&[u8]; 5] = [b"\x1b", b"x1b", b"x1B", b"033", b"\\e"];
+    ESCAPES.iter().any(|escape| before.ends_with(escape))
+        || before.to_ascii_lowercase().ends_with(b"u001b")
+}
+
+/// Where a plus sign right before `i` starts, spelled as itself or as an escape.
+pub(super) fn plus_before(bytes: &[u8], i: usize) -> Option<usize> {
+    let spellings: [&[u8]; 4] = [b"+", b"%2B", b"\\x2B", b"\\u002B"];
+    spellings
+        .iter()
+        .map(|plus| (i.saturating_sub(plus.len()), plus))
+        .find_map(|(start, plus)| bytes[start..i].eq_ignore_ascii_case(plus).then_some(start))
 }
 
 /// Whether a word may end at `i`.
@@ -24,17 +76,24 @@ pub(super) fn run_end(bytes: &[u8], i: usize, limit: usize, keep: impl Fn(u8) ->
     i + window.iter().position(|b| !keep(*b)).unwrap_or(window.len())
 }
 
-/// Whether one of `words` (lower case) stands in the `reach` bytes before `i`: as a word, or as one of a `camelCase` name.
+/// Whether one of `words` (lower case) begins in the `reach` bytes before `i`: as a word or its plural, or as one of a `camelCase` name.
 pub(super) fn said_before(bytes: &[u8], i: usize, reach: usize, words: &[&str]) -> bool {
-    let window = &bytes[i.saturating_sub(reach)..i];
-    let lower = window.to_ascii_lowercase();
-    words.iter().any(|word| {
-        memchr::memmem::find_iter(&lower, word.as_bytes()).any(|at| {
-            let begins = at == 0
-                || !lower[at - 1].is_ascii_alphabetic()
-                || window[at].is_ascii_uppercase() && window[at - 1].is_ascii_lowercase();
-            begins && !window.get(at + word.len()).is_some_and(u8::is_ascii_lowercase)
-        })
+    let begins = |at: usize| match at.checked_sub(1).map(|before| bytes[before]) {
+        None => true,
+        Some(before) => {
+            !before.is_ascii_alphabetic()
+                || bytes[at].is_ascii_uppercase() && before.is_ascii_lowercase()
+                || escape_before(bytes, at)
+        }
+    };
+    let says = |at: usize, word: &&str| {
+        let Some(rest) = bytes[at..i].split_at_checked(word.len()) else { return false };
+        let ends = rest.1.strip_prefix(b"s").unwrap_or(rest.1);
+        rest.0.eq_ignore_ascii_case(word.as_bytes())
+            && !ends.first().is_some_and(u8::is_ascii_lowercase)
+    };
+    (i.saturating_sub(reach)..i).any(|at| {
+        bytes[at].is_ascii_alphabetic() && begins(at) && words.iter().any(|word| says(at, word))
     })
 }
 

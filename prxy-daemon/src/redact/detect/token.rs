@@ -53,6 +53,7 @@ pub(super) const AWS_ID: Detector = Detector {
         concat!("=⟦ASIA", "Y3FDNNRPAQ7TK2XM⟧&"),
         concat!("\\n⟦AKIA", "Y3FDNNRPAQ7TK2XM⟧"),
         concat!("a/⟦AKIA", "Y3FDNNRPAQ7TK2XM⟧/b"),
+        concat!("X-Amz-Credential%3D⟦AKIA", "Y3FDNNRPAQ7TK2XM⟧%2F2024"),
     ],
     look_alikes: &[
         "AKIA",
@@ -60,6 +61,7 @@ pub(super) const AWS_ID: Detector = Detector {
         "AKIAXXXXXXXXXXXXXXXX",
         "xAKIAY3FDNNRPAQ7TK2XM",
         "AKIAY3FDNNRPAQ7TK2XMZZ",
+        "AKIAIOSFODNN7EXAMPLE",
     ],
 };
 
@@ -83,6 +85,8 @@ pub(super) const AWS_SECRET: Detector = Detector {
         concat!("aws_secret_access_key = ⟦wJalrXUtnFEMI/", "K7MDENG/bPxRfiCYzQ8mTk4sVe⟧"),
         concat!("AWS_SECRET_ACCESS_KEY=\"⟦wJalrXUtnFEMI/", "K7MDENG/bPxRfiCYzQ8mTk4sVe⟧\""),
         concat!("{\"SecretAccessKey\": \"⟦wJalrXUtnFEMI/", "K7MDENG/bPxRfiCYzQ8mTk4sVe⟧\"}"),
+        concat!("\\\"secretAccessKey\\\": \\\"⟦wJalrXUtnFEMI/", "K7MDENG/bPxRfiCYzQ8mTk4sVe⟧\\\""),
+        concat!("set('aws_secret_access_key', '⟦wJalrXUtnFEMI/", "K7MDENG/bPxRfiCYzQ8mTk4sVe⟧')"),
     ],
     look_alikes: &[
         "aws_secret_access_key = ${AWS_SECRET}",
@@ -206,7 +210,7 @@ pub(super) const BEARER: Detector = Detector {
     shape: "`Bearer` and an opaque token (RFC 6750)",
     validator: "looks random",
     score: 60,
-    trigger: Trigger::Literals(&["earer ", "EARER ", "earer%20"]),
+    trigger: Trigger::Literals(&["earer ", "EARER ", "earer\t", "earer%20"]),
     find: find_bearer,
     positives: &[
         "Authorization: Bearer ⟦a1B2c3D4e5F6g7H8i9J0⟧",
@@ -216,6 +220,7 @@ pub(super) const BEARER: Detector = Detector {
         "Bearer ⟦a1B2c3D4e5F6g7H8i9J0⟧.",
         "Bearer ⟦mF_9.B5f-4.1JqM⟧",
         "Bearer ⟦abcdefghijklmnopqrstuvwxyz⟧",
+        "Bearer\t⟦a1B2c3D4e5F6g7H8i9J0⟧",
     ],
     look_alikes: &[
         "Bearer <token>",
@@ -282,13 +287,15 @@ fn find_aws_id(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let end = text::run_end(bytes, at.end, 17, |b| b.is_ascii_uppercase() || b.is_ascii_digit());
     let whole =
         end - at.end == 16 && text::word_start(bytes, at.start) && text::word_end(bytes, end);
-    (whole && text::distinct(&bytes[at.end..end]) >= 5).then_some(at.start..end)
+    // Amazon's documentation marks its own.
+    let sample = bytes[at.end..end].ends_with(b"EXAMPLE");
+    (whole && !sample && text::distinct(&bytes[at.end..end]) >= 5).then_some(at.start..end)
 }
 
 fn find_aws_secret(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let start = text::run_end(bytes, at.end, 12, |b| {
-        matches!(b, b' ' | b'\t' | b':' | b'=' | b'"' | b'\'' | b'`' | b'>')
+        matches!(b, b' ' | b'\t' | b':' | b'=' | b'"' | b'\'' | b'`' | b'>' | b'\\' | b',')
     });
     let end = text::run_end(bytes, start, 41, is_base64);
     (end - start == 40 && start > at.end && text::looks_random(&bytes[start..end]))
@@ -319,7 +326,7 @@ fn find_bearer(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if !bytes[word].eq_ignore_ascii_case(&b'b') || !text::word_start(bytes, word) {
         return None;
     }
-    let start = text::run_end(bytes, at.end, 8, |b| b == b' ');
+    let start = text::run_end(bytes, at.end, 8, |b| matches!(b, b' ' | b'\t'));
     credential(bytes, start, 16)
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Memo {
 struct Shard {
     young: HashMap<[u8; 32], Arc<Found>>,
     old: HashMap<[u8; 32], Arc<Found>>,
+    /// What the younger generation weighs.
+    weight: usize,
 }
 
 impl Memo {
@@ -60,11 +62,22 @@ impl Shard {
     }
 
     fn insert(&mut self, key: [u8; 32], found: Arc<Found>) {
-        if self.young.len() >= PER_SHARD {
-            self.old = std::mem::take(&mut self.young);
+        let weight = weight(&found);
+        if weight > PER_SHARD / 4 {
+            return;
         }
+        if self.weight + weight > PER_SHARD {
+            self.old = std::mem::take(&mut self.young);
+            self.weight = 0;
+        }
+        self.weight += weight;
         self.young.insert(key, found);
     }
+}
+
+/// How much memory a result takes, in entries that hold nothing.
+fn weight(found: &Found) -> usize {
+    1 + (found.spans.len() + found.rest.len() + found.placeholders.len()) / 2
 }
 
 impl std::fmt::Debug for Memo {
@@ -82,6 +95,7 @@ const PER_SHARD: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::scan::{LabelId, Span};
 
     #[test]
     fn what_is_used_stays_and_the_rest_is_bounded() {
@@ -102,6 +116,27 @@ mod tests {
             .map(|shard| shard.young.len() + shard.old.len())
             .sum();
         assert!(kept <= 2 * SHARDS * PER_SHARD, "{kept}");
+    }
+
+    #[test]
+    fn what_holds_very_much_is_not_kept() {
+        let span = Span { start: 0, end: 6, label: LabelId(0), score: 0, detector: "" };
+        let memo = Memo::new();
+        for i in 0..SHARDS * PER_SHARD {
+            memo.remember(false, &i.to_string(), || Found {
+                spans: vec![span; if i % 2 == 0 { 20 } else { PER_SHARD }],
+                ..Found::default()
+            });
+        }
+        let spans: usize = memo
+            .shards
+            .iter()
+            .map(|shard| shard.lock().unwrap())
+            .map(|shard| {
+                shard.young.values().chain(shard.old.values()).map(|f| f.spans.len()).sum::<usize>()
+            })
+            .sum();
+        assert!((1..=4 * SHARDS * PER_SHARD).contains(&spans), "{spans}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Masker, Refusal, is_long};
+use super::{Masker, Refusal};
 use crate::json::{self, NumberToken, Path, StringToken};
 use crate::redact::scan::{Found, LabelId, Span};
 
@@ -38,8 +38,14 @@ pub(super) fn nested_hits(
         Err(json::WalkError::Syntax(error)) if error.kind == json::SyntaxKind::TooDeep => {
             return Err(Refusal::TooDeep);
         }
-        // Of JSON that is cut off, what came before the cut counts too.
-        Ok(()) | Err(json::WalkError::Syntax(_)) => {}
+        Ok(()) => {}
+        // Of JSON that is cut off or wrong, what came before counts too; the rest is read as one string.
+        Err(json::WalkError::Syntax(_)) => {
+            let whole =
+                StringToken { range: 0..text.len(), is_key: false, escaped: true, source: text };
+            let decoded = whole.decode();
+            inner.add(&whole, &decoded, &masker.scanner.scan_both(&decoded))?;
+        }
     }
     let numbers = inner.numbers;
     let plain = found.spans.iter().map(|span| {
@@ -88,22 +94,12 @@ impl<'a> json::Visitor<'a> for Inner<'_, '_> {
         if found.spans.is_empty() {
             return Ok(());
         }
-        self.refuse_blocked(&found.spans)?;
-        let text = token.decode();
-        let mut locator = token.locator();
-        for span in &found.spans {
-            let hit = Hit::plain(span, &text);
-            self.hits.push(Hit { range: locator.raw_range(hit.range.clone()), ..hit });
-        }
-        Ok(())
+        self.add(&token, &token.decode(), &found)
     }
 
-    fn number(&mut self, _path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
+    fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
         self.numbers.push(token.range.clone());
-        if !is_long(token.raw()) {
-            return Ok(());
-        }
-        let found = self.masker.scanner.scan_both(token.raw());
+        let Some(found) = self.masker.found_number(path, &token) else { return Ok(()) };
         self.refuse_blocked(&found.spans)?;
         if let Some(span) = found.spans.first() {
             let whole = Span { start: 0, end: token.raw().len(), ..*span };
@@ -118,6 +114,17 @@ impl<'a> json::Visitor<'a> for Inner<'_, '_> {
 }
 
 impl Inner<'_, '_> {
+    /// Takes what was found in `text`, which is what `token` means.
+    fn add(&mut self, token: &StringToken<'_>, text: &str, found: &Found) -> Result<(), Refusal> {
+        self.refuse_blocked(&found.spans)?;
+        let mut locator = token.locator();
+        for span in &found.spans {
+            let hit = Hit::plain(span, text);
+            self.hits.push(Hit { range: locator.raw_range(hit.range.clone()), ..hit });
+        }
+        Ok(())
+    }
+
     fn refuse_blocked(&self, spans: &[Span]) -> Result<(), Refusal> {
         match spans.iter().find(|span| self.masker.blocks(span)) {
             None => Ok(()),

@@ -1,10 +1,12 @@
 //! What has to change in one request: first gathered and judged whole, then carried out.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
+use super::echo::Echoes;
 use super::nested::{Hit, nested_hits};
-use super::{Masked, Masker, Refusal, is_long, place, telling_name};
+use super::{Masked, Masker, Refusal, place, telling_name};
 use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
 use crate::provider::Api;
 use crate::provider::request::{Position, may_hold_json, position};
@@ -20,6 +22,7 @@ pub(super) struct Plan<'m, 'a> {
     counts: BTreeMap<LabelId, u32>,
     stream: bool,
     model: Option<String>,
+    echoes: Option<Echoes>,
 }
 
 /// One string or number that has to change.
@@ -45,7 +48,7 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         }
         let found = self.masker.found(path, &token);
         let holds_json = !token.is_key && may_hold_json(self.api, path);
-        if found.spans.is_empty() && !holds_json {
+        if found.spans.is_empty() && !holds_json && self.echoes.is_none() {
             return Ok(());
         }
         self.refuse_blocked(&found.spans, path, token.is_key)?;
@@ -61,12 +64,16 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
             // What only looks like a placeholder stays: here it is nothing that will be restored.
             return self.refuse_rest(&found, path, token.is_key);
         }
+        let found = match &self.echoes {
+            Some(echoes) => echoes.add(self.masker, &text, &found),
+            None => Cow::Borrowed(&*found),
+        };
         let hits = match position {
             Position::JsonText => nested_hits(self.masker, &text, &found, &place(path, false))?,
             _ => found.spans.iter().map(|span| Hit::plain(span, &text)).collect(),
         };
         if !hits.is_empty() {
-            let name = telling_name(path, &token);
+            let name = if token.is_key { None } else { telling_name(path) };
             let path = place(path, token.is_key);
             self.changes.push(Change { path, name, place: Place::String(token), hits });
         }
@@ -74,17 +81,23 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
     }
 
     fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
-        if !is_long(token.raw()) {
-            return Ok(());
-        }
-        let found = self.masker.scanner.scan_both(token.raw());
-        let Some(hit) = found.spans.first() else { return Ok(()) };
-        self.refuse_blocked(&found.spans, path, false)?;
-        if position(self.api, path, false) != Position::FreeForm {
-            return self.refuse_rest(&found, path, false);
-        }
-        let whole = Span { start: 0, end: token.raw().len(), ..*hit };
-        let hits = vec![Hit { quoted: true, ..Hit::plain(&whole, token.raw()) }];
+        let raw = token.raw();
+        let label = match self.masker.found_number(path, &token) {
+            Some(found) => {
+                self.refuse_blocked(&found.spans, path, false)?;
+                if position(self.api, path, false) != Position::FreeForm {
+                    return self.refuse_rest(&found, path, false);
+                }
+                found.spans.first().map(|hit| hit.label)
+            }
+            None => self
+                .echoes
+                .as_ref()
+                .and_then(|echoes| echoes.number(raw))
+                .filter(|_| position(self.api, path, false) == Position::FreeForm),
+        };
+        let Some(label) = label else { return Ok(()) };
+        let hits = vec![Hit { range: 0..raw.len(), label, value: raw.to_owned(), quoted: true }];
         self.changes.push(Change {
             path: place(path, false),
             name: None,
@@ -112,7 +125,18 @@ impl<'m, 'a> Plan<'m, 'a> {
             counts: BTreeMap::new(),
             stream: false,
             model: None,
+            echoes: None,
         }
+    }
+
+    /// A plan for the same request that also masks these values.
+    pub(super) fn with_echoes(self, echoes: Echoes) -> Self {
+        Self { echoes: Some(echoes), ..self }
+    }
+
+    /// Everything that is to change.
+    pub(super) fn hits(&self) -> impl Iterator<Item = &Hit> {
+        self.changes.iter().flat_map(|change| &change.hits)
     }
 
     /// Asks the vault for every placeholder and edits the body.
@@ -193,7 +217,8 @@ impl<'m, 'a> Plan<'m, 'a> {
                 });
             }
             let crosses = |hit: &Span| {
-                found.placeholders.iter().any(|own| own.start < hit.end && hit.start < own.end)
+                let from = found.placeholders.partition_point(|own| own.end <= hit.start);
+                found.placeholders.get(from).is_some_and(|own| own.start < hit.end)
             };
             if found.rest.iter().any(crosses) {
                 return Err(unstable());

@@ -2,6 +2,7 @@
 
 mod goldens;
 mod properties;
+mod review;
 mod throughput;
 
 use std::collections::BTreeMap;
@@ -145,8 +146,8 @@ fn the_name_of_a_field_counts_as_the_word_before_its_value() {
     check_masked(
         &agent(),
         Api::Anthropic,
-        r#"{"messages":[{"content":[{"type":"tool_use","input":{"phone":"4155550132","n":"4155550132","ssn":["536228141"],"SecretAccessKey":"wJalrXUtnFEMI/K7MDENG/bPxRfiCYzQ8mTk4sVe"}}]}]}"#,
-        r#"{"messages":[{"content":[{"type":"tool_use","input":{"phone":"<PHONE_1>","n":"4155550132","ssn":["<NATIONAL_ID_1>"],"SecretAccessKey":"<API_KEY_1>"}}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"tool_use","input":{"phone":"4155550132","n":"4155550199","ssn":["536228141"],"SecretAccessKey":"wJalrXUtnFEMI/K7MDENG/bPxRfiCYzQ8mTk4sVe"}}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"tool_use","input":{"phone":"<PHONE_1>","n":"4155550199","ssn":["<NATIONAL_ID_1>"],"SecretAccessKey":"<API_KEY_1>"}}]}]}"#,
     );
 }
 

@@ -205,3 +205,29 @@ pub(in crate::redact) const HOSTILE: &[&str] = &[
     "phone ",
     "\"a\"@",
 ];
+
+#[test]
+fn many_hits_in_one_run_or_beside_many_placeholders_stay_cheap() {
+    let scanner = scanner();
+    let keys = concat!("-sk-ant-", "Ab1Cd2Ef3Gh4Ij5K-glpat-", "Ab1Cd2Ef3Gh4Ij5Kl6M").repeat(20_000);
+    let mut found = Vec::new();
+    scanner.candidates(&keys, &mut found);
+    // Each detector reads the run once: it does not begin anew inside its own hit.
+    assert_eq!(found.len(), 2);
+
+    let text = "<EMAIL_1> a@b.co ".repeat(100_000);
+    let began = std::time::Instant::now();
+    let found = scanner.scan_both(&text);
+    assert_eq!((found.spans.len(), found.rest.len()), (200_000, 100_000));
+    // Every hit against every placeholder would be 10^10 steps.
+    assert!(began.elapsed() < std::time::Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_address_before_one_with_a_spelled_out_at_sign_is_found_at_once() {
+    check(
+        &scanner(),
+        "maria@corp.com or https://x/?u=bob%40corp.com",
+        &[("EMAIL", "maria@corp.com"), ("EMAIL", "bob%40corp.com")],
+    );
+}
