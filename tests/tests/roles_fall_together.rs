@@ -66,6 +66,7 @@ fn the_policy_stays_in_force_when_the_warden_is_gone() {
 }
 
 #[test]
+#[expect(clippy::type_complexity, reason = "a table of cases")]
 fn a_start_that_fails_says_why_and_leaves_nothing_in_the_kernel() {
     let scene = Scene::start().unwrap();
     let address = scene.daemon().unwrap().address;

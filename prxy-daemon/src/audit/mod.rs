@@ -25,6 +25,10 @@ pub struct EgressLog {
     budget: Budget,
     /// Lines that were left out since the last one that says so.
     omitted: u64,
+    /// Decisions that the kernel could not report, since the last line that says so.
+    lost: u64,
+    /// When the last line of either kind was written.
+    said: Option<Duration>,
 }
 
 /// How many decisions may still be written one by one.
@@ -52,7 +56,8 @@ impl EgressLog {
             None => "0".repeat(64),
         };
         let budget = Budget { left: BURST, filled: monotonic() };
-        let mut log = Self { file, previous, pending: Vec::new(), budget, omitted: 0 };
+        let mut log =
+            Self { file, previous, pending: Vec::new(), budget, omitted: 0, lost: 0, said: None };
         log.push(json!({ "time_ms": wall_ms(0), "event": "start" }));
         Ok(log)
     }
@@ -95,9 +100,9 @@ impl EgressLog {
         self.push(line);
     }
 
-    /// Adds a line that says how many decisions the kernel could not report.
+    /// Counts decisions that the kernel could not report; a line says so, once a second at most.
     pub fn append_lost(&mut self, count: u64) {
-        self.push(json!({ "time_ms": wall_ms(0), "event": "lost", "count": count }));
+        self.lost += count;
     }
 
     /// Adds a line that names an event of the daemon itself.
@@ -114,6 +119,7 @@ impl EgressLog {
                 json!({ "role": role.name(), "reason": reason.name(), "count": count })
             })
             .collect();
+        self.said = None;
         self.push(json!({ "time_ms": wall_ms(0), "event": "stop", "totals": totals }));
     }
 
@@ -123,9 +129,17 @@ impl EgressLog {
     /// Those of writing; what could not be written is kept, up to a bound.
     pub fn flush(&mut self) -> io::Result<()> {
         self.write_pending()?;
-        if self.omitted > 0 {
-            let count = std::mem::take(&mut self.omitted);
-            self.push(json!({ "time_ms": wall_ms(0), "event": "omitted", "count": count }));
+        let now = monotonic();
+        if self.said.is_none_or(|said| now.saturating_sub(said) >= SAY_EVERY) {
+            for (event, count) in [
+                ("omitted", std::mem::take(&mut self.omitted)),
+                ("lost", std::mem::take(&mut self.lost)),
+            ] {
+                if count > 0 {
+                    self.said = Some(now);
+                    self.push(json!({ "time_ms": wall_ms(0), "event": event, "count": count }));
+                }
+            }
         }
         self.write_pending()
     }
@@ -221,6 +235,8 @@ const MAX_PENDING: usize = 1 << 20;
 const MAX_LINE: u64 = 64 << 10;
 /// Decisions that are written one by one after a quiet time.
 const BURST: u32 = 2000;
+/// Between two lines that say how much was left out.
+const SAY_EVERY: Duration = Duration::from_secs(1);
 /// Decisions that are written one by one in the long run.
 const PER_SECOND: u32 = 500;
 
@@ -260,6 +276,14 @@ mod tests {
         assert!((2000..3000).contains(&written), "{written}");
         let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         assert_eq!((&last["event"], &last["count"]), (&json!("omitted"), &json!(flood - written)));
+        // More of it is said once a second, however often the log is flushed.
+        let before = text.lines().count();
+        for _ in 0..1000 {
+            log.append_lost(1);
+            log.flush().unwrap();
+        }
+        let text = std::fs::read_to_string(dir.path().join("egress.jsonl")).unwrap();
+        assert!(text.lines().count() <= before + 20, "{}", text.lines().count());
     }
 
     #[test]
@@ -269,7 +293,7 @@ mod tests {
         log.file = File::options().write(true).open("/dev/full").unwrap();
         let rounds = 4 * MAX_PENDING / 50;
         for _ in 0..rounds {
-            log.append_lost(1);
+            log.append_note("filler");
         }
         assert!(log.flush().is_err());
         log.file = File::options().append(true).open(dir.path().join("egress.jsonl")).unwrap();
@@ -278,7 +302,7 @@ mod tests {
         verify(&text).unwrap();
         let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         assert_eq!(last["event"], "omitted");
-        let kept = text.matches(r#""event":"lost""#).count() as u64;
+        let kept = text.matches(r#""event":"filler""#).count() as u64;
         assert_eq!(last["count"].as_u64().unwrap() + kept, rounds as u64);
     }
 
