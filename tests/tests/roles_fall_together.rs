@@ -33,6 +33,11 @@ fn whoever_is_killed_under_traffic_all_end_and_the_next_start_works() {
                 eventually!(has_ended(*pid), "{victim} was killed, {name} lives on");
             }
         }
+        if victim != "warden" {
+            let said = format!("{victim} was killed by SIGKILL");
+            let log = || scene.daemon().unwrap().log();
+            eventually!(log().iter().any(|line| line.contains(&said)), "{said} is not in the log");
+        }
         traffic.iter().for_each(|task| task.abort());
         // The policy outlives a warden that had no time to clean up, and only that.
         assert_eq!(folders(&pins), usize::from(victim == "warden"), "{victim}");

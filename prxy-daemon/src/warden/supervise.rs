@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use prxy_common::Role;
 
@@ -187,12 +187,7 @@ impl Supervisor {
 
     fn handle(&mut self, news: News) -> Result<(), WardenError> {
         match news {
-            News::Gone(index) => {
-                let child = &self.children[index];
-                let status = waitpid(child.pid, Some(WaitPidFlag::WNOHANG));
-                let cause = format_args!("{} ended: {status:?}", child.role.name()).to_string();
-                Err(WardenError::new("supervise", cause))
-            }
+            News::Gone(_) => Err(WardenError::new("supervise", self.obituary())),
             News::Message(index, ToWarden::Answer { route, ttl_secs, addresses })
                 if self.children[index].role == Role::Resolver && route < self.routes =>
             {
@@ -211,6 +206,29 @@ impl Supervisor {
             }
             News::Signal(signal) => Err(WardenError::new("start", signal.as_str())),
         }
+    }
+
+    /// Who has ended and how. Roles that lose their peer end too, and may be seen before it: the
+    /// one that did not end by itself is named first.
+    fn obituary(&self) -> String {
+        std::thread::sleep(SETTLE);
+        let (mut causes, mut followers) = (Vec::new(), Vec::new());
+        for child in &self.children {
+            let role = child.role.name();
+            match waitpid(child.pid, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) => {}
+                Ok(WaitStatus::Exited(_, 0)) => followers.push(format!("{role} followed")),
+                Ok(WaitStatus::Exited(_, status)) => {
+                    causes.push(format!("{role} ended with status {status}"));
+                }
+                Ok(WaitStatus::Signaled(_, signal, _)) => {
+                    causes.push(format!("{role} was killed by {signal}"));
+                }
+                other => causes.push(format!("{role}: {other:?}")),
+            }
+        }
+        causes.append(&mut followers);
+        causes.join(", ")
     }
 
     /// Netgate learns addresses only after the kernel admits them.
@@ -293,6 +311,8 @@ fn receive(channel: &Channel) -> io::Result<Option<ToWarden>> {
     message.map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
+/// Roles that follow one that failed are gone by then.
+const SETTLE: Duration = Duration::from_millis(20);
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// More than the ring buffer holds.
