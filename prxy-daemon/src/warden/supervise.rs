@@ -46,7 +46,7 @@ pub(crate) struct Supervisor {
 enum News {
     Signal(Signal),
     Message(usize, ToWarden),
-    Gone(usize),
+    Gone,
 }
 
 /// Makes the signals that the supervisor handles wait for it.
@@ -178,7 +178,7 @@ impl Supervisor {
             for news in self.wait(left.min(TICK))? {
                 match news {
                     // The others end when the gateway does, and may be seen first.
-                    News::Gone(_) | News::Signal(_) => return Ok(()),
+                    News::Gone | News::Signal(_) => return Ok(()),
                     other => self.handle(other)?,
                 }
             }
@@ -187,7 +187,7 @@ impl Supervisor {
 
     fn handle(&mut self, news: News) -> Result<(), WardenError> {
         match news {
-            News::Gone(_) => Err(WardenError::new("supervise", self.obituary())),
+            News::Gone => Err(WardenError::new("supervise", self.obituary())),
             News::Message(index, ToWarden::Answer { route, ttl_secs, addresses })
                 if self.children[index].role == Role::Resolver && route < self.routes =>
             {
@@ -293,7 +293,7 @@ impl Supervisor {
                 news.push(News::Message(index, message));
             }
             if readable[3 + 2 * index] {
-                news.push(News::Gone(index));
+                news.push(News::Gone);
             }
         }
         Ok(news)
