@@ -22,6 +22,7 @@ use crate::tls::Authority;
 /// The stage of a test. Fields end in their order: the daemon first.
 pub struct Scene {
     daemon: Option<Daemon>,
+    left_over: LeftOver,
     /// `api.anthropic.com`, at `PROVIDER_A`.
     pub anthropic: Provider,
     /// `api.openai.com`, at `PROVIDER_B`.
@@ -31,6 +32,25 @@ pub struct Scene {
     /// Who has signed the providers' certificates.
     pub authority: Authority,
     dir: TempDir,
+}
+
+/// What a daemon leaves in the kernel: an empty cgroup always (the hierarchy's root is read-only
+/// to it by then), pins and role groups when it was killed. The next start on the same data
+/// directory takes them over, and a scene's directory has none.
+struct LeftOver(Option<PathBuf>);
+
+impl Drop for LeftOver {
+    fn drop(&mut self) {
+        let Some(group) = &self.0 else { return };
+        // What is not there, or still in use, stays: nothing here judges a test.
+        for role in std::fs::read_dir(group).into_iter().flatten().flatten() {
+            drop(std::fs::remove_dir(role.path()));
+        }
+        drop(std::fs::remove_dir(group));
+        let name = group.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let instance = name.trim_start_matches("prxy-");
+        drop(std::fs::remove_dir_all(Path::new("/sys/fs/bpf/prxy").join(instance)));
+    }
 }
 
 /// What differs from the usual configuration.
@@ -69,7 +89,15 @@ impl Scene {
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         let dir = builder.prefix("prxy-test-").permissions(open).tempdir()?;
         authority.write_to(dir.path())?;
-        Ok(Self { daemon: None, anthropic, openai, range, authority, dir })
+        Ok(Self {
+            daemon: None,
+            left_over: LeftOver(None),
+            anthropic,
+            openai,
+            range,
+            authority,
+            dir,
+        })
     }
 
     /// Builds the stage, starts the daemon and waits until both routes work.
@@ -89,7 +117,9 @@ impl Scene {
     pub fn launch(&mut self, setting: &Setting) -> Result<()> {
         let config = self.write_config(&self.config(setting))?;
         let env: Vec<_> = setting.env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        self.daemon = Some(Daemon::start(self.app(), &config, &self.data(), &env)?);
+        let daemon = Daemon::start(self.app(), &config, &self.data(), &env)?;
+        self.left_over.0 = daemon.role("warden")?.cgroup.parent().map(Path::to_owned);
+        self.daemon = Some(daemon);
         Ok(())
     }
 
