@@ -15,6 +15,8 @@ use crate::sys::seccomp::{self, Profile};
 pub(crate) fn confine(profile: Profile, reach: &Reach) -> Result<(), WardenError> {
     if sandbox::confine(reach).during("confine with Landlock")? == Landlock::Missing {
         tracing::warn!("this kernel has no Landlock: files are guarded by permissions only");
+    } else {
+        denied("root directory", std::fs::read_dir("/").map(drop))?;
     }
     seccomp::install(profile).during("install the system call filter")
 }
