@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::config::{Config, Enforcement, Module};
+use crate::config::{Config, Enforcement};
 use crate::sys::fds;
 use identity::Home;
 use kernel::Kernel;
@@ -56,8 +56,10 @@ impl<T, E: Display> During<T> for Result<T, E> {
 /// # Errors
 /// Anything that keeps one of the layers from holding. Nothing is served then.
 pub fn serve(config: &Config) -> Result<(), WardenError> {
-    refuse_unenforced(config)?;
     close_inherited()?;
+    if config.enforcement == Enforcement::BestEffort {
+        tracing::warn!("enforcement: best-effort relaxes nothing yet; all layers hold or I stop");
+    }
     // Signals wait for the supervisor's descriptor; roles inherit the mask and so end by their
     // warden only.
     let signals = supervise::block_signals().during("block signals")?;
@@ -97,15 +99,6 @@ fn close_inherited() -> Result<(), WardenError> {
     let step = "close inherited descriptors";
     fds::close_all_but(&[]).during(step)?;
     fds::silence_stdio().during(step)
-}
-
-/// With `airgap` in the pipeline nothing is served unless the kernel enforces it.
-fn refuse_unenforced(config: &Config) -> Result<(), WardenError> {
-    let airgap = config.pipeline.iter().any(|module| matches!(module, Module::Airgap { .. }));
-    if config.enforcement == Enforcement::BestEffort {
-        tracing::warn!(airgap, "enforcement: best-effort asks for less; all layers hold or I stop");
-    }
-    Ok(())
 }
 
 /// The configured nameservers, or those of the system; with none, names stay unresolved.
