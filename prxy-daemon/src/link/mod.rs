@@ -7,10 +7,12 @@
 pub mod sockets;
 pub(crate) mod wire;
 
+use std::io;
 use std::net::IpAddr;
 
 use thiserror::Error;
 
+use crate::sys::channel::AsyncChannel;
 use wire::{Reader, Writer};
 
 /// Bytes of the longest message: a ClientHello with its header.
@@ -92,6 +94,12 @@ pub enum DialOutcome {
 #[error("malformed message between roles")]
 pub struct Malformed;
 
+impl From<Malformed> for io::Error {
+    fn from(error: Malformed) -> Self {
+        Self::new(io::ErrorKind::InvalidData, error)
+    }
+}
+
 impl ToWarden {
     /// The bytes of the message.
     pub fn encode(&self) -> Vec<u8> {
@@ -135,6 +143,18 @@ impl FromWarden {
                 out.addresses(addresses);
                 out.done()
             }
+        }
+    }
+
+    /// The warden's next order; `None`: the warden is gone.
+    ///
+    /// # Errors
+    /// Those of the channel; `InvalidData` for what no warden would say.
+    pub async fn receive(warden: &AsyncChannel) -> io::Result<Option<Self>> {
+        let mut buffer = [0; 1024];
+        match warden.receive(&mut buffer).await? {
+            (0, _) => Ok(None),
+            (length, _dropped) => Ok(Some(Self::decode(&buffer[..length])?)),
         }
     }
 

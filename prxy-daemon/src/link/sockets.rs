@@ -89,8 +89,7 @@ impl ToNetgate {
             if length == 0 {
                 return Ok(());
             }
-            let reply = DialReply::decode(&buffer[..length])
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            let reply = DialReply::decode(&buffer[..length])?;
             let families = [libc::AF_INET, libc::AF_INET6];
             let result = match (reply.outcome, fd) {
                 (DialOutcome::Connected, Some(fd)) if is_stream_socket(&fd, &families) => Ok(fd),

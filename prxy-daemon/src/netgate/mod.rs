@@ -49,7 +49,7 @@ pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Resul
         let mut buffer = vec![0; MAX_MESSAGE];
         loop {
             tokio::select! {
-                message = receive(&warden) => match message? {
+                order = FromWarden::receive(&warden) => match order? {
                     Some(FromWarden::Addresses { route, addresses }) => {
                         if let Some(route) = routes.borrow_mut().get_mut(usize::from(route)) {
                             route.addresses = addresses;
@@ -67,8 +67,7 @@ pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Resul
                     if length == 0 {
                         return Ok(());
                     }
-                    let request = DialRequest::decode(&buffer[..length])
-                        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                    let request = DialRequest::decode(&buffer[..length])?;
                     dials.spawn_local(answer(request, Rc::clone(&routes), Rc::clone(&broker)));
                 }
                 Some(finished) = dials.join_next() => match finished {
@@ -165,16 +164,6 @@ async fn connect(address: SocketAddr, client_hello: &[u8]) -> io::Result<std::ne
     stream.set_nodelay(true)?;
     stream.write_all(client_hello).await?;
     stream.into_std()
-}
-
-async fn receive(warden: &AsyncChannel) -> io::Result<Option<FromWarden>> {
-    let mut buffer = [0; 1024];
-    match warden.receive(&mut buffer).await? {
-        (0, _) => Ok(None),
-        (length, _dropped) => FromWarden::decode(&buffer[..length])
-            .map(Some)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
-    }
 }
 
 /// Dials under way at one time; more wait in the channel.

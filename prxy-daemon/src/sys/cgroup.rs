@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -88,9 +89,21 @@ impl Cgroup {
         fs::write(&kill, "1").map_err(|source| failed("write", &kill, source))
     }
 
-    /// Removes the directory; it must be empty.
-    pub fn remove(self) -> Result<(), CgroupError> {
-        fs::remove_dir(&self.path).map_err(|source| failed("remove", &self.path, source))
+    /// Removes the directory as soon as it is empty, waiting for a second at most: a killed
+    /// process stays in its cgroup for a moment.
+    ///
+    /// # Errors
+    /// Those of `rmdir(2)`.
+    pub fn remove(self) -> io::Result<()> {
+        for _ in 0..200 {
+            match fs::remove_dir(&self.path) {
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                result => return result,
+            }
+        }
+        Err(io::ErrorKind::ResourceBusy.into())
     }
 }
 

@@ -51,7 +51,8 @@ impl Home {
                 other => WardenError::new(step, other),
             }
         })?;
-        let instance = hex(&blake3::hash(dir.as_os_str().as_encoded_bytes()).as_bytes()[..4]);
+        let hash = blake3::hash(dir.as_os_str().as_encoded_bytes()).to_hex();
+        let instance = hash[..8].to_owned();
         let home = Self { dir, instance, privileged, _lock: lock };
         home.own(&home.state(), home.user(Role::Gateway))?;
         home.own(&home.audit(), privileged.then(|| (Uid::from_raw(0), Gid::from_raw(0))))?;
@@ -119,10 +120,6 @@ impl Home {
         }
         opened.set_permissions(Permissions::from_mode(0o700)).map_err(io)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `0x70727800`: "prx" and a role's number.

@@ -202,7 +202,7 @@ impl Kernel {
     }
 
     /// Kills what is left, then removes links and cgroups.
-    pub(crate) fn tear_down(self) -> std::io::Result<()> {
+    fn tear_down(self) -> std::io::Result<()> {
         for (role, group) in &self.groups {
             if *role != Role::Warden {
                 let _ = group.kill();
@@ -212,10 +212,10 @@ impl Kernel {
             std::fs::write(outside.join("cgroup.procs"), "0")?;
         }
         for (_, group) in self.groups {
-            remove_when_empty(group)?;
+            group.remove()?;
         }
         self.pins.remove_all()?;
-        match remove_when_empty(self.parent) {
+        match self.parent.remove() {
             // The hierarchy's root is read-only even to root without capabilities. The empty
             // directory that stays has no links, and the next start takes it over.
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
@@ -315,7 +315,7 @@ fn clear(parent: &Cgroup) -> Result<(), WardenError> {
         if !group.processes().during(step)?.is_empty() {
             group.kill().during(step)?;
         }
-        remove_when_empty(group).during(step)?;
+        group.remove().during(step)?;
     }
     Ok(())
 }
@@ -332,20 +332,6 @@ fn wait_for_detached(parent: &Cgroup) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A killed process stays in its cgroup for a moment.
-fn remove_when_empty(group: Cgroup) -> std::io::Result<()> {
-    let path = group.path().to_owned();
-    for _ in 0..200 {
-        match std::fs::remove_dir(&path) {
-            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            result => return result,
-        }
-    }
-    Err(std::io::ErrorKind::ResourceBusy.into())
 }
 
 /// A daemon that restarts itself already stands in a role's group: the new one goes beside it.

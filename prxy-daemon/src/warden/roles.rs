@@ -58,7 +58,7 @@ pub(crate) fn start(
         },
         |broker_config, warden| {
             let (broker_gateway, broker_netgate) =
-                (duplicate(&broker_gateway)?, duplicate(&broker_netgate)?);
+                (broker_gateway.try_clone()?, broker_netgate.try_clone()?);
             many_threads()?.block_on(async {
                 let netgate = ToNetgate::new(broker_netgate)?;
                 let mut source = FromGateway::new(broker_gateway)?;
@@ -91,7 +91,7 @@ pub(crate) fn start(
         },
         || Ok::<_, WardenError>(()),
         |(), warden| {
-            let netgate_broker = duplicate(&netgate_broker)?;
+            let netgate_broker = netgate_broker.try_clone()?;
             one_thread()?.block_on(netgate::run(config, warden, netgate_broker))
         },
     )?;
@@ -129,7 +129,7 @@ pub(crate) fn start(
         },
         || Ok::<_, WardenError>(()),
         |(), warden| {
-            let (gateway_broker, front) = (duplicate(&gateway_broker)?, front.try_clone()?);
+            let (gateway_broker, front) = (gateway_broker.try_clone()?, front.try_clone()?);
             serve_clients(config, &state, warden, gateway_broker, front)
         },
     )?;
@@ -156,9 +156,7 @@ fn serve_clients(
         };
         let warden = AsyncChannel::new(warden)?;
         let orders = async {
-            let mut buffer = [0; 64];
-            let (length, _dropped) = warden.receive(&mut buffer).await?;
-            if length > 0 && FromWarden::decode(&buffer[..length]) == Ok(FromWarden::Drain) {
+            if FromWarden::receive(&warden).await? == Some(FromWarden::Drain) {
                 let _ = drain.send(());
                 std::future::pending::<()>().await;
             }
@@ -175,13 +173,11 @@ fn serve_clients(
 
 /// Waits for the order to stop sending; an error if the warden is gone.
 async fn halt(warden: &AsyncChannel) -> io::Result<()> {
-    let mut buffer = [0; 64];
     loop {
-        let (length, _dropped) = warden.receive(&mut buffer).await?;
-        match FromWarden::decode(&buffer[..length]) {
-            Ok(FromWarden::Halt) => return Ok(()),
-            Ok(_) => {}
-            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        match FromWarden::receive(warden).await? {
+            Some(FromWarden::Halt) => return Ok(()),
+            Some(_) => {}
+            None => return Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
 }
@@ -299,10 +295,6 @@ fn wipe_keys(config: &Config) {
         .chain(config.providers.iter().filter_map(|provider| provider.key_name.as_deref()))
         .collect();
     environment::scrub(&names);
-}
-
-fn duplicate(channel: &Channel) -> io::Result<Channel> {
-    channel.try_clone()
 }
 
 fn one_thread() -> io::Result<Runtime> {

@@ -111,12 +111,11 @@ impl Supervisor {
         if let Err(error) = self.record() {
             tracing::error!(%error, "audit log not written");
         }
-        drop(self.children);
-        self.kernel.abandon();
+        self.abandon();
         ended
     }
 
-    /// Ends a start that failed.
+    /// Ends the roles and takes everything out of the kernel.
     pub(crate) fn abandon(self) {
         drop(self.children);
         self.kernel.abandon();
@@ -151,23 +150,14 @@ impl Supervisor {
         tracing::error!("the kernel's policy is no longer in force: nothing is sent any more");
         self.halted = true;
         self.log.append_note("enforcement-lost");
-        let message = FromWarden::Halt.encode();
-        let concerned = [Role::Broker, Role::Netgate];
-        for child in self.children.iter().filter(|child| concerned.contains(&child.role)) {
-            child.channel.send(&message, None).during("halt a role")?;
-        }
-        Ok(())
+        self.tell(Role::Broker, &FromWarden::Halt)?;
+        self.tell(Role::Netgate, &FromWarden::Halt)
     }
 
     /// Lets the gateway finish what is under way, for a while.
     fn drain(&mut self, signal: Signal) -> Result<(), WardenError> {
         tracing::info!(signal = signal.as_str(), "prxy: draining");
-        let Some(gateway) = self.children.iter().position(|child| child.role == Role::Gateway)
-        else {
-            return Ok(());
-        };
-        let message = FromWarden::Drain.encode();
-        self.children[gateway].channel.send_now(&message).during("tell the gateway to drain")?;
+        self.tell(Role::Gateway, &FromWarden::Drain)?;
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -237,14 +227,19 @@ impl Supervisor {
             return Ok(());
         }
         let addresses = self.kernel.addresses(route);
-        let message = FromWarden::Addresses { route, addresses }.encode();
-        match self.children.iter().find(|child| child.role == Role::Netgate) {
-            Some(netgate) => match netgate.channel.send_now(&message) {
+        self.tell(Role::Netgate, &FromWarden::Addresses { route, addresses })
+    }
+
+    /// Sends an order without ever waiting for a role that does not read.
+    fn tell(&self, role: Role, message: &FromWarden) -> Result<(), WardenError> {
+        let step = "tell a role";
+        match self.children.iter().find(|child| child.role == role) {
+            Some(child) => match child.channel.send_now(&message.encode()) {
                 // It is gone: its pidfd says so, and who was the first to go.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                sent => sent.during("tell netgate"),
+                sent => sent.during(step),
             },
-            None => Err(WardenError::new("tell netgate", "it is not running")),
+            None => Err(WardenError::new(step, format_args!("{} is not running", role.name()))),
         }
     }
 
@@ -307,8 +302,7 @@ fn receive(channel: &Channel) -> io::Result<Option<ToWarden>> {
     if length == 0 {
         return Ok(None);
     }
-    let message = ToWarden::decode(&buffer[..length]);
-    message.map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    Ok(Some(ToWarden::decode(&buffer[..length])?))
 }
 
 /// Roles that follow one that failed are gone by then.
