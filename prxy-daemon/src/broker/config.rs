@@ -1,6 +1,7 @@
 //! What the broker needs, read before it loses its files: trust roots, keys, routes.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,6 +69,16 @@ pub enum ConfigError {
         /// The provider's name.
         provider: String,
     },
+    /// A key is there but cannot be read: must not pass for one that is not there, because then
+    /// the clients' own would be sent instead.
+    #[error("credential {key_name}: {source}")]
+    Credential {
+        /// Where the key was looked for.
+        key_name: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The key cannot stand in a header.
     #[error(
         "provider {provider}: {key_name} is not a key: it has spaces or control characters, or is empty"
@@ -91,7 +102,7 @@ impl Config {
     /// `OPENAI_API_KEY` to values.
     pub fn load(
         config: &config::Config,
-        lookup: impl Fn(&str) -> Option<String>,
+        lookup: impl Fn(&str) -> io::Result<Option<String>>,
     ) -> Result<Self, ConfigError> {
         let mut trust = Trust::default();
         let routes = config
@@ -113,7 +124,7 @@ impl Route {
     fn load(
         provider: &config::Provider,
         trust: &mut Trust,
-        lookup: impl Fn(&str) -> Option<String>,
+        lookup: impl Fn(&str) -> io::Result<Option<String>>,
     ) -> Result<Self, ConfigError> {
         let unusable_host = || ConfigError::Host { provider: provider.name.clone() };
         let tls = match &provider.transport {
@@ -128,11 +139,8 @@ impl Route {
                 Some((client_config(trust.roots(ca_file.as_deref())?)?, name))
             }
         };
-        let key = match provider.key_name.as_deref().and_then(|name| Some((name, lookup(name)?))) {
-            Some((name, key)) => Some(Secret::new(&key).ok_or_else(|| ConfigError::Key {
-                provider: provider.name.clone(),
-                key_name: name.to_owned(),
-            })?),
+        let key = match provider.key_name.as_deref() {
+            Some(name) => own_key(provider, name, lookup)?,
             None => None,
         };
         Ok(Self {
@@ -144,6 +152,23 @@ impl Route {
             key,
         })
     }
+}
+
+fn own_key(
+    provider: &config::Provider,
+    name: &str,
+    lookup: impl Fn(&str) -> io::Result<Option<String>>,
+) -> Result<Option<Secret>, ConfigError> {
+    let key_name = || name.to_owned();
+    let found =
+        lookup(name).map_err(|source| ConfigError::Credential { key_name: key_name(), source })?;
+    let usable = |key: String| {
+        Secret::new(&key).ok_or_else(|| ConfigError::Key {
+            provider: provider.name.clone(),
+            key_name: key_name(),
+        })
+    };
+    found.map(usable).transpose()
 }
 
 /// A key that was meant to be there and is not must show: the clients' own would be used instead.
@@ -261,7 +286,7 @@ mod tests {
         let provider = provider(Host::Name("lab.example".to_owned()), 443, transport);
         Route::load(&provider, &mut Trust::default(), |name| {
             assert_eq!(name, "LAB_API_KEY");
-            key.map(str::to_owned)
+            Ok(key.map(str::to_owned))
         })
     }
 

@@ -51,8 +51,7 @@ pub(crate) fn start(
             keep: &[broker_gateway.as_fd(), broker_netgate.as_fd()],
         },
         || {
-            readable_credentials(config)?;
-            let loaded = broker::Config::load(config, key).map_err(|error| error.to_string());
+            let loaded = broker::Config::load(config, key);
             wipe_keys(config);
             loaded
         },
@@ -262,29 +261,17 @@ impl Starter<'_> {
     }
 }
 
-/// A credential that is there but cannot be read must not pass for one that is not there: then the
-/// clients' own would be sent instead.
-fn readable_credentials(config: &Config) -> Result<(), String> {
-    let Some(dir) = std::env::var_os("CREDENTIALS_DIRECTORY") else { return Ok(()) };
-    for name in config.providers.iter().filter_map(|provider| provider.key_name.as_deref()) {
-        match std::fs::read_to_string(Path::new(&dir).join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(format!("credential {name}: {error}"));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 /// A provider's key: a systemd credential, else an environment variable.
-fn key(name: &str) -> Option<String> {
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
-    let file = credentials.map(|dir| Path::new(&dir).join(name));
-    let key = file.and_then(|file| std::fs::read_to_string(file).ok());
-    let key = key.or_else(|| std::env::var(name).ok())?;
-    let key = key.trim();
-    (!key.is_empty()).then(|| key.to_owned())
+fn key(name: &str) -> io::Result<Option<String>> {
+    let from_file = match std::env::var_os("CREDENTIALS_DIRECTORY") {
+        Some(dir) => match std::fs::read_to_string(Path::new(&dir).join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            read => Some(read?),
+        },
+        None => None,
+    };
+    let key = from_file.or_else(|| std::env::var(name).ok());
+    Ok(key.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()))
 }
 
 /// After the broker has its copy: no other role is to carry the keys in its memory.

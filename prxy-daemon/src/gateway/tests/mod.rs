@@ -135,9 +135,9 @@ impl Bed {
         change(&mut config);
 
         let keys = |name: &str| match name {
-            "OPENAI_API_KEY" => Some("sk-own-openai\n".to_owned()),
-            "KEYED_API_KEY" => Some("sk-own-keyed".to_owned()),
-            _ => None,
+            "OPENAI_API_KEY" => Ok(Some("sk-own-openai\n".to_owned())),
+            "KEYED_API_KEY" => Ok(Some("sk-own-keyed".to_owned())),
+            _ => Ok(None),
         };
         let broker_config = broker::Config::load(&config, keys).unwrap();
         let dialer = TestDialer {
