@@ -9,10 +9,10 @@ mod allowlist;
 mod bpffs;
 mod confine;
 mod drains;
-mod front;
-mod identity;
-mod kernel;
-mod plan;
+pub(crate) mod front;
+pub(crate) mod identity;
+pub(crate) mod kernel;
+pub(crate) mod plan;
 mod roles;
 mod supervise;
 
@@ -28,6 +28,7 @@ use identity::Home;
 use kernel::Kernel;
 use plan::Plan;
 use supervise::Supervisor;
+pub(crate) use supervise::block_signals;
 
 /// What kept the daemon from starting, or ended it.
 #[derive(Debug, Error)]
