@@ -82,6 +82,11 @@ impl Namespace {
         self.handle.spawn(future)
     }
 
+    /// For tasks of other namespaces that have something done in this one.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
     /// A command that will run inside the namespace and die with the thread that starts it.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);

@@ -214,6 +214,8 @@ impl Elsewhere {
             Given::Connection => Self::Socket(connected(ATTACKER)?),
             Given::Listener => {
                 let socket = tcp_socket()?;
+                let reuse = 1_i32.to_ne_bytes();
+                attempt::setsockopt(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, &reuse)?;
                 let anywhere = IpAddr::from([0, 0, 0, 0]);
                 attempt::bind(&socket, &inet(anywhere, LISTEN_PORT))?;
                 attempt::listen(&socket)?;
@@ -251,8 +253,12 @@ impl Elsewhere {
     }
 }
 
+/// Closed with a reset, so that nothing is said long after.
 fn tcp_socket() -> io::Result<OwnedFd> {
-    attempt::socket(libc::AF_INET, libc::SOCK_STREAM, 0)
+    let socket = attempt::socket(libc::AF_INET, libc::SOCK_STREAM, 0)?;
+    let at_once = [1_i32, 0].map(i32::to_ne_bytes).concat();
+    attempt::setsockopt(&socket, libc::SOL_SOCKET, libc::SO_LINGER, &at_once)?;
+    Ok(socket)
 }
 
 fn connected(ip: IpAddr) -> io::Result<OwnedFd> {

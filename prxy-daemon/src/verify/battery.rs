@@ -1,6 +1,8 @@
 //! Every technique against every role: first the control, then the role's confinement, then root
 //! under the kernel's policy alone; each judged by the wire, each with what stopped it.
 
+use std::collections::HashSet;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use nix::sys::signalfd::SignalFd;
@@ -37,7 +39,11 @@ pub(super) struct Battery<'a> {
 struct Site {
     neighbours: Neighbours,
     world: World,
+    /// Conversations of earlier tries, which may still be closing.
+    old: HashSet<Conversation>,
 }
+
+type Conversation = (u8, IpAddr, IpAddr, Option<(u16, u16)>);
 
 /// What became of one try.
 struct Tried {
@@ -51,7 +57,19 @@ impl Site {
     fn new() -> Result<Self, VerifyError> {
         let step = "make a scratch world";
         let world = World::new().during(step)?;
-        Ok(Self { neighbours: Neighbours::start(&world).during(step)?, world })
+        let neighbours = Neighbours::start(&world).during(step)?;
+        Ok(Self { neighbours, world, old: HashSet::new() })
+    }
+
+    /// From now on, what has been said so far is old.
+    fn forget(&mut self, packets: &[Packet]) -> Result<(), VerifyError> {
+        let more = self.world.packets().during(WIRE)?;
+        self.old.extend(packets.iter().chain(&more).filter_map(conversation));
+        Ok(())
+    }
+
+    fn is_new(&self, packet: &Packet) -> bool {
+        conversation(packet).is_none_or(|one| !self.old.contains(&one))
     }
 }
 
@@ -67,10 +85,13 @@ impl<'a> Battery<'a> {
     pub(super) fn technique(&mut self, technique: &Technique) -> Result<Vec<Row>, VerifyError> {
         let (control, patience) = self.control(technique)?;
         let mut rows = Vec::new();
-        for role in ROLES.iter().filter(|role| self.options.role.is_none_or(|one| one == **role)) {
-            if *role != Role::Front {
-                rows.push(self.confined(technique, *role, &control, patience)?);
-            }
+        let wanted = |role: &&Role| self.options.role.is_none_or(|one| one == **role);
+        let roles: Vec<Role> = ROLES.iter().filter(wanted).copied().collect();
+        // What is left of the front is a listener: no process lives there.
+        for role in roles.iter().filter(|role| **role != Role::Front) {
+            rows.push(self.confined(technique, *role, &control, patience)?);
+        }
+        for role in &roles {
             rows.push(self.as_root(technique, *role, &control, patience)?);
         }
         Ok(rows)
@@ -211,7 +232,9 @@ impl<'a> Battery<'a> {
             _ => return Ok(None),
         }
         let tried = self.free(technique, &one, rights, descriptors, patience)?;
-        if tried.through.is_some() || tried.said != *said {
+        // A call that was refused has sent nothing: a frame seen then is another attempt's.
+        let refused = matches!(said, Said::Failed { .. });
+        if tried.said != *said || (!refused && tried.through.is_some()) {
             return Ok(None);
         }
         let layer = match (layer, said) {
@@ -232,16 +255,19 @@ impl<'a> Battery<'a> {
         patience: Duration,
     ) -> Result<Tried, VerifyError> {
         let aim = self.aim(patience)?;
+        self.free.forget(&[])?;
         let site = &self.free;
-        site.world.packets().during(WIRE)?;
         site.neighbours.aid(technique.aid, &aim).during("ask the neighbours")?;
         let cgroup = self.scratch.free()?;
         let netns = &site.world.inside;
         let from = Confinement { plan, rights, descriptors, cgroup, netns };
         let token = aim.token.clone();
         let said = attempt::run(technique, &from, aim, &self.signals)?;
-        let packets = frames(&site.world, technique, &said)?;
+        let mut packets = frames(&site.world, technique, &said)?;
+        packets.retain(|packet| site.is_new(packet) || packet.contains(token.as_bytes()));
         let through = judge(technique, &packets, &token, &said, &allowed(None));
+        site.neighbours.rest().during("ask the neighbours")?;
+        self.free.forget(&packets)?;
         Ok(Tried { said, through, events: Vec::new() })
     }
 
@@ -268,8 +294,15 @@ impl<'a> Battery<'a> {
         let from = Confinement { plan, rights, descriptors, cgroup, netns };
         let token = aim.token.clone();
         let said = attempt::run(technique, &from, aim, &self.signals)?;
-        let packets = frames(&site.world, technique, &said)?;
+        let mut packets = frames(&site.world, technique, &said)?;
+        if matches!(technique.aid, Aid::Given(_)) {
+            // The battery itself made that connection: only what the attempt has sent counts.
+            std::thread::sleep(LAST_WORDS);
+            packets.extend(site.world.packets().during(WIRE)?);
+            packets.retain(|packet| packet.contains(token.as_bytes()));
+        }
         let through = judge(technique, &packets, &token, &said, &allowed(Some(role)));
+        site.neighbours.rest().during("ask the neighbours")?;
         let denied = |event: &Event| {
             u32::from(event.role) == role.code() && u32::from(event.verdict) == Verdict::Deny.code()
         };
@@ -330,6 +363,10 @@ fn frames(world: &World, technique: &Technique, said: &Said) -> Result<Vec<Packe
     Ok(packets)
 }
 
+fn conversation(packet: &Packet) -> Option<Conversation> {
+    packet.ip.filter(|ip| ip.ports.is_some()).map(|ip| (ip.protocol, ip.src, ip.dst, ip.ports))
+}
+
 /// What got out, if anything did.
 fn judge(
     technique: &Technique,
@@ -387,4 +424,5 @@ const WIRE: &str = "read the wire";
 const CONTROL_PATIENCE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_millis(150);
 const SETTLE: Duration = Duration::from_millis(20);
+const LAST_WORDS: Duration = Duration::from_millis(20);
 const LAST_FRAMES: Duration = Duration::from_millis(300);

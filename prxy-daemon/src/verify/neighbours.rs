@@ -11,18 +11,21 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{self as unix, UnixDatagram, UnixListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getpid};
 
 use super::ground::{ATTACKER, ATTACKER_V6, INSIDE, NAMESERVER, PROVIDER, PROVIDER_V6};
-use super::technique::{Aid, Aim, relay_name, relay_path};
+use super::technique::{
+    Aid, Aim, Given, MEETING_PORT, inet, open_listener, relay_name, relay_path,
+};
 use super::world::{Namespace, World};
 use crate::sys::channel::Channel;
 use crate::sys::clone::{Clone, Network, into_cgroup};
-use crate::sys::{fds, privilege};
+use crate::sys::{attempt, fds, privilege};
 
 /// The process; ended when dropped.
 pub(super) struct Neighbours {
@@ -53,12 +56,19 @@ impl Neighbours {
     /// Has them do what an attempt needs, until it needs it no more.
     pub(super) fn aid(&self, aid: Aid, aim: &Aim) -> io::Result<()> {
         let order = match aid {
+            Aid::Fetch | Aid::Given(Given::Listener) => "fetch -".to_owned(),
+            Aid::Meet => "meet -".to_owned(),
             Aid::None | Aid::Given(_) => return Ok(()),
-            Aid::Fetch => "fetch -".to_owned(),
             Aid::Relay => format!("relay {}", aim.token),
             Aid::PathRelay => format!("path {}", relay_path(&aim.scratch, &aim.token).display()),
         };
         self.orders.send(order.as_bytes(), None)?;
+        self.answered()
+    }
+
+    /// The attempt is over: nobody needs to wait for it any more.
+    pub(super) fn rest(&self) -> io::Result<()> {
+        self.orders.send(b"rest -", None)?;
         self.answered()
     }
 
@@ -93,8 +103,12 @@ fn live(world: &World, orders: &Channel, parent: Pid) -> io::Result<()> {
     loop {
         let (length, _) = orders.receive(&mut buffer)?;
         let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        // Whoever still waits for an earlier attempt stops.
+        let turn = TURN.fetch_add(1, Ordering::Relaxed) + 1;
         match text.split_once(' ') {
-            Some(("fetch", _)) => fetch(outside.clone()),
+            Some(("rest", _)) => {}
+            Some(("fetch", _)) => fetch(turn, inside.clone(), outside.clone()),
+            Some(("meet", _)) => in_thread(outside.clone(), move || meet(turn)),
             Some(("relay", token)) => relay(&inside, &outside, token)?,
             Some(("path", path)) => path_relay(inside.clone(), path.into())?,
             _ => return Ok(()),
@@ -118,19 +132,41 @@ fn sink(at: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Connects to the one port inside as soon as somebody listens there, and reads.
-fn fetch(outside: Arc<Namespace>) {
-    in_thread(outside, || {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if let Some(mut stream) = dial(INSIDE, super::technique::LISTEN_PORT) {
+/// Connects to what listens inside as soon as something does, and reads.
+fn fetch(turn: u64, inside: Arc<Namespace>, outside: Arc<Namespace>) {
+    in_thread(inside, move || {
+        while TURN.load(Ordering::Relaxed) == turn {
+            let table = fs::read_to_string("/proc/thread-self/net/tcp").unwrap_or_default();
+            let Some(port) = open_listener(&table) else {
+                thread::sleep(Duration::from_millis(5));
+                continue;
+            };
+            let stream = outside.within(|| Ok(dial(INSIDE, port)));
+            if let Ok(Some(mut stream)) = stream {
                 drop(stream.set_read_timeout(Some(PATIENCE)));
                 drop(stream.read(&mut [0; 64]));
                 return;
             }
-            thread::sleep(Duration::from_millis(5));
         }
     });
+}
+
+/// Connects from the meeting port to the meeting port, until someone inside does the same.
+fn meet(turn: u64) {
+    while TURN.load(Ordering::Relaxed) == turn {
+        let met = || -> io::Result<()> {
+            let fd = attempt::socket(libc::AF_INET, libc::SOCK_STREAM, 0)?;
+            let reuse = 1_i32.to_ne_bytes();
+            attempt::setsockopt(&fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &reuse)?;
+            attempt::bind(&fd, &inet(ATTACKER, MEETING_PORT))?;
+            attempt::connect(&fd, &inet(INSIDE, MEETING_PORT))?;
+            attempt::poll(&fd, libc::POLLIN, 1000).map(drop)
+        };
+        if met().is_ok() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Passes on what is said on an abstract socket inside.
@@ -196,6 +232,9 @@ const SINKS: &[(IpAddr, u16)] = &[
     (PROVIDER_V6, 443),
     (NAMESERVER, 53),
 ];
+
+/// Counts orders.
+static TURN: AtomicU64 = AtomicU64::new(0);
 
 /// Longer than any attempt.
 const PATIENCE: Duration = Duration::from_secs(3);

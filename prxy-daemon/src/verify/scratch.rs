@@ -111,11 +111,25 @@ impl Drop for Scratch {
             return;
         }
         if let Some(kernel) = self.kernel.take() {
+            for role in Role::ALL {
+                drop(kernel.group(*role).map(|group| remove_below(group.path())));
+            }
             kernel.abandon();
         }
         if let Some(free) = self.free.take() {
+            remove_below(free.path());
             drop(free.kill());
             drop(free.remove());
+        }
+    }
+}
+
+/// What attempts have made below a cgroup.
+fn remove_below(group: &Path) {
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_below(&entry.path());
+            drop(fs::remove_dir(entry.path()));
         }
     }
 }

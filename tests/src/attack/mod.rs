@@ -154,16 +154,19 @@ impl Range {
     /// Who must be there for an attempt to succeed: who fetches, who relays.
     fn helpers(&self, technique: &Technique, token: &str) -> Vec<tokio::task::JoinHandle<()>> {
         match technique.aid {
-            Aid::Fetch => vec![self.lab.net.spawn(async {
-                for _ in 0..150 {
-                    let address = (APP_V4, technique::LISTEN_PORT);
-                    if let Ok(mut stream) = TcpStream::connect(address).await {
-                        drop(stream.read_to_end(&mut Vec::new()).await);
-                        return;
+            Aid::Fetch => {
+                let net = self.lab.net.handle();
+                vec![self.lab.app.spawn(async move {
+                    for _ in 0..150 {
+                        let table = std::fs::read_to_string("/proc/thread-self/net/tcp");
+                        if let Some(port) = technique::open_listener(&table.unwrap_or_default()) {
+                            drop(net.spawn(fetch(port)).await);
+                            return;
+                        }
+                        tokio::time::sleep(Duration::from_millis(10)).await;
                     }
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-            })],
+                })]
+            }
             Aid::PathRelay => {
                 let path = technique::relay_path(&std::env::temp_dir(), token);
                 let listener = self.lab.app.block_on(async move { UnixDatagram::bind(&path) });
@@ -184,7 +187,7 @@ impl Range {
                     Err(_) => Vec::new(), // the control notices
                 }
             }
-            Aid::None | Aid::Given(_) => Vec::new(),
+            Aid::None | Aid::Meet | Aid::Given(_) => Vec::new(),
         }
     }
 }
@@ -296,6 +299,12 @@ pub fn helper_command() -> Result<Command> {
     let path: Vec<PathBuf> = places.filter(|p| p.exists()).collect();
     let path = path.first().context("no helper: cargo build -p prxy-tests --bins")?;
     Ok(Command::new(path))
+}
+
+async fn fetch(port: u16) {
+    if let Ok(mut stream) = TcpStream::connect((APP_V4, port)).await {
+        drop(stream.read_to_end(&mut Vec::new()).await);
+    }
 }
 
 fn relay_listener(name: &str) -> Result<UnixListener> {

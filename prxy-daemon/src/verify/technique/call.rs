@@ -11,6 +11,19 @@ use crate::sys::attempt;
 /// The port that listening techniques listen on.
 pub const LISTEN_PORT: u16 = 7777;
 
+/// The port at which both ends of a simultaneous open meet.
+pub const MEETING_PORT: u16 = 7779;
+
+/// The port of a listener on every IPv4 address, read from a `/proc/net/tcp`.
+pub fn open_listener(table: &str) -> Option<u16> {
+    table.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (local, _peer, state) = (words.next()?, words.next()?, words.next()?);
+        let port = local.strip_prefix("00000000:").filter(|_| state == "0A")?;
+        u16::from_str_radix(port, 16).ok()
+    })
+}
+
 /// The abstract unix name of the relay for an attempt.
 pub fn relay_name(token: &str) -> String {
     format!("prxy-relay-{token}")

@@ -99,6 +99,7 @@ fn reconnect(aim: &Aim) -> Result<(), Failure> {
 
 fn listen(aim: &Aim) -> Result<(), Failure> {
     let fd = open(libc::AF_INET, libc::SOCK_STREAM, 0)?;
+    set(&fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1i32.to_ne_bytes())?;
     attempt::bind(&fd, &inet(Ipv4Addr::UNSPECIFIED.into(), LISTEN_PORT)).map_err(at("bind"))?;
     attempt::listen(&fd).map_err(at("listen"))?;
     serve(aim, &fd)

@@ -12,6 +12,7 @@ mod kernel;
 mod options;
 mod packet;
 mod process;
+mod provenance;
 mod raw;
 mod unix;
 
@@ -23,7 +24,7 @@ use std::time::Duration;
 use prxy_common::Role;
 
 pub(super) use call::inet;
-pub use call::{LISTEN_PORT, link_address, relay_name, relay_path};
+pub use call::{LISTEN_PORT, MEETING_PORT, link_address, open_listener, relay_name, relay_path};
 
 /// One way out.
 #[derive(Clone, Copy, Debug)]
@@ -102,8 +103,10 @@ pub enum Layer {
 pub enum Aid {
     /// Nothing.
     None,
-    /// Someone outside connects to [`LISTEN_PORT`] and reads.
+    /// Someone outside connects to whatever listens inside on every address, and reads.
     Fetch,
+    /// Someone outside connects from and to [`MEETING_PORT`].
+    Meet,
     /// A process beside it passes on what it hears on an abstract unix socket.
     Relay,
     /// A process beside it passes on datagrams sent to a path.
@@ -158,6 +161,7 @@ pub const FAMILIES: &[&[Technique]] = &[
     raw::ROWS,
     unix::ROWS,
     process::ROWS,
+    provenance::ROWS,
     kernel::ROWS,
 ];
 
