@@ -15,6 +15,8 @@ use thiserror::Error;
 pub struct Reach {
     /// Directories to read and write below.
     pub writable: Vec<PathBuf>,
+    /// Files, and directories to read and execute below; only `prxy exec` has any.
+    pub readable: Vec<PathBuf>,
     /// TCP ports to connect to.
     pub connect: Vec<u16>,
 }
@@ -51,6 +53,23 @@ pub fn confine(reach: &Reach) -> Result<Landlock, SandboxError> {
         let path = PathFd::new(dir).map_err(failed)?;
         let allowed = files & !(AccessFs::Execute | AccessFs::MakeSock | AccessFs::MakeFifo);
         rules = rules.add_rule(PathBeneath::new(path, allowed)).map_err(failed)?;
+    }
+    for name in &reach.readable {
+        // What is gone meanwhile needs no rule.
+        let Ok(path) = PathFd::new(name) else { continue };
+        let allowed = if name.is_dir() {
+            AccessFs::from_read(LANDLOCK)
+        } else {
+            AccessFs::ReadFile | AccessFs::Execute
+        };
+        rules = rules.add_rule(PathBeneath::new(path, allowed)).map_err(failed)?;
+    }
+    if !reach.readable.is_empty() {
+        for device in DEVICES {
+            let Ok(path) = PathFd::new(device) else { continue };
+            let allowed = AccessFs::ReadFile | AccessFs::WriteFile;
+            rules = rules.add_rule(PathBeneath::new(path, allowed)).map_err(failed)?;
+        }
     }
     for port in &reach.connect {
         rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp)).map_err(failed)?;
@@ -94,5 +113,8 @@ fn errno() -> i32 {
 fn failed(error: impl std::fmt::Display) -> SandboxError {
     SandboxError(error.to_string())
 }
+
+/// Programs write to these and take it for granted.
+const DEVICES: [&str; 2] = ["/dev/null", "/dev/tty"];
 
 const LANDLOCK: ABI = ABI::V6;

@@ -36,7 +36,34 @@ pub struct SeccompError(String);
 /// # Errors
 /// The kernel lacks seccomp filters, or a rule is malformed.
 pub fn install(profile: Profile) -> Result<(), SeccompError> {
-    let allow = filter(rules(profile)?, SeccompAction::Errno(EPERM), SeccompAction::Allow)?;
+    apply(rules(profile)?)
+}
+
+/// Installs the profile with what any program needs to start and to read files: processes without
+/// new namespaces, executable memory, file calls, the size of a terminal. What concerns networks,
+/// namespaces, bpf, tracing, keys and io_uring stays exactly as it is in the profile.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_for_programs(profile: Profile) -> Result<(), SeccompError> {
+    let mut rules = rules(profile)?;
+    rules.extend(FILES.iter().chain(PROGRAMS).map(|call| (*call, Vec::new())));
+    rules.insert(libc::SYS_clone, vec![rule(vec![masked(0, NEW_NAMESPACES, 0)?])?]);
+    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
+        rules.insert(call, Vec::new());
+    }
+    let ioctls = [libc::FIONBIO, libc::TCGETS, libc::TIOCGWINSZ];
+    let ioctls = ioctls.into_iter().map(|request| rule(vec![equal(1, request)?]));
+    rules.insert(libc::SYS_ioctl, ioctls.collect::<Result<_, _>>()?);
+    // Descriptors that are accepted come from a listener; what has none in the profile gets none.
+    if profile != Profile::Serve {
+        rules.remove(&libc::SYS_accept4);
+    }
+    apply(rules)
+}
+
+fn apply(rules: Rules) -> Result<(), SeccompError> {
+    let allow = filter(rules, SeccompAction::Errno(EPERM), SeccompAction::Allow)?;
     // glibc asks for clone3 first, whose flags no filter can see; told that it does not exist,
     // it uses clone, which is on the list for threads only.
     let hidden = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
@@ -193,6 +220,9 @@ const COMMON: &[i64] = &[
     libc::SYS_writev,
 ];
 
+/// Every `CLONE_NEW…` flag that fits into `clone(2)`.
+const NEW_NAMESPACES: u64 = 0x7e02_0000;
+
 const BPF_MAP_LOOKUP_ELEM: u64 = 1;
 const BPF_MAP_GET_NEXT_KEY: u64 = 4;
 const BPF_OBJ_GET_INFO_BY_FD: u64 = 15;
@@ -256,4 +286,77 @@ const FILES: &[i64] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_unlink,
     libc::SYS_unlinkat,
+];
+
+/// What starting a program and working on files take, beyond [`FILES`].
+const PROGRAMS: &[i64] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_alarm,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_arch_prctl,
+    libc::SYS_capget,
+    libc::SYS_chdir,
+    libc::SYS_clock_getres,
+    libc::SYS_copy_file_range,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_dup2,
+    libc::SYS_dup3,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_epoll_create,
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_fadvise64,
+    libc::SYS_fchdir,
+    libc::SYS_flock,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_fork,
+    libc::SYS_fstatfs,
+    libc::SYS_getegid,
+    libc::SYS_getgid,
+    libc::SYS_getgroups,
+    libc::SYS_getitimer,
+    libc::SYS_getpgid,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_getpgrp,
+    libc::SYS_getpriority,
+    libc::SYS_getresgid,
+    libc::SYS_getresuid,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_getrlimit,
+    libc::SYS_getrusage,
+    libc::SYS_getsid,
+    libc::SYS_getuid,
+    libc::SYS_membarrier,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_pause,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_pipe,
+    libc::SYS_pipe2,
+    libc::SYS_prlimit64,
+    libc::SYS_pselect6,
+    libc::SYS_rt_sigpending,
+    libc::SYS_rt_sigsuspend,
+    libc::SYS_rt_sigtimedwait,
+    libc::SYS_sched_getparam,
+    libc::SYS_sched_getscheduler,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_select,
+    libc::SYS_set_tid_address,
+    libc::SYS_setitimer,
+    libc::SYS_setpgid,
+    libc::SYS_setsid,
+    libc::SYS_statfs,
+    libc::SYS_sysinfo,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_time,
+    libc::SYS_timerfd_create,
+    libc::SYS_timerfd_gettime,
+    libc::SYS_timerfd_settime,
+    libc::SYS_times,
+    libc::SYS_umask,
+    libc::SYS_uname,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_vfork,
+    libc::SYS_wait4,
+    libc::SYS_waitid,
 ];

@@ -51,8 +51,7 @@ impl Home {
                 other => WardenError::new(step, other),
             }
         })?;
-        let hash = blake3::hash(dir.as_os_str().as_encoded_bytes()).to_hex();
-        let instance = hash[..8].to_owned();
+        let instance = instance(&dir);
         let home = Self { dir, instance, privileged, _lock: lock };
         home.own(&home.state(), home.user(Role::Gateway))?;
         home.own(&home.audit(), privileged.then(|| (Uid::from_raw(0), Gid::from_raw(0))))?;
@@ -120,6 +119,12 @@ impl Home {
         }
         opened.set_permissions(Permissions::from_mode(0o700)).map_err(io)
     }
+}
+
+/// Tells daemons on one host apart by their data directories.
+pub(crate) fn instance(dir: &Path) -> String {
+    let hash = blake3::hash(dir.as_os_str().as_encoded_bytes()).to_hex();
+    hash[..8].to_owned()
 }
 
 /// `0x70727800`: "prx" and a role's number.

@@ -236,8 +236,8 @@ fn key(name: &str) -> io::Result<Option<String>> {
     Ok(key.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()))
 }
 
-/// After the broker has its copy: no other role is to carry the keys in its memory.
-fn wipe_keys(config: &Config) {
+/// After the broker has its copy: nobody else is to carry the keys in its memory.
+pub(crate) fn wipe_keys(config: &Config) {
     let names: Vec<&str> = KNOWN_KEYS
         .iter()
         .copied()
