@@ -8,6 +8,7 @@
 mod allowlist;
 mod bpffs;
 mod confine;
+pub(crate) mod control;
 mod drains;
 mod front;
 mod identity;

@@ -12,7 +12,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use prxy_common::Role;
+use serde_json::{Value, json};
 
+use super::control::{Control, Request};
 use super::identity::Home;
 use super::kernel::Kernel;
 use super::{During, WardenError};
@@ -36,6 +38,7 @@ pub(crate) struct Supervisor {
     kernel: Kernel,
     children: Vec<Child>,
     signals: SignalFd,
+    control: Control,
     log: EgressLog,
     lost: u64,
     routes: u16,
@@ -46,6 +49,7 @@ pub(crate) struct Supervisor {
 enum News {
     Signal(Signal),
     Message(usize, ToWarden),
+    Asked(Request),
     Gone,
 }
 
@@ -70,7 +74,9 @@ impl Supervisor {
     ) -> Result<Self, WardenError> {
         let log = EgressLog::open(&home.audit()).during("open the audit log")?;
         let routes = u16::try_from(config.providers.len()).during("count the providers")?;
-        let supervisor = Self { kernel, children, signals, log, lost: 0, routes, halted: false };
+        let control = Control::open(home.dir()).during("make the control socket")?;
+        let supervisor =
+            Self { kernel, children, signals, control, log, lost: 0, routes, halted: false };
         for route in 0..routes {
             supervisor.tell_netgate(route)?;
         }
@@ -145,6 +151,11 @@ impl Supervisor {
         Ok(asked)
     }
 
+    /// What only the warden knows; the rest, `prxy status` reads itself.
+    fn status(&self) -> Value {
+        json!({ "generation": self.kernel.generation(), "halted": self.halted })
+    }
+
     /// The policy was taken away from under us: the clients are told, and nothing is sent.
     fn halt(&mut self) -> Result<(), WardenError> {
         tracing::error!("the kernel's policy is no longer in force: nothing is sent any more");
@@ -195,6 +206,15 @@ impl Supervisor {
                 Err(WardenError::new("supervise", format_args!("unexpected message from {role}")))
             }
             News::Signal(signal) => Err(WardenError::new("start", signal.as_str())),
+            News::Asked(Request::Status(reply)) => {
+                self.control.answer(reply, &self.status());
+                Ok(())
+            }
+            News::Asked(Request::Reload(reply)) => {
+                let answer = json!({ "error": "reload is not available in this version" });
+                self.control.answer(reply, &answer);
+                Ok(())
+            }
         }
     }
 
@@ -268,6 +288,7 @@ impl Supervisor {
             fds.extend([child.channel.as_fd(), child.pidfd.as_fd()]);
         }
         let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+        polled.extend(self.control.interest().map(|(fd, flags)| PollFd::new(fd, flags)));
         let timeout = PollTimeout::try_from(at_most).unwrap_or(PollTimeout::MAX);
         match poll(&mut polled, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -291,6 +312,7 @@ impl Supervisor {
                 news.push(News::Gone);
             }
         }
+        news.extend(self.control.turn().into_iter().map(News::Asked));
         Ok(news)
     }
 }
