@@ -9,9 +9,11 @@ mod allowlist;
 mod bpffs;
 mod confine;
 mod drains;
+mod floor;
 mod front;
 mod identity;
 mod kernel;
+mod programs;
 mod roles;
 mod supervise;
 
@@ -22,8 +24,10 @@ use thiserror::Error;
 
 use crate::config::{Config, Enforcement};
 use crate::sys::fds;
+pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
+pub use programs::OBJECT;
 use supervise::Supervisor;
 
 /// What kept the daemon from starting, or ended it.
@@ -65,6 +69,7 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     let signals = supervise::block_signals().during("block signals")?;
     let home = Home::open(config)?;
     let mut kernel = Kernel::attach(&home)?;
+    floor::tell(kernel.layers());
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
     let front = match front::bind(&kernel, config.listen) {
@@ -86,6 +91,9 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
         return Err(error);
     }
     confine::drop_warden_privileges()?;
+    if config.is_log_only() {
+        supervisor.relax()?;
+    }
     supervisor.run(address)
 }
 
