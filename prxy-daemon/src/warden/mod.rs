@@ -12,6 +12,7 @@ mod drains;
 mod front;
 mod identity;
 mod kernel;
+mod notify;
 mod roles;
 mod supervise;
 

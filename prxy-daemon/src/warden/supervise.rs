@@ -15,6 +15,7 @@ use prxy_common::Role;
 
 use super::identity::Home;
 use super::kernel::Kernel;
+use super::notify::Notify;
 use super::{During, WardenError};
 use crate::audit::EgressLog;
 use crate::config::Config;
@@ -37,9 +38,10 @@ pub(crate) struct Supervisor {
     children: Vec<Child>,
     signals: SignalFd,
     log: EgressLog,
+    notify: Notify,
     lost: u64,
     routes: u16,
-    halted: bool,
+    halted: Option<Instant>,
 }
 
 /// What one descriptor brought.
@@ -70,7 +72,9 @@ impl Supervisor {
     ) -> Result<Self, WardenError> {
         let log = EgressLog::open(&home.audit()).during("open the audit log")?;
         let routes = u16::try_from(config.providers.len()).during("count the providers")?;
-        let supervisor = Self { kernel, children, signals, log, lost: 0, routes, halted: false };
+        let notify = Notify::connect(&|name| std::env::var_os(name));
+        let (lost, halted) = (0, None);
+        let supervisor = Self { kernel, children, signals, log, notify, lost, routes, halted };
         for route in 0..routes {
             supervisor.tell_netgate(route)?;
         }
@@ -100,6 +104,7 @@ impl Supervisor {
     pub(crate) fn run(mut self, listening: SocketAddr) -> Result<(), WardenError> {
         let generation = self.kernel.generation();
         tracing::info!(%listening, generation, "prxy: ready, listening on {listening}");
+        self.notify.ready(&format!("listening on {listening}"));
         let ended = loop {
             match self.turn() {
                 Ok(None) => {}
@@ -139,8 +144,13 @@ impl Supervisor {
         if let Err(error) = self.record() {
             tracing::error!(%error, "audit log not written");
         }
-        if !self.halted && !self.kernel.holds() {
-            self.halt()?;
+        match self.halted {
+            None if !self.kernel.holds() => self.halt()?,
+            // A new start attaches all of it again.
+            Some(since) if since.elapsed() > HALT_TIME => {
+                return Err(WardenError::new("enforce", "the kernel's policy was taken away"));
+            }
+            _ => {}
         }
         Ok(asked)
     }
@@ -148,7 +158,8 @@ impl Supervisor {
     /// The policy was taken away from under us: the clients are told, and nothing is sent.
     fn halt(&mut self) -> Result<(), WardenError> {
         tracing::error!("the kernel's policy is no longer in force: nothing is sent any more");
-        self.halted = true;
+        self.halted = Some(Instant::now());
+        self.notify.status("enforcement lost: nothing is sent");
         self.log.append_note("enforcement-lost");
         self.tell(Role::Broker, &FromWarden::Halt)?;
         self.tell(Role::Netgate, &FromWarden::Halt)
@@ -157,6 +168,7 @@ impl Supervisor {
     /// Lets the gateway finish what is under way, for a while.
     fn drain(&mut self, signal: Signal) -> Result<(), WardenError> {
         tracing::info!(signal = signal.as_str(), "prxy: draining");
+        self.notify.stopping();
         self.tell(Role::Gateway, &FromWarden::Drain)?;
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         loop {
@@ -223,7 +235,7 @@ impl Supervisor {
 
     /// Netgate learns addresses only after the kernel admits them.
     fn tell_netgate(&self, route: u16) -> Result<(), WardenError> {
-        if self.halted {
+        if self.halted.is_some() {
             return Ok(());
         }
         let addresses = self.kernel.addresses(route);
@@ -263,6 +275,7 @@ impl Supervisor {
 
     fn wait(&mut self, at_most: Duration) -> Result<Vec<News>, WardenError> {
         let step = "wait for events";
+        self.notify.alive();
         let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.as_fd(), self.kernel.events.as_fd()];
         for child in &self.children {
             fds.extend([child.channel.as_fd(), child.pidfd.as_fd()]);
@@ -309,6 +322,8 @@ fn receive(channel: &Channel) -> io::Result<Option<ToWarden>> {
 const SETTLE: Duration = Duration::from_millis(20);
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long clients are told that enforcement is lost, before a new start is called for.
+const HALT_TIME: Duration = Duration::from_secs(5);
 /// More than the ring buffer holds.
 const MAX_EVENTS: usize = 8192;
 /// Longest time that the kernel's reports and expired addresses wait.
