@@ -14,6 +14,7 @@ mod floor;
 mod front;
 mod identity;
 mod kernel;
+mod notify;
 mod plan;
 mod programs;
 mod roles;
