@@ -170,19 +170,19 @@ impl Kernel {
         Ok(Some(self.allowlist.addresses(route)))
     }
 
-    /// Drops what has expired and ends flows that drained long enough; the routes that lost their
-    /// addresses.
-    pub(crate) fn expire(&mut self) -> Result<Vec<u16>, WardenError> {
+    /// Takes answers that had to wait, drops what has expired and ends flows that drained long
+    /// enough; the routes whose addresses changed.
+    pub(crate) fn refresh(&mut self) -> Result<Vec<u16>, WardenError> {
         let now = time::monotonic();
-        let expired = self.allowlist.expire(now);
-        if !expired.is_empty() {
+        let changed = self.allowlist.refresh(now);
+        if !changed.is_empty() {
             self.flip()?;
         }
         let oldest_draining = self.drains.oldest(self.current.generation, now);
         if oldest_draining != self.current.oldest_draining {
             self.write(State { oldest_draining, ..self.current })?;
         }
-        Ok(expired)
+        Ok(changed)
     }
 
     /// The addresses in force for a route.

@@ -157,8 +157,7 @@ impl Supervisor {
                 other => self.handle(other)?,
             }
         }
-        for route in self.kernel.expire()? {
-            tracing::warn!(route, "addresses expired: no nameserver confirmed them");
+        for route in self.kernel.refresh()? {
             self.tell_netgate(route)?;
         }
         if let Err(error) = self.record() {
