@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::broker::Secret;
 use crate::config::{self, Host, Module, Transport};
-use crate::provider::Api;
+use crate::provider::{Api, fetch};
 use crate::redact::mask::Masker;
 use crate::redact::scan::ScannerError;
 
@@ -43,6 +43,10 @@ pub struct Route {
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// Our own key; without one the client's credential is passed on.
     pub key: Option<Secret>,
+    /// What the provider may be made to do.
+    pub fetch: fetch::Kinds,
+    /// SHA-256 of the clients' credentials that may be passed on; empty: whichever they bring.
+    pub client_keys: Vec<[u8; 32]>,
 }
 
 /// The broker cannot start.
@@ -150,6 +154,8 @@ impl Route {
             path_prefix: provider.path_prefix.clone(),
             tls,
             key,
+            fetch: provider.fetch.allow,
+            client_keys: provider.client_keys.clone(),
         })
     }
 }
@@ -279,6 +285,8 @@ mod tests {
             transport,
             private: true,
             key_name: Some("LAB_API_KEY".to_owned()),
+            fetch: Default::default(),
+            client_keys: Vec::new(),
         }
     }
 

@@ -158,6 +158,8 @@ mod tests {
                 transport: Transport::Plaintext,
                 private: true,
                 key_name: None,
+                fetch: Default::default(),
+                client_keys: Vec::new(),
             }],
             nameservers: Vec::new(),
             enforcement: Enforcement::BestEffort,
