@@ -11,11 +11,11 @@ mod confine;
 pub(crate) mod control;
 mod drains;
 mod floor;
-mod front;
-mod identity;
-mod kernel;
+pub(crate) mod front;
+pub(crate) mod identity;
+pub(crate) mod kernel;
 mod notify;
-mod plan;
+pub(crate) mod plan;
 mod programs;
 mod roles;
 mod supervise;
@@ -34,6 +34,7 @@ use kernel::Kernel;
 use plan::Plan;
 pub use programs::OBJECT;
 use supervise::Supervisor;
+pub(crate) use supervise::block_signals;
 
 /// What kept the daemon from starting, or ended it.
 #[derive(Debug, Error)]
