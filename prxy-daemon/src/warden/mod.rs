@@ -27,7 +27,7 @@ use crate::sys::fds;
 pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
-pub use programs::OBJECT;
+pub use programs::{OBJECT, PROGRAMS};
 use supervise::Supervisor;
 
 /// What kept the daemon from starting, or ended it.
