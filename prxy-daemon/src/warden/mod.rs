@@ -32,7 +32,7 @@ pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
 use plan::Plan;
-pub use programs::OBJECT;
+pub use programs::{OBJECT, PROGRAMS};
 use supervise::Supervisor;
 pub(crate) use supervise::block_signals;
 
