@@ -16,12 +16,14 @@ use tokio::net::UnixStream;
 
 use super::answer::{self, Reply};
 use super::error::{Failure, guess_api};
+use super::log_only::LogOnly;
 use super::route::{Target, route};
 use super::{BrokerLink, admit};
 use crate::broker::gate::{Endpoint, is_json};
 use crate::config::{Config, Provider};
 use crate::hop::{self, CollectError, Connect, Pool};
 use crate::pipeline::{Exchange, Pipeline, Verdict};
+use crate::provider::fetch;
 use crate::redact::scan::ScannerError;
 use crate::redact::{Label, Vault};
 use crate::store::Store;
@@ -32,6 +34,7 @@ pub(super) struct Gateway<L> {
     providers: Vec<Provider>,
     pipeline: Pipeline,
     modules: HeaderValue,
+    log_only: Option<LogOnly>,
     store: Store,
     broker: Pool<Link<L>>,
     max_body_bytes: usize,
@@ -53,6 +56,7 @@ impl<L: BrokerLink> Gateway<L> {
             providers: config.providers.clone(),
             pipeline,
             modules,
+            log_only: config.is_log_only().then(LogOnly::new),
             store,
             broker: Pool::new(Link(broker)),
             max_body_bytes: config.max_body_bytes,
@@ -61,6 +65,14 @@ impl<L: BrokerLink> Gateway<L> {
 
     /// Answers one request, whatever happens.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
+        let mut response = self.answer_to(request).await;
+        if let Some(log_only) = &self.log_only {
+            log_only.mark(response.headers_mut());
+        }
+        response
+    }
+
+    async fn answer_to(&self, request: Request<Incoming>) -> Response<Reply> {
         let (head, body) = request.into_parts();
         let target = admit::admit(self.listen, &head.uri, &head.headers)
             .and_then(|()| route(&self.providers, &head.method, &head.uri));
@@ -90,6 +102,7 @@ impl<L: BrokerLink> Gateway<L> {
         let body = self.collect(body).await?;
         let vault: Arc<dyn Vault> = self.store.vault(TENANT);
         let began = Instant::now();
+        let (body, stripped) = strip(call.provider, body);
         let (body, masked) = self.run_pipeline(call.provider, body, &*vault)?;
         let masking = began.elapsed();
         let sent = self.broker.send(call.request(body)).await.map_err(|error| {
@@ -100,6 +113,9 @@ impl<L: BrokerLink> Gateway<L> {
         let mut response = answer::restore(call.provider.api, sent, vault).await?;
         if let Some(value) = counts(&masked) {
             response.headers_mut().insert(hop::MASKED, value);
+        }
+        if let Some(value) = stripped {
+            response.headers_mut().insert(hop::STRIPPED, value);
         }
         tracing::debug!(
             provider = call.provider.name,
@@ -212,6 +228,20 @@ impl<L: BrokerLink> Connect for Link<L> {
 
     async fn connect(&self) -> io::Result<UnixStream> {
         self.0.connect().await
+    }
+}
+
+/// Takes out what the provider must not be asked for, and says what that was: `web-tool`.
+fn strip(provider: &Provider, body: Bytes) -> (Bytes, Option<HeaderValue>) {
+    let kinds = provider.fetch.strip;
+    if kinds.is_empty() {
+        return (body, None);
+    }
+    match hop::on_cpu(body.len(), || fetch::strip(provider.api, kinds, &body)) {
+        Some(stripped) => {
+            (stripped.body.into(), HeaderValue::try_from(stripped.kinds.to_string()).ok())
+        }
+        None => (body, None),
     }
 }
 
