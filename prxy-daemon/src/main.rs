@@ -7,7 +7,9 @@ fn main() -> ExitCode {
     match prxy::cli::run(args, &|name| std::env::var_os(name), &mut std::io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            if !matches!(failure, prxy::cli::Failure::Program(_)) {
+                eprintln!("{failure}");
+            }
             failure.exit_code()
         }
     }

@@ -36,6 +36,9 @@ pub enum Failure {
     /// The work itself failed.
     #[error("prxy: {0:#}")]
     Work(#[from] anyhow::Error),
+    /// A program that was run ended with this status, and has said itself why.
+    #[error("")]
+    Program(u8),
 }
 
 impl Failure {
@@ -44,6 +47,7 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::Config(_) => ExitCode::from(64),
             Self::Work(_) => ExitCode::FAILURE,
+            Self::Program(status) => ExitCode::from(*status),
         }
     }
 }

@@ -33,6 +33,8 @@ Usage: prxy COMMAND [OPTIONS]
 
 Commands:
   serve         Run the gateway until it is told to end
+  verify        Try every known way out of every role, and show what stopped it
+  exec          Run a command of your own in a role's confinement
   config check  Check the configuration and print every problem
   config show   Print the effective configuration
   version       Print the version
@@ -52,6 +54,22 @@ Options:
   --config PATH          Read this file instead of config.yaml in the data directory
   --listen ADDRESS:PORT  Where clients connect (default 127.0.0.1:3099)
   --data-dir DIR         The data directory (default ~/.prxy, for root /var/lib/prxy)
+
+Environment:
+  PRXY_PIPE      The modules in order, such as airgap,guardrails
+  PRXY_LISTEN    As --listen, which wins
+  PRXY_DATA_DIR  As --data-dir, which wins
+";
+
+const HELP_EXEC: &str = "\
+Run a command of your own in a role's confinement.
+
+Usage: prxy exec [--config PATH] [--data-dir DIR] [--role ROLE] -- PROGRAM [ARGUMENTS]
+
+Options:
+  --config PATH   Read this file instead of config.yaml in the data directory
+  --data-dir DIR  The data directory (default ~/.prxy, for root /var/lib/prxy)
+  --role ROLE     One of warden, resolver, netgate, broker, gateway, front
 
 Environment:
   PRXY_PIPE      The modules in order, such as airgap,guardrails
@@ -80,6 +98,7 @@ fn help_is_printed_from_the_table() {
         ("help serve", HELP_SERVE),
         ("serve --help", HELP_SERVE),
         ("--config x serve -h", HELP_SERVE),
+        ("help exec", HELP_EXEC),
         ("help config", HELP_CONFIG),
         ("config --help", HELP_CONFIG),
     ] {
@@ -94,7 +113,10 @@ fn help_is_printed_from_the_table() {
 #[test]
 fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
     for (line, text) in [
-        ("", "which command? One of: serve, config check, config show, version, help"),
+        (
+            "",
+            "which command? One of: serve, verify, exec, config check, config show, version, help",
+        ),
         ("config", "which command? One of: config check, config show"),
         ("srve", "unknown command `srve`; did you mean `serve`?"),
         ("config shwo", "unknown command `config shwo`; did you mean `config show`?"),
@@ -110,6 +132,17 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
         ("serve --config=", "option `--config` needs a value"),
         ("serve --listen 1 --listen 2", "option `--listen` stands twice"),
         ("version --listen 1", "`prxy version` takes no option `--listen`"),
+        ("exec --role netgate", "which program? prxy exec --role ROLE -- PROGRAM"),
+        ("exec --role netgate --", "which program? prxy exec --role ROLE -- PROGRAM"),
+        ("exec -- true", "which role? prxy exec --role ROLE -- PROGRAM"),
+        ("serve -- true", "only `prxy exec` takes `--`"),
+        ("verify --json=1", "option `--json` takes no value"),
+        ("verify --without luck", "`--without luck`: one of seccomp, cgroup, landlock, namespace"),
+        (
+            "verify --role unknown",
+            "`--role unknown`: one of warden, resolver, netgate, broker, gateway, front",
+        ),
+        ("verify --technique luck", "`--technique luck`: one of prxy verify --list"),
         ("--help=yes", "option `--help` takes no value"),
     ] {
         let told = Err((

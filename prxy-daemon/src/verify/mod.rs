@@ -6,6 +6,7 @@
 
 mod attempt;
 mod battery;
+mod exec;
 pub mod frame;
 pub mod ground;
 pub mod judge;
@@ -24,6 +25,7 @@ use thiserror::Error;
 
 use crate::warden::{During, WardenError, block_signals};
 use battery::Battery;
+pub use exec::exec;
 pub use markdown::markdown;
 pub use report::{Report, Row};
 use technique::{Layer, Technique};
@@ -43,7 +45,7 @@ pub struct Options {
 #[derive(Debug, Error)]
 pub enum VerifyError {
     /// It takes root to make namespaces and to attach programs.
-    #[error("verify needs root: it makes namespaces and attaches the kernel's policy to try it")]
+    #[error("this needs root: it makes namespaces and attaches the kernel's policy")]
     NotRoot,
     /// A signal asked for the end.
     #[error("interrupted; everything that was made is removed")]

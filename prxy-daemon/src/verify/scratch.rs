@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Permissions};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -15,11 +16,11 @@ use super::world::World;
 use crate::config::{Config, Sources};
 use crate::sys::cgroup::Cgroup;
 use crate::sys::{bpf, random};
-use crate::warden::During;
 use crate::warden::front;
 use crate::warden::identity::Home;
 use crate::warden::kernel::Kernel;
 use crate::warden::plan::Plan;
+use crate::warden::{During, WardenError};
 
 /// Everything of one run; removed when dropped.
 pub(super) struct Scratch {
@@ -27,6 +28,7 @@ pub(super) struct Scratch {
     free: Option<Cgroup>,
     home: Home,
     config: Config,
+    nameservers: Vec<SocketAddr>,
     dir: Directory,
 }
 
@@ -40,34 +42,57 @@ impl Scratch {
         let sources = Sources {
             config: Some(file),
             listen: None,
-            data_dir: Some(dir.path.join("data")),
+            data_dir: Some(dir.path.clone()),
             env: &nothing,
             root: true,
         };
         let config = Config::load(&sources).during("read the scratch configuration")?;
-        let home = Home::open(&config)?;
+        let nameservers = config.nameservers.clone();
+        Self::in_dir(dir, config, nameservers, Some(world))
+    }
+
+    /// Attaches the policy of another configuration, in a directory of its own and without a
+    /// listener.
+    pub(super) fn of(config: Config, nameservers: Vec<SocketAddr>) -> Result<Self, VerifyError> {
+        Self::in_dir(Directory::make()?, config, nameservers, None)
+    }
+
+    fn in_dir(
+        dir: Directory,
+        config: Config,
+        nameservers: Vec<SocketAddr>,
+        world: Option<&World>,
+    ) -> Result<Self, VerifyError> {
         let data = dir.path.join("data");
+        let config = Config { data_dir: data.clone(), ..config };
+        let home = Home::open(&config)?;
         fs::set_permissions(&data, Permissions::from_mode(0o711)).during("open the directory")?;
         let own = Cgroup::own().during("find the cgroup v2 hierarchy")?;
-        let kernel = Kernel::attach(&home)?;
-        let mut scratch = Self { kernel: Some(kernel), free: None, home, config, dir };
-        let name = format!("prxy-verify-{}", scratch.home.instance());
-        scratch.free = Some(Cgroup::make(&own.join(name)).during("make a cgroup for controls")?);
-        let (config, nameservers) = (scratch.config.clone(), scratch.config.nameservers.clone());
-        let Some(kernel) = &mut scratch.kernel else { return Err(VerifyError::Interrupted) };
-        let listener = world
-            .inside
-            .within(|| front::bind(kernel, config.listen).map_err(std::io::Error::other))
-            .during("listen in the scratch world")?;
-        let address = listener.local_addr().during("read the listener's address")?;
-        kernel.close_front(address)?;
-        kernel.install(&config, &nameservers)?;
+        let mut kernel = Kernel::attach(&home)?;
+        // Whatever fails from here on, `scratch` removes.
+        let listener = match world {
+            Some(world) => world
+                .inside
+                .within(|| front::bind(&kernel, config.listen).map_err(std::io::Error::other))
+                .and_then(|listener| listener.local_addr()),
+            None => Ok(SocketAddr::from(([127, 0, 0, 1], 0))),
+        };
+        let name = format!("prxy-verify-{}", home.instance());
+        let free = Cgroup::make(&own.join(name));
+        let set_up = |kernel: &mut Kernel| -> Result<(), WardenError> {
+            kernel.close_front(listener.during("listen in the scratch world")?)?;
+            kernel.install(&config, &nameservers)
+        };
+        let ready = set_up(&mut kernel);
+        let scratch =
+            Self { kernel: Some(kernel), free: free.ok(), home, config, nameservers, dir };
+        ready?;
         Ok(scratch)
     }
 
     /// A role's confinement.
     pub(super) fn plan(&self, role: Role) -> Plan {
-        Plan::of(role, &self.config, &self.config.nameservers, &self.home)
+        Plan::of(role, &self.config, &self.nameservers, &self.home.state())
     }
 
     /// A role's cgroup, under the policy.

@@ -18,7 +18,6 @@ use crate::config::Config;
 pub(crate) struct Home {
     dir: PathBuf,
     instance: String,
-    privileged: bool,
     _lock: Flock<File>,
 }
 
@@ -52,8 +51,8 @@ impl Home {
             }
         })?;
         let instance = instance(&dir);
-        let home = Self { dir, instance, privileged, _lock: lock };
-        home.own(&home.state(), home.user(Role::Gateway))?;
+        let home = Self { dir, instance, _lock: lock };
+        home.own(&home.state(), user(Role::Gateway))?;
         home.own(&home.audit(), privileged.then(|| (Uid::from_raw(0), Gid::from_raw(0))))?;
         Ok(home)
     }
@@ -76,24 +75,6 @@ impl Home {
     /// Tells daemons on one host apart: the same for the same directory, also after a crash.
     pub(crate) fn instance(&self) -> &str {
         &self.instance
-    }
-
-    /// The user that a role becomes; `None` where the daemon was started without privilege.
-    ///
-    /// Each role has its own, so that none can signal or trace another. They are high numbers
-    /// that no account has; the gateway takes the account `prxy` if there is one, because it
-    /// owns files.
-    pub(crate) fn user(&self, role: Role) -> Option<(Uid, Gid)> {
-        if !self.privileged {
-            return None;
-        }
-        if role == Role::Gateway
-            && let Ok(Some(user)) = User::from_name("prxy")
-        {
-            return Some((user.uid, user.gid));
-        }
-        let id = FIRST_ID + role.code();
-        Some((Uid::from_raw(id), Gid::from_raw(id)))
     }
 
     fn own(&self, dir: &Path, user: Option<(Uid, Gid)>) -> Result<(), WardenError> {
@@ -124,6 +105,24 @@ impl Home {
         }
         opened.set_permissions(Permissions::from_mode(0o700)).map_err(io)
     }
+}
+
+/// The user that a role becomes; `None` where this process has no privilege.
+///
+/// Each role has its own, so that none can signal or trace another. They are high numbers
+/// that no account has; the gateway takes the account `prxy` if there is one, because it
+/// owns files.
+pub(crate) fn user(role: Role) -> Option<(Uid, Gid)> {
+    if !geteuid().is_root() {
+        return None;
+    }
+    if role == Role::Gateway
+        && let Ok(Some(user)) = User::from_name("prxy")
+    {
+        return Some((user.uid, user.gid));
+    }
+    let id = FIRST_ID + role.code();
+    Some((Uid::from_raw(id), Gid::from_raw(id)))
 }
 
 /// Tells daemons on one host apart by their data directories.

@@ -17,7 +17,7 @@ pub(crate) mod kernel;
 mod notify;
 pub(crate) mod plan;
 mod programs;
-mod roles;
+pub(crate) mod roles;
 mod supervise;
 
 use std::fmt::Display;
@@ -90,7 +90,7 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     kernel.close_front(address)?;
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
-    let plan = Plan::of(Role::Warden, config, &nameservers, &home);
+    let plan = Plan::of(Role::Warden, config, &nameservers, &home.state());
     let roles = roles::start(config, &home, &kernel, front, nameservers)?;
     let mut supervisor = Supervisor::new(config, kernel, roles, signals, &home)?;
     if let Err(error) = supervisor.wait_ready() {
@@ -120,7 +120,7 @@ fn close_inherited() -> Result<(), WardenError> {
 }
 
 /// The configured nameservers, or those of the system; with none, names stay unresolved.
-fn nameservers(config: &Config) -> Result<Vec<std::net::SocketAddr>, WardenError> {
+pub(crate) fn nameservers(config: &Config) -> Result<Vec<std::net::SocketAddr>, WardenError> {
     if !config.nameservers.is_empty() {
         return Ok(config.nameservers.clone());
     }

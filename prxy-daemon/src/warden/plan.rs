@@ -1,12 +1,12 @@
 //! What each role may touch: the one definition that `serve`, `verify` and `exec` share.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use nix::unistd::{Gid, Pid, Uid};
 use prxy_common::Role;
 
-use super::identity::Home;
-use super::{During, WardenError, confine};
+use super::{During, WardenError, confine, identity};
 use crate::config::Config;
 use crate::sys::clone::Network;
 use crate::sys::privilege;
@@ -27,8 +27,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The confinement of `role` under this configuration.
-    pub(crate) fn of(role: Role, config: &Config, nameservers: &[SocketAddr], home: &Home) -> Self {
+    /// The confinement of `role` under this configuration; `state` is the gateway's directory.
+    pub(crate) fn of(
+        role: Role,
+        config: &Config,
+        nameservers: &[SocketAddr],
+        state: &Path,
+    ) -> Self {
         let (network, profile, reach) = match role {
             Role::Netgate => {
                 let connect = config.providers.iter().map(|provider| provider.port).collect();
@@ -42,7 +47,7 @@ impl Plan {
             }
             Role::Broker => (Network::Empty, Some(Profile::Relay), Some(Reach::default())),
             Role::Gateway => {
-                let reach = Reach { writable: vec![home.state()], ..Reach::default() };
+                let reach = Reach { writable: vec![state.to_owned()], ..Reach::default() };
                 (Network::Empty, Some(Profile::Serve), Some(reach))
             }
             // Keeps its user and its files: it removes cgroups and pins at the end.
@@ -50,7 +55,7 @@ impl Plan {
             // Lives for one `bind`; what it leaves behind is held by the kernel's policy.
             Role::Front | Role::Unknown => (Network::Inherit, None, None),
         };
-        let user = reach.as_ref().and_then(|_| home.user(role));
+        let user = reach.as_ref().and_then(|_| identity::user(role));
         Self { role, network, user, reach, profile }
     }
 

@@ -172,7 +172,7 @@ impl Starter<'_> {
         prepare: impl FnOnce() -> Result<P, E>,
         live: impl FnOnce(P, Channel) -> io::Result<()>,
     ) -> Result<Child, WardenError> {
-        let plan = Plan::of(role, self.config, self.nameservers, self.home);
+        let plan = Plan::of(role, self.config, self.nameservers, &self.home.state());
         let (ours, theirs) = Channel::pair().during("connect a role")?;
         ours.refuse_descriptors();
         theirs.refuse_descriptors();

@@ -1,0 +1,289 @@
+//! `prxy exec`: a command of the auditor's own, held as a role is held.
+//!
+//! Where a daemon runs on the data directory, the command joins the living role: its cgroup, its
+//! namespaces, and so the very policy in force. Else a policy is attached for as long as the
+//! command runs. Files are readable and executable, so that programs can start; the data directory
+//! is not. Everything that concerns networks is the role's own.
+
+use std::ffi::{CString, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Gid, Pid, Uid, execvp, getpid};
+use prxy_common::Role;
+
+use super::VerifyError;
+use super::scratch::{Scratch, cgroup_root};
+use crate::config::Config;
+use crate::sys::cgroup::Cgroup;
+use crate::sys::clone::{Clone, Network, into_cgroup};
+use crate::sys::fds;
+use crate::sys::sandbox::{self, Landlock};
+use crate::sys::seccomp;
+use crate::warden::plan::Plan;
+use crate::warden::{During, WardenError, identity, nameservers, roles};
+
+/// Runs `program` as `role` under this configuration; its exit status, or 128 and the signal.
+///
+/// # Errors
+/// What kept it from being confined; it does not run then.
+pub fn exec(role: Role, config: &Config, program: &[OsString]) -> Result<u8, VerifyError> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(VerifyError::NotRoot);
+    }
+    let step = "check standard input, output and error";
+    for (name, local) in [
+        ("input", fds::is_local(&io::stdin())),
+        ("output", fds::is_local(&io::stdout())),
+        ("error", fds::is_local(&io::stderr())),
+    ] {
+        if !local.during(step)? {
+            let cause = format_args!("standard {name} is a network or datagram socket");
+            return Err(WardenError::new(step, cause).into());
+        }
+    }
+    if role == Role::Front {
+        let cause = "no process lives as front: it is a listener that answers";
+        return Err(WardenError::new("join the role", cause).into());
+    }
+    let program = words(program)?;
+    roles::wipe_keys(config);
+    set_child_subreaper(true).during("keep what the command starts")?;
+    let signals = take_signals().during("block signals")?;
+    let data_dir = config.data_dir.canonicalize().unwrap_or_else(|_| config.data_dir.clone());
+    match living(&data_dir, role)? {
+        Some((group, pid)) => {
+            let plan = Plan::of(role, config, &nameservers(config)?, &data_dir);
+            for (name, kind) in
+                [("net", CloneFlags::CLONE_NEWNET), ("ipc", CloneFlags::CLONE_NEWIPC)]
+            {
+                let step = "enter the living role's namespaces";
+                let space = File::open(format!("/proc/{pid}/ns/{name}")).during(step)?;
+                setns(&space, kind).during(step)?;
+            }
+            let user = user_of(pid).during("read the living role's user")?;
+            let plan = Plan { network: Network::Inherit, user, ..plan };
+            run(&plan, &group, &data_dir, &program, &signals)
+        }
+        None => {
+            eprintln!(
+                "prxy exec: no daemon runs on {}: a policy with the literal addresses of the \
+                 configuration is attached for this command only",
+                data_dir.display()
+            );
+            let nameservers = nameservers(config)?;
+            let scratch = Scratch::of(config.clone(), nameservers)?;
+            let plan = scratch.plan(role);
+            run(&plan, scratch.group(role)?, &data_dir, &program, &signals)
+        }
+    }
+}
+
+/// The cgroup of a role of the daemon that runs on this directory, and one of its processes.
+fn living(data_dir: &Path, role: Role) -> Result<Option<(Cgroup, i32)>, VerifyError> {
+    let name = format!("prxy-{}", identity::instance(data_dir));
+    let Some(parent) = find(&cgroup_root()?, &name, DEPTH) else { return Ok(None) };
+    let step = "find the running daemon";
+    let warden = Cgroup::make(&parent.join(Role::Warden.name())).during(step)?;
+    if warden.processes().during(step)?.is_empty() {
+        return Ok(None);
+    }
+    let group = Cgroup::make(&parent.join(role.name())).during(step)?;
+    match group.processes().during(step)?.first().copied() {
+        Some(pid) => Ok(Some((group, pid))),
+        None => Err(WardenError::new(step, "the role has no process").into()),
+    }
+}
+
+/// Who a process is; `None` for root, which a plan calls "stay who you are".
+fn user_of(pid: i32) -> io::Result<Option<(Uid, Gid)>> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let effective = |field: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+        line.split_whitespace().nth(1)?.parse::<u32>().ok()
+    };
+    match (effective("Uid:"), effective("Gid:")) {
+        (Some(0), _) => Ok(None),
+        (Some(uid), Some(gid)) => Ok(Some((Uid::from_raw(uid), Gid::from_raw(gid)))),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+fn find(dir: &Path, name: &str, depth: usize) -> Option<PathBuf> {
+    let here = dir.join(name);
+    if here.is_dir() {
+        return Some(here);
+    }
+    let below = fs::read_dir(dir).ok()?.flatten();
+    let mut dirs = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    if depth == 0 { None } else { dirs.find_map(|entry| find(&entry.path(), name, depth - 1)) }
+}
+
+fn run(
+    plan: &Plan,
+    group: &Cgroup,
+    data_dir: &Path,
+    program: &[CString],
+    signals: &SignalFd,
+) -> Result<u8, VerifyError> {
+    let parent = getpid();
+    match into_cgroup(Some(group.dir()), plan.network).during("create the process")? {
+        Clone::Child => {
+            let error = become_program(plan, data_dir, program, parent);
+            eprintln!("prxy exec: {error}");
+            std::process::exit(1);
+        }
+        Clone::Parent { pid, pidfd } => {
+            let status = wait(pid, &pidfd, signals);
+            end_the_rest();
+            status.map_err(Into::into)
+        }
+    }
+}
+
+/// Confines the calling process and turns it into the program; returns only if that fails.
+fn become_program(plan: &Plan, data_dir: &Path, program: &[CString], parent: Pid) -> WardenError {
+    let confined = || -> Result<(), WardenError> {
+        fds::close_all_but(&[]).during("close inherited descriptors")?;
+        let readable = all_but(data_dir);
+        plan.take_rights_away(Some(parent))?;
+        let mut reach = plan.reach.clone().unwrap_or_default();
+        reach.writable.clear();
+        reach.readable = readable;
+        let step = "confine with Landlock";
+        if sandbox::confine(&reach).during(step)? == Landlock::Missing {
+            let cause = "this kernel has none, and the data directory must not be readable";
+            return Err(WardenError::new(step, cause));
+        }
+        SigSet::all().thread_unblock().during("unblock signals")?;
+        match plan.profile {
+            Some(profile) => {
+                seccomp::install_for_programs(profile).during("install the system call filter")
+            }
+            None => Err(WardenError::new("install the system call filter", "none is planned")),
+        }
+    };
+    if let Err(error) = confined() {
+        return error;
+    }
+    match program.first().map(|name| execvp(name, program)) {
+        Some(Err(error)) => WardenError::new("start the program", error),
+        _ => WardenError::new("start the program", "which?"),
+    }
+}
+
+/// Everything on this machine but `left_out`: Landlock can only allow, so its parents are named
+/// entry by entry.
+fn all_but(left_out: &Path) -> Vec<PathBuf> {
+    let mut readable = Vec::new();
+    let mut dir = PathBuf::from("/");
+    for part in left_out.components().skip(1) {
+        let next = dir.join(part);
+        let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
+        // A link is a name for something that another rule is about.
+        let real = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()));
+        readable.extend(real.map(|entry| entry.path()).filter(|path| *path != next));
+        dir = next;
+    }
+    readable
+}
+
+/// Passes signals on until the program ends.
+fn wait(pid: Pid, pidfd: &impl AsFd, signals: &SignalFd) -> Result<u8, WardenError> {
+    let step = "wait for the program";
+    loop {
+        let mut polled =
+            [pidfd.as_fd(), signals.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        match poll(&mut polled, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error).during(step),
+        }
+        let [ended, asked] = polled.map(|fd| fd.any().unwrap_or(false));
+        if asked && let Some(info) = signals.read_signal().during(step)? {
+            let signal = i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok());
+            // What the terminal sends, it sends to the program as well.
+            if let (Some(signal), true) = (signal, info.ssi_code <= 0) {
+                let _ = kill(pid, signal);
+            }
+        }
+        if ended {
+            return Ok(match waitpid(pid, None).during(step)? {
+                WaitStatus::Exited(_, code) => u8::try_from(code).unwrap_or(u8::MAX),
+                WaitStatus::Signaled(_, signal, _) => {
+                    u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)
+                }
+                _ => u8::MAX,
+            });
+        }
+    }
+}
+
+/// What the program has left running came to us when it ended.
+fn end_the_rest() {
+    let path = format!("/proc/self/task/{}/children", nix::unistd::gettid());
+    loop {
+        let children = fs::read_to_string(&path).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|word| word.parse().ok()) {
+            let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+        }
+        match waitpid(None, Some(WaitPidFlag::empty())) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn take_signals() -> nix::Result<SignalFd> {
+    let signals = SigSet::from_iter(PASSED_ON);
+    signals.thread_block()?;
+    SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+fn words(program: &[OsString]) -> Result<Vec<CString>, WardenError> {
+    program.iter().map(|word| CString::new(word.as_bytes()).during("read the command")).collect()
+}
+
+const PASSED_ON: [Signal; 8] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGWINCH,
+];
+
+/// cgroups are looked for this deep; services of users live at five or six.
+const DEPTH: usize = 7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_can_be_read_but_the_directory_that_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().canonicalize().unwrap();
+        for name in ["data", "beside"] {
+            fs::create_dir(dir.join(name)).unwrap();
+        }
+        let readable = all_but(&dir.join("data"));
+        assert!(readable.contains(&dir.join("beside")));
+        assert!(readable.contains(&PathBuf::from("/usr")));
+        let data = dir.join("data");
+        assert!(!readable.iter().any(|path| data.starts_with(path)), "{readable:?}");
+        // A directory that does not exist leaves nothing else out.
+        assert!(all_but(&dir.join("none")).contains(&data));
+    }
+}
