@@ -58,7 +58,7 @@ fn the_kernel_policy_alone_stops_root_in_the_netgate() {
     let scene = Scene::start().unwrap();
     let role = scene.daemon().unwrap().role("netgate").unwrap();
     let from = Confinement::kernel_policy_of(&role).unwrap();
-    let beyond = ["packet", "leave-cgroup", "unix-relay", "unix-datagram"];
+    let beyond = ["packet", "leave-cgroup"];
     let mut holes = Vec::new();
     for technique in ALL.iter().filter(|t| t.judge == Judge::Wire && !beyond.contains(&t.name)) {
         let verdict = scene.range.attempt(technique, &from).unwrap();
