@@ -1,6 +1,7 @@
 //! The kernel's policy as the warden holds it: programs attached to the parent cgroup, links
 //! pinned, maps kept by descriptor so that they can be filled without any capability.
 
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, MapData, PerCpuArray, RingBuf};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use prxy_common::{AllowKey, COUNTERS, Reason, Role, State, counter_index, map};
 
 use super::allowlist::Allowlist;
@@ -25,6 +28,7 @@ use crate::sys::{bpf, time};
 /// The programs in force and the maps that steer them.
 pub(crate) struct Kernel {
     parent: Cgroup,
+    _lock: Flock<File>,
     groups: Vec<(Role, Cgroup)>,
     pins: Pins,
     links: Vec<OwnedFd>,
@@ -50,6 +54,7 @@ impl Kernel {
         let own = own.ancestors().find(|path| !is_role_group(path)).unwrap_or(&own);
         let parent = Cgroup::make(&own.join(format!("{GROUP}{}", home.instance())))
             .during("make the parent cgroup (prxy is started as root)")?;
+        let lock = lock(&parent)?;
         clear(&parent)?;
         let parent_id = parent.id().during("identify the parent cgroup")?;
         let groups = Role::ALL
@@ -87,6 +92,7 @@ impl Kernel {
         }
         Ok(Self {
             parent,
+            _lock: lock,
             groups,
             pins,
             links,
@@ -164,19 +170,19 @@ impl Kernel {
         Ok(Some(self.allowlist.addresses(route)))
     }
 
-    /// Drops what has expired and ends flows that drained long enough; the routes that lost their
-    /// addresses.
-    pub(crate) fn expire(&mut self) -> Result<Vec<u16>, WardenError> {
+    /// Takes answers that had to wait, drops what has expired and ends flows that drained long
+    /// enough; the routes whose addresses changed.
+    pub(crate) fn refresh(&mut self) -> Result<Vec<u16>, WardenError> {
         let now = time::monotonic();
-        let expired = self.allowlist.expire(now);
-        if !expired.is_empty() {
+        let changed = self.allowlist.refresh(now);
+        if !changed.is_empty() {
             self.flip()?;
         }
         let oldest_draining = self.drains.oldest(self.current.generation, now);
         if oldest_draining != self.current.oldest_draining {
             self.write(State { oldest_draining, ..self.current })?;
         }
-        Ok(expired)
+        Ok(changed)
     }
 
     /// The addresses in force for a route.
@@ -184,15 +190,20 @@ impl Kernel {
         self.allowlist.addresses(route)
     }
 
-    /// Whether every program is still attached where it was.
+    /// Whether every program is still attached where it was, and would stay there without the warden.
     pub(crate) fn holds(&self) -> bool {
-        self.links.iter().all(|link| match bpf::link_info(link) {
-            Ok(info) => info.cgroup_id == self.parent_id,
-            Err(error) => {
-                tracing::error!(%error, "cannot ask a link");
-                false
-            }
-        })
+        let pinned = self.pins.count().is_ok_and(|count| count == self.links.len());
+        if !pinned {
+            tracing::error!("pins of links are gone");
+        }
+        pinned
+            && self.links.iter().all(|link| match bpf::link_info(link) {
+                Ok(info) => info.cgroup_id == self.parent_id,
+                Err(error) => {
+                    tracing::error!(%error, "cannot ask a link");
+                    false
+                }
+            })
     }
 
     /// The generation in force.
@@ -298,6 +309,17 @@ where
     T::try_from(map).during("open a kernel map")
 }
 
+/// A living daemon holds its group by this, also after somebody has removed its data directory and
+/// with that the lock in there. The roles do not inherit it.
+fn lock(parent: &Cgroup) -> Result<Flock<File>, WardenError> {
+    let step = "lock the parent cgroup";
+    let dir = File::open(parent.path()).during(step)?;
+    Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+        Errno::EWOULDBLOCK => WardenError::new(step, "another prxy is running in it"),
+        other => WardenError::new(step, other),
+    })
+}
+
 /// Whatever a crashed daemon left in the group is ended before anything new starts.
 fn clear(parent: &Cgroup) -> Result<(), WardenError> {
     let step = "end the processes of an earlier daemon";
@@ -314,9 +336,32 @@ fn clear(parent: &Cgroup) -> Result<(), WardenError> {
 }
 
 /// A daemon that restarts itself already stands in a role's group: the new one goes beside it.
+/// Others' groups may have similar names, such as the unit `prxy-staging.service`.
 fn is_role_group(path: &std::path::Path) -> bool {
     let names = [path.file_name(), path.parent().and_then(|parent| parent.file_name())];
-    names.into_iter().flatten().any(|name| name.to_string_lossy().starts_with(GROUP))
+    names.into_iter().flatten().filter_map(|name| name.to_str()?.strip_prefix(GROUP)).any(
+        |instance| instance.len() == 8 && instance.bytes().all(|byte| byte.is_ascii_hexdigit()),
+    )
 }
 
 const GROUP: &str = "prxy-";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn only_groups_of_our_own_are_taken_for_roles() {
+        for (path, role) in [
+            ("/sys/fs/cgroup/system.slice/prxy.service", false),
+            ("/sys/fs/cgroup/system.slice/prxy-staging.service", false),
+            ("/sys/fs/cgroup/system.slice/prxy-1.service", false),
+            ("/sys/fs/cgroup/prxy-0123abcd", true),
+            ("/sys/fs/cgroup/prxy-0123abcd/warden", true),
+        ] {
+            assert_eq!(is_role_group(Path::new(path)), role, "{path}");
+        }
+    }
+}

@@ -8,11 +8,14 @@
 mod allowlist;
 mod bpffs;
 mod confine;
+pub(crate) mod control;
 mod drains;
 mod floor;
-mod front;
-mod identity;
-mod kernel;
+pub(crate) mod front;
+pub(crate) mod identity;
+pub(crate) mod kernel;
+mod notify;
+pub(crate) mod plan;
 mod programs;
 mod roles;
 mod supervise;
@@ -20,6 +23,7 @@ mod supervise;
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use prxy_common::Role;
 use thiserror::Error;
 
 use crate::config::{Config, Enforcement};
@@ -27,8 +31,10 @@ use crate::sys::fds;
 pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
+use plan::Plan;
 pub use programs::{OBJECT, PROGRAMS};
 use supervise::Supervisor;
+pub(crate) use supervise::block_signals;
 
 /// What kept the daemon from starting, or ended it.
 #[derive(Debug, Error)]
@@ -84,13 +90,17 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     kernel.close_front(address)?;
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
+    let plan = Plan::of(Role::Warden, config, &nameservers, &home);
     let roles = roles::start(config, &home, &kernel, front, nameservers)?;
     let mut supervisor = Supervisor::new(config, kernel, roles, signals, &home)?;
     if let Err(error) = supervisor.wait_ready() {
         supervisor.abandon();
         return Err(error);
     }
-    confine::drop_warden_privileges()?;
+    // Set-up is over: from here on the warden only holds descriptors.
+    plan.take_rights_away(None)?;
+    plan.confine()?;
+    confine::sandbox_canary(Role::Warden)?;
     if config.is_log_only() {
         supervisor.relax()?;
     }
