@@ -7,8 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use prxy_common::{Reason, Role, State};
+use prxy_tests::attack::{Confinement, Verdict, technique};
 use prxy_tests::netns::Namespace;
 use prxy_tests::policy::{Policy, python, python_output};
+use prxy_tests::scene::Scene;
 use prxy_tests::sys::Entry;
 use tokio::net::{TcpListener, UdpSocket};
 
@@ -378,4 +380,22 @@ fn a_socket_that_another_role_made_is_not_admitted_even_to_an_allowed_address() 
         assert_eq!(count(&policy, role, Reason::FlowNotAdmitted), refused);
     }
     drop(listener);
+}
+
+/// Linux 6.7 and later; the tests ask for that, the daemon does not.
+#[test]
+fn unix_sockets_outside_are_out_of_reach_by_path_and_by_name() {
+    let scene = Scene::start().unwrap();
+    let daemon = scene.daemon().unwrap();
+    for name in ["netgate", "gateway", "broker", "resolver"] {
+        let role = daemon.role(name).unwrap();
+        // In the lab's namespace, where the relays are: only the policy stands between.
+        let from = Confinement::kernel_policy_of(&role).unwrap();
+        let from = from.in_namespace(scene.range.lab.app.fd());
+        for (technique, call) in [("unix-relay", "connect"), ("unix-datagram", "sendmsg")] {
+            let technique = technique::by_name(technique).unwrap();
+            let verdict = scene.range.attempt(technique, &from).unwrap();
+            assert_eq!(verdict, Verdict::Blocked(format!("{call}: EPERM")), "{name}");
+        }
+    }
 }
