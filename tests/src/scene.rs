@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::attack::Range;
 use crate::daemon::Daemon;
-use crate::http::{self, Answer, Wire};
+use crate::http::{Answer, Wire};
 use crate::lab::{DNS, PROVIDER_A, PROVIDER_A_V6, PROVIDER_B, PROVIDER_B_V6};
 use crate::netns::Namespace;
 use crate::provider::{Format, Provider};
@@ -194,8 +194,7 @@ impl Scene {
 
     /// Posts JSON to the daemon.
     pub fn post(&self, path: &str, body: &Value) -> Result<Answer> {
-        let headers = [("content-type", "application/json"), ("x-api-key", "test-key")];
-        self.send(http::request("POST", path, &headers, body.to_string().as_bytes()))
+        self.send(samples::post(path, body))
     }
 
     /// Sends these bytes to the daemon on a connection of their own.
