@@ -276,6 +276,7 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("", decode::TOP_KEYS),
         ("dns.", decode::DNS_KEYS),
         ("limits.", decode::LIMIT_KEYS),
+        ("provider_fetch.", providers::FETCH_KEYS),
         ("airgap.", pipeline::AIRGAP_KEYS),
         ("guardrails.", pipeline::GUARDRAILS_KEYS),
         ("", providers::PROVIDER_KEYS),
