@@ -7,7 +7,7 @@ use super::problem::{Instead, Kind, Quoted, Span};
 use super::suggest::closest;
 use super::url::{BaseUrl, Tls, parse_prefix};
 use super::yaml::{Entry, Node, Value};
-use super::{Host, Provider, Scope, Transport, scope};
+use super::{Addresses, Host, Provider, Scope, Transport, pins, scope};
 use crate::provider::{Api, fetch};
 
 /// A provider and where its name stands.
@@ -36,7 +36,7 @@ pub(super) fn decode(node: &Node, found: &mut Found) -> Option<Vec<Placed>> {
 /// Makes relative `ca_file`s relative to the file that names them.
 pub(super) fn anchor(providers: &mut [Placed], folder: &Path) {
     for (_, provider) in providers {
-        if let Transport::Tls { ca_file: Some(path) } = &mut provider.transport {
+        if let Transport::Tls { ca_file: Some(path), .. } = &mut provider.transport {
             *path = folder.join(&*path);
         }
     }
@@ -56,6 +56,7 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         .and_then(|node| found.flag(node))
         .unwrap_or(false);
     let ca_file = fields.get("ca_file").and_then(|node| path(node, found));
+    let keys = fields.get("spki_sha256").map(|node| pins::keys(node, found)).unwrap_or_default();
     let key_name = match fields.get("key") {
         None => built_in.map(|known| known.key.to_owned()),
         Some(node) => key_name(node, found),
@@ -63,6 +64,7 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
     let fetch = fields.get("provider_fetch").and_then(|node| fetch_policy(node, found));
     let client_keys = fields.get("client_key_sha256").map(|node| client_keys(node, found));
     let (url, api, url_span) = base?;
+    let addresses = pins::addresses(fields, &url.host, private, found);
 
     let reserved = match &url.host {
         Host::Address(address) => scope(*address) == Scope::Private,
@@ -74,13 +76,13 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
     };
     let needs_private = !private && (reserved || url.tls == Tls::Http);
     let needs_plaintext = !plaintext && url.tls == Tls::Http;
-    let keys = match (needs_private, needs_plaintext) {
+    let consent = match (needs_private, needs_plaintext) {
         (true, true) => Some("`private: true` and `dangerously_allow_plaintext: true`"),
         (true, false) => Some("`private: true`"),
         (false, true) => Some("`dangerously_allow_plaintext: true`"),
         (false, false) => None,
     };
-    if let Some(keys) = keys {
+    if let Some(keys) = consent {
         found.add(url_span, Kind::NeedsConsent { why, keys });
     }
     let prefix = match fields.get("path_prefix") {
@@ -93,10 +95,12 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         found.add(span, Kind::VersionInPrefix(version));
     }
     let transport = match url.tls {
-        Tls::Https => Transport::Tls { ca_file },
+        Tls::Https => Transport::Tls { ca_file, keys },
         Tls::Http => {
-            if let Some(node) = fields.get("ca_file") {
-                found.add(node.span, Kind::CaFileWithoutTls);
+            for key in ["ca_file", "spki_sha256"] {
+                if let Some(node) = fields.get(key) {
+                    found.add(node.span, Kind::WithoutTls(key));
+                }
             }
             Transport::Plaintext
         }
@@ -105,6 +109,7 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         name: entry.key.clone(),
         api,
         host: url.host,
+        addresses,
         port: url.port,
         path_prefix: prefix,
         transport,
@@ -300,9 +305,10 @@ impl BuiltIn {
             name: self.name.to_owned(),
             api: self.api,
             host: Host::Name(self.host.to_owned()),
+            addresses: Addresses::Resolved,
             port: 443,
             path_prefix: self.path_prefix.to_owned(),
-            transport: Transport::Tls { ca_file: None },
+            transport: Transport::Tls { ca_file: None, keys: Vec::new() },
             private: false,
             key_name: Some(self.key.to_owned()),
             fetch: fetch::Policy::default(),
@@ -350,6 +356,9 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "private",
     "dangerously_allow_plaintext",
     "ca_file",
+    "spki_sha256",
+    "pinned",
+    "resolve",
     "key",
     "client_key_sha256",
     "provider_fetch",

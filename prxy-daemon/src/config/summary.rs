@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::providers::api_name;
-use super::{Config, Enforcement, Module, OnViolation, Provider, Transport, pipeline};
+use super::{
+    Addresses, Config, Enforcement, Host, Module, OnViolation, Provider, Transport, pipeline,
+};
 use crate::provider::fetch;
 use crate::redact::{Action, Policy};
 
@@ -22,10 +24,18 @@ impl fmt::Display for Summary<'_> {
         for module in &config.pipeline {
             match module {
                 Module::Airgap { allowed_hosts, on_violation } => {
-                    let OnViolation::Block = on_violation;
+                    let word = match on_violation {
+                        OnViolation::Block => "block",
+                        OnViolation::LogOnly => "log-only",
+                    };
                     let hosts: Vec<_> = allowed_hosts.iter().map(|host| quoted(host)).collect();
                     let hosts = hosts.join(", ");
-                    writeln!(f, "  - airgap: {{ allowedHosts: [{hosts}], onViolation: block }}")?;
+                    write!(f, "  - airgap: {{ allowedHosts: [{hosts}], onViolation: {word} }}")?;
+                    let says = match on_violation {
+                        OnViolation::Block => "",
+                        OnViolation::LogOnly => " # the kernel's policy does not protect",
+                    };
+                    writeln!(f, "{says}")?;
                 }
                 Module::Guardrails(policy) => guardrails(f, policy)?,
             }
@@ -80,11 +90,25 @@ fn provider(f: &mut fmt::Formatter<'_>, provider: &Provider) -> fmt::Result {
     if provider.private {
         writeln!(f, "    private: true")?;
     }
-    match &provider.transport {
-        Transport::Tls { ca_file: Some(path) } => {
-            writeln!(f, "    ca_file: {}", quoted(&path.to_string_lossy()))?;
+    if let Host::Name(_) = provider.host {
+        match &provider.addresses {
+            Addresses::Resolved => {}
+            Addresses::Within(networks) => list(f, "pinned", networks)?,
+            Addresses::Fixed(addresses) => {
+                list(f, "pinned", addresses)?;
+                writeln!(f, "    resolve: false")?;
+            }
         }
-        Transport::Tls { ca_file: None } => {}
+    }
+    match &provider.transport {
+        Transport::Tls { ca_file, keys } => {
+            if let Some(path) = ca_file {
+                writeln!(f, "    ca_file: {}", quoted(&path.to_string_lossy()))?;
+            }
+            if !keys.is_empty() {
+                list(f, "spki_sha256", keys)?;
+            }
+        }
         Transport::Plaintext => writeln!(f, "    dangerously_allow_plaintext: true")?,
     }
     match &provider.key_name {
@@ -103,6 +127,11 @@ fn provider(f: &mut fmt::Formatter<'_>, provider: &Provider) -> fmt::Result {
         writeln!(f, "    provider_fetch: {{ allow: [{allow}], strip: [{strip}] }}")?;
     }
     Ok(())
+}
+
+fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, key: &str, items: &[T]) -> fmt::Result {
+    let items: Vec<_> = items.iter().map(|item| format!("'{item}'")).collect();
+    writeln!(f, "    {key}: [{}]", items.join(", "))
 }
 
 fn action_name(action: Action) -> &'static str {

@@ -8,23 +8,33 @@
 mod allowlist;
 mod bpffs;
 mod confine;
+pub(crate) mod control;
 mod drains;
-mod front;
-mod identity;
-mod kernel;
+mod floor;
+pub(crate) mod front;
+pub(crate) mod identity;
+pub(crate) mod kernel;
+mod notify;
+pub(crate) mod plan;
+mod programs;
 mod roles;
 mod supervise;
 
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use prxy_common::Role;
 use thiserror::Error;
 
 use crate::config::{Config, Enforcement};
 use crate::sys::fds;
+pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
+use plan::Plan;
+pub use programs::{OBJECT, PROGRAMS};
 use supervise::Supervisor;
+pub(crate) use supervise::block_signals;
 
 /// What kept the daemon from starting, or ended it.
 #[derive(Debug, Error)]
@@ -65,6 +75,7 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     let signals = supervise::block_signals().during("block signals")?;
     let home = Home::open(config)?;
     let mut kernel = Kernel::attach(&home)?;
+    floor::tell(kernel.layers());
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
     let front = match front::bind(&kernel, config.listen) {
@@ -79,13 +90,20 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     kernel.close_front(address)?;
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
+    let plan = Plan::of(Role::Warden, config, &nameservers, &home);
     let roles = roles::start(config, &home, &kernel, front, nameservers)?;
     let mut supervisor = Supervisor::new(config, kernel, roles, signals, &home)?;
     if let Err(error) = supervisor.wait_ready() {
         supervisor.abandon();
         return Err(error);
     }
-    confine::drop_warden_privileges()?;
+    // Set-up is over: from here on the warden only holds descriptors.
+    plan.take_rights_away(None)?;
+    plan.confine()?;
+    confine::sandbox_canary(Role::Warden)?;
+    if config.is_log_only() {
+        supervisor.relax()?;
+    }
     supervisor.run(address)
 }
 

@@ -20,11 +20,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixDatagram, UnixListener};
 
 pub mod attempt;
-mod packet;
-pub mod technique;
 
 pub use attempt::Report;
-pub use technique::{ALL, Judge, Presence, Technique};
+pub use prxy::verify::technique::{self, Judge, Presence, Technique};
 
 use self::attempt::Order;
 use crate::attacker::Attacker;
@@ -33,9 +31,10 @@ use crate::dns::Dns;
 use crate::lab::{
     APP_V4, ATTACKER, ATTACKER_V6, DNS, Lab, PROVIDER_A, PROVIDER_A_V6, PROVIDER_B, PROVIDER_B_V6,
 };
-use crate::pcap::{TCP, UDP};
 use crate::roles::{self, Rights, Role};
 use crate::sys::{self, Entry};
+use prxy::verify::frame::{Packet, TCP, UDP};
+use prxy::verify::technique::Aid;
 
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,8 +153,8 @@ impl Range {
 
     /// Who must be there for an attempt to succeed: who fetches, who relays.
     fn helpers(&self, technique: &Technique, token: &str) -> Vec<tokio::task::JoinHandle<()>> {
-        match technique.name {
-            "listen" => vec![self.lab.net.spawn(async {
+        match technique.aid {
+            Aid::Fetch => vec![self.lab.net.spawn(async {
                 for _ in 0..150 {
                     let address = (APP_V4, technique::LISTEN_PORT);
                     if let Ok(mut stream) = TcpStream::connect(address).await {
@@ -165,10 +164,10 @@ impl Range {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             })],
-            "unix-datagram" => {
-                let path = technique::relay_path(token);
+            Aid::PathRelay => {
+                let path = technique::relay_path(&std::env::temp_dir(), token);
                 let listener = self.lab.app.block_on(async move { UnixDatagram::bind(&path) });
-                let path = technique::relay_path(token);
+                let path = technique::relay_path(&std::env::temp_dir(), token);
                 let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
                 match listener {
                     Ok(listener) if std::fs::set_permissions(&path, open).is_ok() => {
@@ -177,7 +176,7 @@ impl Range {
                     _ => Vec::new(), // the control notices
                 }
             }
-            "unix-relay" => {
+            Aid::Relay => {
                 let name = technique::relay_name(token);
                 let listener = self.lab.app.block_on(async move { relay_listener(&name) });
                 match listener {
@@ -185,9 +184,14 @@ impl Range {
                     Err(_) => Vec::new(), // the control notices
                 }
             }
-            _ => Vec::new(),
+            Aid::None | Aid::Given(_) => Vec::new(),
         }
     }
+}
+
+/// Every technique that needs no descriptors from elsewhere: those only `prxy verify` gives.
+pub fn all() -> impl Iterator<Item = &'static Technique> {
+    technique::all().filter(|technique| !matches!(technique.aid, Aid::Given(_)))
 }
 
 /// Tries a technique with nothing in its way, in a lab of its own: this must get through.
@@ -231,12 +235,7 @@ impl Report {
     }
 }
 
-fn judge(
-    technique: &Technique,
-    packets: &[crate::pcap::Packet],
-    token: &[u8],
-    report: &Report,
-) -> Verdict {
+fn judge(technique: &Technique, packets: &[Packet], token: &[u8], report: &Report) -> Verdict {
     let judged = only(packets, &allowed());
     let probe = judged.noise.iter().find(|p| is_probe(p));
     let carrier = packets.iter().find(|p| p.outgoing && p.contains(token));
