@@ -78,8 +78,7 @@ impl Systemd {
             .stdin(Stdio::null())
             .stdout(said.try_clone()?)
             .stderr(said);
-        let entry =
-            Entry { cgroup: Some(Arc::new(procs.into())), netns: Some(namespace.fd()) };
+        let entry = Entry { cgroup: Some(Arc::new(procs.into())), netns: Some(namespace.fd()) };
         enter_before_exec(&mut unshare, entry);
         let unshare = unshare.spawn().context("cannot run unshare (util-linux)")?;
         let mut systemd = Self { unshare, init: 0, group, stage };
@@ -104,7 +103,12 @@ impl Systemd {
         let output = self.run("systemctl", arguments)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         if !output.status.success() {
-            bail!("systemctl {}: {}\n{}", arguments.join(" "), text(&output.stderr), self.journal());
+            bail!(
+                "systemctl {}: {}\n{}",
+                arguments.join(" "),
+                text(&output.stderr),
+                self.journal()
+            );
         }
         Ok(text(&output.stdout))
     }
@@ -164,7 +168,8 @@ impl Systemd {
             {
                 self.init = pids.first().copied().unwrap_or(0);
             }
-            if self.init != 0 && self.run("systemctl", &["is-active", "basic.target"])?.status.success()
+            if self.init != 0
+                && self.run("systemctl", &["is-active", "basic.target"])?.status.success()
             {
                 return Ok(());
             }

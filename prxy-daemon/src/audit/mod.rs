@@ -110,6 +110,15 @@ impl EgressLog {
         self.push(json!({ "time_ms": wall_ms(0), "event": event }));
     }
 
+    /// Adds a line about the daemon itself; `fields` is an object.
+    pub fn append_event(&mut self, name: &str, fields: Value) {
+        let mut line = json!({ "time_ms": wall_ms(0), "event": name });
+        if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
+            line.extend(fields);
+        }
+        self.push(line);
+    }
+
     /// Adds the kernel's counters, which also hold what is not recorded one by one: packets that
     /// were let through.
     pub fn append_totals(&mut self, totals: &[(Role, Reason, u64)]) {

@@ -199,6 +199,8 @@ const BPF_OBJ_GET_INFO_BY_FD: u64 = 15;
 
 /// What supervising and cleaning up need; the filter is the last step of the start.
 const SUPERVISION: &[i64] = &[
+    // Takes clients of the control socket, the one listener that the warden has.
+    libc::SYS_accept4,
     // Unlocks the data directory at the end.
     libc::SYS_flock,
     libc::SYS_fstat,

@@ -59,6 +59,11 @@ impl Home {
         Ok(home)
     }
 
+    /// The data directory itself.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The gateway's directory: database and archives.
     pub(crate) fn state(&self) -> PathBuf {
         self.dir.join("state")

@@ -176,13 +176,14 @@ impl Kernel {
         if !pinned {
             tracing::error!("pins of links are gone");
         }
-        pinned && self.links.iter().all(|link| match bpf::linked_cgroup(link) {
-            Ok(cgroup) => cgroup == self.parent_id,
-            Err(error) => {
-                tracing::error!(%error, "cannot ask a link");
-                false
-            }
-        })
+        pinned
+            && self.links.iter().all(|link| match bpf::link_info(link) {
+                Ok(info) => info.cgroup_id == self.parent_id,
+                Err(error) => {
+                    tracing::error!(%error, "cannot ask a link");
+                    false
+                }
+            })
     }
 
     /// The generation in force.

@@ -140,12 +140,10 @@ mod tests {
         let by_name =
             UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         let me = std::process::id();
-        for (socket, name) in
-            [(by_path, path.display().to_string()), (by_name, format!("@{name}"))]
+        for (socket, name) in [(by_path, path.display().to_string()), (by_name, format!("@{name}"))]
         {
             drop(told(&name, me));
-            let expected =
-                ["READY=1\nSTATUS=fine", "WATCHDOG=1", "STOPPING=1\nSTATUS=draining"];
+            let expected = ["READY=1\nSTATUS=fine", "WATCHDOG=1", "STOPPING=1\nSTATUS=draining"];
             assert_eq!(received(&socket), expected, "{name}");
             // Signs of life are asked from another process than this one.
             drop(told(&name, me + 1));

@@ -12,7 +12,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use prxy_common::Role;
+use serde_json::{Value, json};
 
+use super::control::{Control, Request};
 use super::identity::Home;
 use super::kernel::Kernel;
 use super::notify::Notify;
@@ -37,6 +39,7 @@ pub(crate) struct Supervisor {
     kernel: Kernel,
     children: Vec<Child>,
     signals: SignalFd,
+    control: Control,
     log: EgressLog,
     notify: Notify,
     lost: u64,
@@ -48,6 +51,7 @@ pub(crate) struct Supervisor {
 enum News {
     Signal(Signal),
     Message(usize, ToWarden),
+    Asked(Request),
     Gone,
 }
 
@@ -72,9 +76,11 @@ impl Supervisor {
     ) -> Result<Self, WardenError> {
         let log = EgressLog::open(&home.audit()).during("open the audit log")?;
         let routes = u16::try_from(config.providers.len()).during("count the providers")?;
+        let control = Control::open(home.dir()).during("make the control socket")?;
         let notify = Notify::connect(&|name| std::env::var_os(name));
         let (lost, halted) = (0, None);
-        let supervisor = Self { kernel, children, signals, log, notify, lost, routes, halted };
+        let supervisor =
+            Self { kernel, children, signals, control, log, notify, lost, routes, halted };
         for route in 0..routes {
             supervisor.tell_netgate(route)?;
         }
@@ -131,7 +137,9 @@ impl Supervisor {
         for news in self.wait(TICK)? {
             match news {
                 News::Signal(Signal::SIGHUP) => {
+                    self.notify.reloading();
                     tracing::warn!("reload is not available in this version; nothing changed");
+                    self.notify.ready("serving; nothing was reloaded");
                 }
                 News::Signal(signal) => asked = Some(signal),
                 other => self.handle(other)?,
@@ -153,6 +161,11 @@ impl Supervisor {
             _ => {}
         }
         Ok(asked)
+    }
+
+    /// What only the warden knows; the rest, `prxy status` reads itself.
+    fn status(&self) -> Value {
+        json!({ "generation": self.kernel.generation(), "halted": self.halted.is_some() })
     }
 
     /// The policy was taken away from under us: the clients are told, and nothing is sent.
@@ -207,6 +220,15 @@ impl Supervisor {
                 Err(WardenError::new("supervise", format_args!("unexpected message from {role}")))
             }
             News::Signal(signal) => Err(WardenError::new("start", signal.as_str())),
+            News::Asked(Request::Status(reply)) => {
+                self.control.answer(reply, &self.status());
+                Ok(())
+            }
+            News::Asked(Request::Reload(reply)) => {
+                let answer = json!({ "error": "reload is not available in this version" });
+                self.control.answer(reply, &answer);
+                Ok(())
+            }
         }
     }
 
@@ -281,6 +303,7 @@ impl Supervisor {
             fds.extend([child.channel.as_fd(), child.pidfd.as_fd()]);
         }
         let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+        polled.extend(self.control.interest().map(|(fd, flags)| PollFd::new(fd, flags)));
         let timeout = PollTimeout::try_from(at_most).unwrap_or(PollTimeout::MAX);
         match poll(&mut polled, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -304,6 +327,7 @@ impl Supervisor {
                 news.push(News::Gone);
             }
         }
+        news.extend(self.control.turn().into_iter().map(News::Asked));
         Ok(news)
     }
 }
