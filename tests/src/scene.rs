@@ -115,8 +115,13 @@ impl Scene {
 
     /// Starts the daemon, on the same data directory each time.
     pub fn launch(&mut self, setting: &Setting) -> Result<()> {
-        let config = self.write_config(&self.config(setting))?;
-        let env: Vec<_> = setting.env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        self.launch_on(&self.config(setting), &setting.env)
+    }
+
+    /// Starts the daemon on this configuration text.
+    pub fn launch_on(&mut self, config: &str, env: &[(String, String)]) -> Result<()> {
+        let config = self.write_config(config)?;
+        let env: Vec<_> = env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let daemon = Daemon::start(self.app(), &config, &self.data(), &env)?;
         self.left_over.0 = daemon.role("warden")?.cgroup.parent().map(Path::to_owned);
         self.daemon = Some(daemon);

@@ -157,7 +157,10 @@ fn a_full_disk_stops_what_needs_it_and_nothing_else_and_is_over_when_it_is_over(
     fs::remove_file(&filler).unwrap();
     service.answers().unwrap();
     let fresh = "write to fresh-0@corp-mail.com";
-    assert_eq!((restored(fresh).unwrap().as_str(), restored(TICKET).unwrap().as_str()), (fresh, TICKET));
+    assert_eq!(
+        (restored(fresh).unwrap().as_str(), restored(TICKET).unwrap().as_str()),
+        (fresh, TICKET)
+    );
 }
 
 #[test]
@@ -203,7 +206,9 @@ fn sockets(pid: i32) -> Vec<String> {
     let dir = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
     dir.filter(|fd| fd.file_name().to_string_lossy().parse::<i32>().unwrap() > 2)
         .filter_map(|fd| fs::read_link(fd.path()).ok()?.to_str().map(str::to_owned))
-        .filter_map(|target| Some(target.strip_prefix("socket:[")?.trim_end_matches(']').to_owned()))
+        .filter_map(|target| {
+            Some(target.strip_prefix("socket:[")?.trim_end_matches(']').to_owned())
+        })
         .collect()
 }
 

@@ -106,6 +106,20 @@ impl Supervisor {
         Ok(())
     }
 
+    /// The kernel's programs only record from here on. Their canaries have passed: what is missing
+    /// afterwards is missing because the configuration says so.
+    pub(crate) fn relax(&mut self) -> Result<(), WardenError> {
+        self.kernel.set_log_only(true)?;
+        if !self.kernel.is_log_only()? {
+            return Err(WardenError::new("relax the kernel's policy", "it did not take it"));
+        }
+        self.log.append_note("log-only");
+        for line in LOG_ONLY {
+            tracing::warn!("{line}");
+        }
+        Ok(())
+    }
+
     /// Serves until a signal asks for the end, or a role fails.
     pub(crate) fn run(mut self, listening: SocketAddr) -> Result<(), WardenError> {
         let generation = self.kernel.generation();
@@ -145,8 +159,7 @@ impl Supervisor {
                 other => self.handle(other)?,
             }
         }
-        for route in self.kernel.expire()? {
-            tracing::warn!(route, "addresses expired: no nameserver confirmed them");
+        for route in self.kernel.refresh()? {
             self.tell_netgate(route)?;
         }
         if let Err(error) = self.record() {
@@ -342,6 +355,14 @@ fn receive(channel: &Channel) -> io::Result<Option<ToWarden>> {
     Ok(Some(ToWarden::decode(&buffer[..length])?))
 }
 
+/// Nobody is to take this mode for the other.
+const LOG_ONLY: &[&str] = &[
+    "==================== THE AIRGAP DOES NOT PROTECT ====================",
+    "onViolation: log-only: the kernel's programs let everything go on",
+    "what they would deny is in audit/egress.jsonl with the verdict would-deny",
+    "still in force: empty namespaces, system call filters, Landlock, no capabilities",
+    "=====================================================================",
+];
 /// Roles that follow one that failed are gone by then.
 const SETTLE: Duration = Duration::from_millis(20);
 const START_TIMEOUT: Duration = Duration::from_secs(20);
