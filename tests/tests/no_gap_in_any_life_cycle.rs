@@ -227,7 +227,7 @@ fn nameserver_fails(life: &Service) {
         assert_eq!((answer.status, answer.reason()), (503, Some("no-address")));
         assert!(began.elapsed() < Duration::from_secs(1));
     }
-    eventually!(life.systemd.journal().contains("nameserver gave special addresses"));
+    eventually!(life.systemd.journal().contains("nameservers gave addresses that may not be used"));
     dns.addresses(ANTHROPIC, &[PROVIDER_A]);
     dns.addresses(OPENAI, &[PROVIDER_B]);
 }
