@@ -3,7 +3,9 @@
 //! Not for applying it: every component takes its own part and builds itself; nor for keys,
 //! of which only the names stand here.
 
+mod bundles;
 mod decode;
+mod difference;
 mod errors;
 mod hide;
 mod load;
@@ -25,8 +27,10 @@ use std::path::PathBuf;
 use crate::provider::Api;
 use crate::redact::Policy;
 
+pub use bundles::{BundleError, Bundles};
+pub(crate) use difference::difference;
 pub use errors::ConfigErrors;
-pub use load::Sources;
+pub use load::{Origin, Sources, Text};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
 
@@ -52,7 +56,7 @@ pub struct Config {
 impl Config {
     /// Reads all sources and checks them; either everything is right, or all problems are told.
     pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigErrors> {
-        load::load(sources)
+        Origin::of(sources).load().map(|(config, _)| config)
     }
 
     /// The effective configuration as YAML that [`Config::load`] takes; holds no secrets.
@@ -107,7 +111,7 @@ pub enum OnViolation {
 }
 
 /// One upstream that requests can be routed to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     /// The name in `/{name}/…`, such as `anthropic`.
     pub name: String,
