@@ -42,21 +42,30 @@ pub fn pin(link: &impl AsFd, path: &Path) -> io::Result<()> {
     call(BPF_OBJ_PIN, &mut request).map(drop)
 }
 
-/// The id of the cgroup that a link is attached to; 0 once it has been detached (Linux 5.8).
+/// What a link says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkInfo {
+    /// The link's own id.
+    pub id: u32,
+    /// The program that it runs.
+    pub program_id: u32,
+    /// The cgroup that it is attached to; 0 once it has been detached.
+    pub cgroup_id: u64,
+    /// The kernel's `enum bpf_attach_type`.
+    pub attach_type: u32,
+}
+
+/// Asks a cgroup link what it runs and where (Linux 5.8).
 ///
 /// Needs no capability: the descriptor is enough.
 ///
 /// # Errors
 /// Those of `bpf(2)`.
-pub fn linked_cgroup(link: &impl AsFd) -> io::Result<u64> {
+pub fn link_info(link: &impl AsFd) -> io::Result<LinkInfo> {
     let mut info = CgroupLinkInfo::default();
-    let mut request = InfoByFd {
-        fd: link.as_fd().as_raw_fd().cast_unsigned(),
-        length: u32::try_from(size_of::<CgroupLinkInfo>()).unwrap_or(0),
-        info: std::ptr::from_mut(&mut info) as u64,
-    };
-    call(BPF_OBJ_GET_INFO_BY_FD, &mut request)?;
-    Ok(info.cgroup_id)
+    object_info(link, &mut info)?;
+    let CgroupLinkInfo { id, program_id, cgroup_id, attach_type, .. } = info;
+    Ok(LinkInfo { id, program_id, cgroup_id, attach_type })
 }
 
 /// The ids of the programs attached directly to `cgroup` for one attach type (Linux 4.15).
@@ -109,6 +118,19 @@ pub fn read_event(item: &[u8]) -> Option<Event> {
     (item.len() == size_of::<Event>())
         .then(|| unsafe { item.as_ptr().cast::<Event>().read_unaligned() })
 }
+
+fn object_info<T: Info>(object: &impl AsFd, info: &mut T) -> io::Result<()> {
+    let mut request = InfoByFd {
+        fd: object.as_fd().as_raw_fd().cast_unsigned(),
+        length: u32::try_from(size_of::<T>()).unwrap_or(0),
+        info: std::ptr::from_mut(info) as u64,
+    };
+    call(BPF_OBJ_GET_INFO_BY_FD, &mut request).map(drop)
+}
+
+/// What the kernel fills in for `BPF_OBJ_GET_INFO_BY_FD`: plain numbers, zero before.
+trait Info {}
+impl Info for CgroupLinkInfo {}
 
 fn call<T: Attribute>(command: libc::c_int, attribute: &mut T) -> io::Result<i64> {
     let attribute = std::ptr::from_mut(attribute);
