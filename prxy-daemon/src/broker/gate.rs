@@ -14,8 +14,9 @@ use http_body_util::Full;
 use thiserror::Error;
 
 use crate::broker::secret;
-use crate::broker::{Config, Route};
+use crate::broker::{Config, POLICY_CHANGED, Route};
 use crate::hop;
+use crate::link::RouteId;
 use crate::provider::Api;
 use crate::redact::mask::{self, Masker};
 
@@ -95,6 +96,7 @@ const CLIENT_CREDENTIALS: [(Api, HeaderName); 5] = [
 
 /// Judges requests for every route.
 pub(super) struct Gate {
+    epoch: u32,
     routes: Vec<Route>,
     masker: Option<Arc<Masker>>,
 }
@@ -111,6 +113,8 @@ pub(super) struct Outgoing {
 pub(super) enum Refusal {
     #[error("no such route")]
     UnknownRoute,
+    #[error("the configuration has changed meanwhile")]
+    PolicyChanged,
     #[error("the provider does not serve this method and path")]
     ForbiddenPath,
     #[error("the query has an unusual form")]
@@ -133,6 +137,7 @@ impl Refusal {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::UnknownRoute => "unknown-route",
+            Self::PolicyChanged => POLICY_CHANGED,
             Self::ForbiddenPath => "forbidden-path",
             Self::BadQuery => "bad-query",
             Self::BadHeader(_) => "bad-header",
@@ -147,6 +152,7 @@ impl Refusal {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::ForbiddenPath => StatusCode::NOT_FOUND,
+            Self::PolicyChanged => StatusCode::SERVICE_UNAVAILABLE,
             Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -155,7 +161,7 @@ impl Refusal {
 
 impl Gate {
     pub(super) fn new(config: &Config) -> Self {
-        Self { routes: config.routes.clone(), masker: config.masker.clone() }
+        Self { epoch: config.epoch, routes: config.routes.clone(), masker: config.masker.clone() }
     }
 
     /// Builds the request that may be sent instead of the one that came, or says why there is none.
@@ -181,11 +187,14 @@ impl Gate {
     }
 
     fn route(&self, headers: &HeaderMap) -> Result<(usize, &Route), Refusal> {
-        let number = single(headers, &hop::ROUTE).map_err(|_| Refusal::UnknownRoute)?;
-        let number = number
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.parse::<usize>().ok());
-        let number = number.ok_or(Refusal::UnknownRoute)?;
+        let id = single(headers, &hop::ROUTE).map_err(|_| Refusal::UnknownRoute)?;
+        let id = id.and_then(|value| value.to_str().ok()?.parse::<RouteId>().ok());
+        let id = id.ok_or(Refusal::UnknownRoute)?;
+        // Masked by another policy, and the number would mean another provider.
+        if id.epoch != self.epoch {
+            return Err(Refusal::PolicyChanged);
+        }
+        let number = usize::from(id.number);
         Ok((number, self.routes.get(number).ok_or(Refusal::UnknownRoute)?))
     }
 

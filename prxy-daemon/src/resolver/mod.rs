@@ -8,6 +8,7 @@ pub mod dns;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,32 +16,51 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::config::{Config, Host};
-use crate::link::{MAX_ADDRESSES, ToWarden};
+use crate::config::{Config, Host, Origin};
+use crate::link::reload::{Order, Orders, Pending};
+use crate::link::{FIRST_EPOCH, MAX_ADDRESSES, RouteId, ToWarden};
 use crate::sys::channel::{AsyncChannel, Channel};
 use dns::{Answer, Kind};
+
+/// The names of one configuration, and whom to ask for them.
+struct Names {
+    of_routes: Vec<(RouteId, String)>,
+    nameservers: Rc<Vec<SocketAddr>>,
+}
 
 /// Resolves every configured name again and again until the warden is gone.
 ///
 /// # Errors
 /// The channel fails, or a watcher ends, which it never should.
-pub async fn run(config: &Config, nameservers: Vec<SocketAddr>, warden: Channel) -> io::Result<()> {
-    let warden = Rc::new(AsyncChannel::new(warden)?);
-    let nameservers = Rc::new(nameservers);
+pub async fn run(
+    config: &Config,
+    origin: &Origin,
+    nameservers: Vec<SocketAddr>,
+    warden: Channel,
+) -> io::Result<()> {
+    let mut orders = Orders::new(AsyncChannel::new(warden)?);
+    let mut pending = Pending::new(origin);
+    let names = Names::new(config, FIRST_EPOCH, nameservers);
     let local = tokio::task::LocalSet::new();
     let serve = async {
-        let mut watchers = JoinSet::new();
-        for (route, provider) in config.providers.iter().enumerate() {
-            if let (Host::Name(name), Ok(route)) = (&provider.host, u16::try_from(route)) {
-                let (warden, nameservers) = (Rc::clone(&warden), Rc::clone(&nameservers));
-                watchers.spawn_local(watch(route, name.clone(), nameservers, warden));
-            }
-        }
-        let mut buffer = [0; 64];
+        let mut watchers = names.watch(&orders.warden());
         loop {
             tokio::select! {
-                message = warden.receive(&mut buffer) => if message?.0 == 0 {
-                    return Ok(());
+                order = orders.next() => match order? {
+                    Some(Order::Prepare { epoch, proposal }) => {
+                        let nameservers = proposal.nameservers.clone();
+                        let build = |config: &Config| Ok(Names::new(config, epoch, nameservers));
+                        orders.say(&pending.prepare(epoch, &proposal, build)).await?;
+                    }
+                    Some(Order::Commit { epoch }) => {
+                        // All names are asked for anew: whoever reloads wants what holds now.
+                        let names = pending.commit(epoch)?;
+                        watchers = names.watch(&orders.warden());
+                        orders.say(&ToWarden::Committed { epoch }).await?;
+                    }
+                    Some(Order::Forget) => pending.forget(),
+                    Some(Order::Drain | Order::Halt | Order::Addresses { .. }) => {}
+                    None => return Ok(()),
                 },
                 Some(ended) = watchers.join_next() => ended.map_err(io::Error::other)??,
             }
@@ -49,11 +69,33 @@ pub async fn run(config: &Config, nameservers: Vec<SocketAddr>, warden: Channel)
     local.run_until(serve).await
 }
 
+impl Names {
+    fn new(config: &Config, epoch: u32, nameservers: Vec<SocketAddr>) -> Self {
+        let of_routes = (0_u16..).zip(&config.providers).filter_map(|(number, provider)| {
+            match &provider.host {
+                Host::Name(name) => Some((RouteId { epoch, number }, name.clone())),
+                Host::Address(_) => None,
+            }
+        });
+        Self { of_routes: of_routes.collect(), nameservers: Rc::new(nameservers) }
+    }
+
+    /// A watcher for each name; dropped, they end.
+    fn watch(self, warden: &Arc<AsyncChannel>) -> JoinSet<io::Result<()>> {
+        let mut watchers = JoinSet::new();
+        for (route, name) in self.of_routes {
+            let (warden, nameservers) = (Arc::clone(warden), Rc::clone(&self.nameservers));
+            watchers.spawn_local(watch(route, name, nameservers, warden));
+        }
+        watchers
+    }
+}
+
 async fn watch(
-    route: u16,
+    route: RouteId,
     name: String,
     nameservers: Rc<Vec<SocketAddr>>,
-    warden: Rc<AsyncChannel>,
+    warden: Arc<AsyncChannel>,
 ) -> io::Result<()> {
     let mut failures = 0_u32;
     loop {
@@ -66,7 +108,7 @@ async fn watch(
                 jittered(Duration::from_secs(ttl_secs.into()))
             }
             None => {
-                tracing::warn!(route, failures, "name not resolved");
+                tracing::warn!(%route, failures, "name not resolved");
                 failures = failures.saturating_add(1);
                 let wait = FIRST_RETRY * 2_u32.saturating_pow(failures.min(6) - 1);
                 jittered(wait.min(LAST_RETRY))

@@ -28,6 +28,7 @@ pub(crate) struct Allowlist {
 #[derive(Debug)]
 struct Route {
     port: u16,
+    host: Host,
     private: bool,
     literal: bool,
     addresses: BTreeSet<IpAddr>,
@@ -47,6 +48,7 @@ impl Allowlist {
                 };
                 Route {
                     port: provider.port,
+                    host: provider.host.clone(),
                     private: provider.private,
                     literal: literal.is_some(),
                     addresses: literal.into_iter().collect(),
@@ -55,6 +57,21 @@ impl Allowlist {
             })
             .collect();
         Self { nameservers: nameservers.to_vec(), routes }
+    }
+
+    /// The list of another configuration, with what is known already of the names that stay and
+    /// what their nameservers have said; rules of the new configuration hold for that as well.
+    pub(crate) fn reconfigured(&self, config: &Config, nameservers: &[SocketAddr]) -> Self {
+        let mut next = Self::new(config, nameservers);
+        for route in next.routes.iter_mut().filter(|route| !route.literal) {
+            let Some(known) = self.routes.iter().find(|known| known.host == route.host) else {
+                continue;
+            };
+            let good = known.addresses.iter().filter(|a| is_acceptable(**a, route.private));
+            route.addresses = good.copied().collect();
+            route.expires = known.expires;
+        }
+        next
     }
 
     /// Takes an answer; whether the addresses of the route changed by it.
@@ -183,6 +200,7 @@ mod tests {
             nameservers: Vec::new(),
             routes: vec![Route {
                 port: 443,
+                host: Host::Name("a.example".to_owned()),
                 private,
                 literal: false,
                 addresses: BTreeSet::new(),
@@ -221,6 +239,36 @@ mod tests {
         let for_ever = Duration::from_secs(u32::MAX.into());
         assert!(list.admit(0, &["1.1.1.1".parse().unwrap()], for_ever, Duration::ZERO));
         assert_eq!(list.expire(HARD_EXPIRY + MAX_TTL), vec![0]);
+    }
+
+    #[test]
+    fn a_reload_keeps_what_is_known_of_names_that_stay_and_may_stay() {
+        let config = |providers: &str| {
+            let text = format!("providers: {{ {providers} }}");
+            crate::config::tests::load(&text).unwrap()
+        };
+        let a = "openai: { base_url: 'https://a.example', private: true }";
+        let old = config(&format!("{a}, lab: {{ base_url: 'https://192.0.2.1', api: openai }}"));
+        let mut list = Allowlist::new(&old, &[]);
+        let known: Vec<IpAddr> = ["10.0.0.1", "1.1.1.1"].map(|a| a.parse().unwrap()).to_vec();
+        assert!(list.admit(0, &known, Duration::from_secs(60), Duration::ZERO));
+        // Another number, another port, no private addresses any more; the literal has changed.
+        let new = config(
+            "lab: { base_url: 'https://192.0.2.2', api: openai }, \
+             openai: { base_url: 'https://a.example:8443' }, groq: {}",
+        );
+        let mut next = list.reconfigured(&new, &["192.0.2.53:53".parse().unwrap()]);
+        let entries: Vec<_> = next.entries().map(|e| (e.address, e.port, e.route)).collect();
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(
+            entries,
+            [
+                (address("192.0.2.53"), 53, 0),
+                (address("192.0.2.2"), 443, 0),
+                (address("1.1.1.1"), 8443, 1),
+            ]
+        );
+        assert_eq!(next.expire(HARD_EXPIRY + Duration::from_secs(60)), vec![1]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::identity::Home;
 use super::{During, WardenError};
 use crate::config::Config;
 use crate::link::wire::as_v6;
+use crate::sys::bpf::LinkInfo;
 use crate::sys::cgroup::Cgroup;
 use crate::sys::{bpf, time};
 
@@ -27,8 +28,7 @@ pub(crate) struct Kernel {
     parent: Cgroup,
     groups: Vec<(Role, Cgroup)>,
     pins: Pins,
-    links: Vec<OwnedFd>,
-    parent_id: u64,
+    links: Vec<Link>,
     allow: LpmTrie<MapData, AllowKey, u32>,
     state: Array<MapData, State>,
     counters: PerCpuArray<MapData, u64>,
@@ -41,6 +41,13 @@ pub(crate) struct Kernel {
     drains: Drains,
 }
 
+/// One attached program, and what was true of it at the start.
+struct Link {
+    name: &'static str,
+    fd: OwnedFd,
+    info: LinkInfo,
+}
+
 impl Kernel {
     /// Makes the cgroups, attaches every program, pins every link and reads all of it back.
     pub(crate) fn attach(home: &Home) -> Result<Self, WardenError> {
@@ -49,7 +56,6 @@ impl Kernel {
         let parent = Cgroup::make(&own.join(format!("{GROUP}{}", home.instance())))
             .during("make the parent cgroup (prxy is started as root)")?;
         clear(&parent)?;
-        let parent_id = parent.id().during("identify the parent cgroup")?;
         let groups = Role::ALL
             .iter()
             .filter(|role| **role != Role::Unknown)
@@ -72,6 +78,7 @@ impl Kernel {
         let counters = take(&mut ebpf, map::COUNTERS)?;
         let events = take(&mut ebpf, map::EVENTS)?;
         let links = attach_all(&mut ebpf, &parent, &pins)?;
+        read_back(&links, &groups)?;
         let logger = EbpfLogger::init(&mut ebpf).during("read the kernel programs' log")?;
         bpf::keep_maps_from_children().during("keep the kernel's maps from the roles")?;
         let removed = pins.remove_older().during("remove old pins")?;
@@ -84,7 +91,6 @@ impl Kernel {
             groups,
             pins,
             links,
-            parent_id,
             allow,
             state,
             counters,
@@ -130,6 +136,17 @@ impl Kernel {
         self.flip()
     }
 
+    /// Puts the list of another configuration in force, all at once.
+    pub(crate) fn replace(&mut self, allowlist: Allowlist) -> Result<(), WardenError> {
+        self.allowlist = allowlist;
+        self.flip()
+    }
+
+    /// The list in force.
+    pub(crate) fn allowlist(&self) -> &Allowlist {
+        &self.allowlist
+    }
+
     /// Takes a nameserver's answer; the addresses that are now in force, if they changed.
     pub(crate) fn admit(
         &mut self,
@@ -159,20 +176,28 @@ impl Kernel {
         Ok(expired)
     }
 
-    /// The addresses in force for a route.
-    pub(crate) fn addresses(&self, route: u16) -> Vec<IpAddr> {
-        self.allowlist.addresses(route)
+    /// What of the policy is not in force any more: a link that was detached, moved or given another
+    /// program, or a cgroup that is not where it was.
+    pub(crate) fn loss(&self) -> Option<String> {
+        let link = self.links.iter().find_map(|link| match bpf::link_info(&link.fd) {
+            Ok(info) if info == link.info => None,
+            Ok(info) if info.cgroup_id == 0 => Some(format!("program {} is detached", link.name)),
+            Ok(_) => Some(format!("program {} was replaced", link.name)),
+            Err(error) => Some(format!("program {}: {error}", link.name)),
+        });
+        let group = || {
+            let groups = self.groups.iter().map(|(role, group)| (role.name(), group));
+            groups
+                .chain([("parent", &self.parent)])
+                .find(|(_, group)| !group.is_in_place())
+                .map(|(name, _)| format!("the {name} cgroup is gone"))
+        };
+        link.or_else(group)
     }
 
-    /// Whether every program is still attached where it was.
-    pub(crate) fn holds(&self) -> bool {
-        self.links.iter().all(|link| match bpf::link_info(link) {
-            Ok(info) => info.cgroup_id == self.parent_id,
-            Err(error) => {
-                tracing::error!(%error, "cannot ask a link");
-                false
-            }
-        })
+    /// Kills whoever is in a role's cgroup; that takes no capability.
+    pub(crate) fn kill(&self, role: Role) -> Result<(), WardenError> {
+        self.group(role)?.kill().during("kill a role")
     }
 
     /// The generation in force.
@@ -269,7 +294,7 @@ where
 }
 
 /// Attaches, pins and reads back every program.
-fn attach_all(ebpf: &mut Ebpf, parent: &Cgroup, pins: &Pins) -> Result<Vec<OwnedFd>, WardenError> {
+fn attach_all(ebpf: &mut Ebpf, parent: &Cgroup, pins: &Pins) -> Result<Vec<Link>, WardenError> {
     let mut links = Vec::new();
     for (name, attach_type) in PROGRAMS {
         let program = ebpf
@@ -287,14 +312,30 @@ fn attach_all(ebpf: &mut Ebpf, parent: &Cgroup, pins: &Pins) -> Result<Vec<Owned
         let fd = program.fd().during(step)?;
         let link = bpf::attach(&fd, parent.dir(), *attach_type).during(step)?;
         bpf::pin(&link, &pins.path(name)).during("pin a link")?;
-        let expected = program.info().during("identify a kernel program")?.id();
-        let in_force = bpf::attached_programs(parent.dir(), *attach_type).during("read back")?;
-        if !in_force.contains(&expected) {
-            return Err(WardenError::new("read back: the kernel does not list a program", name));
+        let program_id = program.info().during("identify a kernel program")?.id();
+        let info = bpf::link_info(&link).during("read a link back")?;
+        let cgroup_id = parent.id().during("identify the parent cgroup")?;
+        if info != (LinkInfo { id: info.id, program_id, cgroup_id, attach_type: *attach_type }) {
+            return Err(WardenError::new("read back: a link is not as it was made", name));
         }
-        links.push(link);
+        links.push(Link { name, fd: link, info });
     }
     Ok(links)
+}
+
+/// Whether every role is judged by every program. Asked once: it takes a capability that the
+/// warden gives up, and [`Kernel::loss`] then watches what could change it.
+fn read_back(links: &[Link], groups: &[(Role, Cgroup)]) -> Result<(), WardenError> {
+    for link in links {
+        for (role, group) in groups {
+            let asked = bpf::effective_programs(group.dir(), link.info.attach_type);
+            if !asked.during("read back")?.contains(&link.info.program_id) {
+                let cause = format_args!("{} for {}", link.name, role.name());
+                return Err(WardenError::new("read back: a program is not in force", cause));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The whole chain of causes: the verifier's log is at its end.
