@@ -9,16 +9,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::HeaderValue;
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
 use crate::broker::Secret;
-use crate::config::{self, Bundles, Host, Module, Transport};
+use crate::broker::pins::PinVerifier;
+use crate::config::{self, Bundles, Host, KeyPin, Module, Transport};
 use crate::link::reload::Objection;
 use crate::link::{FIRST_EPOCH, Obstacle};
-use crate::provider::Api;
+use crate::provider::{Api, fetch};
 use crate::redact::mask::Masker;
 use crate::redact::scan::ScannerError;
 
@@ -50,6 +52,10 @@ pub struct Route {
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// Our own key; without one the client's credential is passed on.
     pub key: Option<Secret>,
+    /// What the provider may be made to do.
+    pub fetch: fetch::Kinds,
+    /// SHA-256 of the clients' credentials that may be passed on; empty: whichever they bring.
+    pub client_keys: Vec<[u8; 32]>,
     /// What its connections depend on.
     pub(super) identity: Identity,
 }
@@ -66,7 +72,7 @@ pub(super) struct Identity {
 impl Identity {
     fn of(provider: &config::Provider, bundles: &Bundles) -> Self {
         let ca_file = match &provider.transport {
-            Transport::Tls { ca_file } => ca_file.as_deref(),
+            Transport::Tls { ca_file, .. } => ca_file.as_deref(),
             Transport::Plaintext => None,
         };
         let roots = ca_file.and_then(|path| bundles.get(path)).map(blake3::hash);
@@ -74,6 +80,8 @@ impl Identity {
             api: Api::OpenAi,
             path_prefix: String::new(),
             key_name: None,
+            fetch: Default::default(),
+            client_keys: Vec::new(),
             ..provider.clone()
         };
         Self { provider, roots }
@@ -241,7 +249,7 @@ impl Route {
         let unusable_host = || ConfigError::Host { route: number, provider: provider.name.clone() };
         let tls = match &provider.transport {
             Transport::Plaintext => None,
-            Transport::Tls { ca_file } => {
+            Transport::Tls { ca_file, keys } => {
                 let name = match &provider.host {
                     Host::Name(name) => {
                         ServerName::try_from(name.clone()).map_err(|_| unusable_host())?
@@ -255,7 +263,7 @@ impl Route {
                         from: "the system's store".to_owned(),
                     })?,
                 };
-                Some((client_config(roots)?, name))
+                Some((client_config(roots, keys)?, name))
             }
         };
         let key = match &provider.key_name {
@@ -273,6 +281,8 @@ impl Route {
             path_prefix: provider.path_prefix.clone(),
             tls,
             key,
+            fetch: provider.fetch.allow,
+            client_keys: provider.client_keys.clone(),
             identity: Identity::of(provider, bundles),
         })
     }
@@ -338,12 +348,23 @@ fn authority(provider: &config::Provider) -> Option<HeaderValue> {
 ///
 /// No encrypted ClientHello (netgate must see the name), no early data (it could be replayed), no
 /// process-wide crypto provider.
-fn client_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, rustls::Error> {
+pub(crate) fn client_config(
+    roots: Arc<RootCertStore>,
+    keys: &[KeyPin],
+) -> Result<Arc<ClientConfig>, ConfigError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let builder = if keys.is_empty() {
+        builder.with_root_certificates(roots)
+    } else {
+        let usual = WebPkiServerVerifier::builder_with_provider(roots, provider)
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
+        let verifier = PinVerifier { usual, keys: keys.to_vec() };
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+    };
+    let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.enable_early_data = false;
     Ok(Arc::new(config))
@@ -379,11 +400,14 @@ mod tests {
             name: "lab".to_owned(),
             api: Api::OpenAi,
             host,
+            addresses: config::Addresses::Resolved,
             port,
             path_prefix: String::new(),
             transport,
             private: true,
             key_name: Some("LAB_API_KEY".to_owned()),
+            fetch: Default::default(),
+            client_keys: Vec::new(),
         }
     }
 
@@ -405,7 +429,7 @@ mod tests {
 
     #[test]
     fn the_host_header_names_a_port_only_where_it_is_not_the_schemes_own() {
-        let tls = || Transport::Tls { ca_file: None };
+        let tls = || Transport::Tls { ca_file: None, keys: Vec::new() };
         let name = || Host::Name("lab.example".to_owned());
         let loopback = || Host::Address(Ipv6Addr::LOCALHOST.into());
         for (host, port, transport, expected) in [
@@ -434,14 +458,15 @@ mod tests {
     fn trust_roots_that_cannot_be_used_stop_the_start() {
         let from = |pem: &str| {
             let ca_file = Some(PathBuf::from("ca.pem"));
-            load(Transport::Tls { ca_file }, pem, None).unwrap_err()
+            load(Transport::Tls { ca_file, keys: Vec::new() }, pem, None).unwrap_err()
         };
         assert!(matches!(from(""), ConfigError::NoRoots { .. }));
         let cut = "-----BEGIN CERTIFICATE-----\nAAAA\n";
         assert!(matches!(from(cut), ConfigError::Roots { .. }));
         let wrong = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert!(matches!(from(wrong), ConfigError::NoRoots { .. }));
-        let nowhere = load(Transport::Tls { ca_file: Some("other.pem".into()) }, wrong, None);
+        let other = Transport::Tls { ca_file: Some("other.pem".into()), keys: Vec::new() };
+        let nowhere = load(other, wrong, None);
         assert!(matches!(nowhere, Err(ConfigError::NoRoots { .. })));
     }
 
@@ -462,7 +487,8 @@ mod tests {
     fn connections_are_shared_only_where_nothing_that_they_depend_on_differs() {
         let lab = || {
             let ca_file = Some("ca.pem".into());
-            provider(Host::Name("lab.example".to_owned()), 443, Transport::Tls { ca_file })
+            let transport = Transport::Tls { ca_file, keys: Vec::new() };
+            provider(Host::Name("lab.example".to_owned()), 443, transport)
         };
         let bundles = |pem: &str| [("ca.pem".into(), pem.into())].into_iter().collect::<Bundles>();
         let usual = Identity::of(&lab(), &bundles("A"));
@@ -480,7 +506,14 @@ mod tests {
             config::Provider { port: 444, ..lab() },
             config::Provider { private: false, ..lab() },
             config::Provider { transport: Transport::Plaintext, ..lab() },
-            config::Provider { transport: Transport::Tls { ca_file: None }, ..lab() },
+            config::Provider {
+                transport: Transport::Tls { ca_file: None, keys: Vec::new() },
+                ..lab()
+            },
+            config::Provider {
+                addresses: config::Addresses::Fixed(vec!["192.0.2.1".parse().unwrap()]),
+                ..lab()
+            },
         ] {
             assert_ne!(Identity::of(&changed, &bundles("A")), usual, "{changed:?}");
         }

@@ -10,6 +10,7 @@ mod config;
 mod forward;
 pub(crate) mod gate;
 mod hello;
+mod pins;
 mod secret;
 mod upstream;
 
@@ -25,6 +26,8 @@ use tokio::net::{TcpStream, UnixStream};
 use crate::hop::{Limits, Tasks, serve};
 use crate::link::RouteId;
 
+#[cfg(test)]
+pub(crate) use config::client_config;
 pub use config::{Config, ConfigError, Kept, Route};
 pub use forward::Broker;
 pub use secret::Secret;

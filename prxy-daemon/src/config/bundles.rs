@@ -30,7 +30,7 @@ impl Bundles {
         let mut bundles = BTreeMap::new();
         let mut left = MAX_TOTAL;
         for provider in &config.providers {
-            let Transport::Tls { ca_file: Some(path) } = &provider.transport else { continue };
+            let Transport::Tls { ca_file: Some(path), .. } = &provider.transport else { continue };
             if bundles.contains_key(path) {
                 continue;
             }

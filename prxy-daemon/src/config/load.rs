@@ -12,7 +12,7 @@ use super::decode::{self, Found, Parts};
 use super::errors::{Problems, Source};
 use super::problem::{Instead, Kind, Quoted};
 use super::providers::{self, Placed};
-use super::{Config, ConfigErrors, Enforcement, Module, Provider, hide, pipeline, yaml};
+use super::{Config, ConfigErrors, Enforcement, Host, Module, Provider, hide, pipeline, yaml};
 use crate::redact::Policy;
 
 /// What a configuration is made from.
@@ -137,7 +137,7 @@ impl Origin {
             modules: vec![Module::airgap(), Module::Guardrails(Policy::default())],
             allowed: Vec::new(),
         });
-        let providers = choose(parts.providers, &stages, file.as_ref(), &mut problems);
+        let allowed = stages.allowed;
         let pipeline = match self.variable("PRXY_PIPE", &mut problems) {
             Some(source) => {
                 let mut found = Found::default();
@@ -147,6 +147,8 @@ impl Origin {
             }
             None => stages.modules,
         };
+        let list = List { allowed: &allowed, log_only: pipeline::is_log_only(&pipeline) };
+        let providers = choose(parts.providers, &list, file.as_ref(), &mut problems);
         let option = self.listen.as_ref().map(|text| Source::value("--listen", text));
         let variable = self.variable("PRXY_LISTEN", &mut problems);
         let mut listen = parts.listen.unwrap_or(DEFAULT_LISTEN);
@@ -234,14 +236,21 @@ impl Origin {
     }
 }
 
-/// The providers that the airgap's list allows; one that is configured must be on it.
+/// The airgap's `allowedHosts`, and whether they only decide what is recorded.
+struct List<'a> {
+    allowed: &'a [(super::problem::Span, Host)],
+    log_only: bool,
+}
+
+/// The providers that the airgap's list allows; one that is configured must be on it. In log-only
+/// mode all stay, and the pipeline records what it would refuse.
 fn choose(
     configured: Option<Vec<Placed>>,
-    stages: &pipeline::Stages,
+    list: &List<'_>,
     file: Option<&Arc<Source>>,
     problems: &mut Problems,
 ) -> Vec<Provider> {
-    let allowed = &stages.allowed;
+    let allowed = list.allowed;
     let explicit = configured.is_some();
     let placed = configured.unwrap_or_else(|| {
         providers::built_in().into_iter().map(|provider| (Default::default(), provider)).collect()
@@ -260,7 +269,7 @@ fn choose(
     }
     let mut providers = Vec::new();
     for (span, provider) in placed {
-        if allowed.iter().any(|(_, host)| *host == provider.host) {
+        if list.log_only || allowed.iter().any(|(_, host)| *host == provider.host) {
             providers.push(provider);
         } else if explicit {
             let host = Quoted::new(&provider.host.to_string());

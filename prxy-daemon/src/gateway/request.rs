@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::answer::{self, Reply};
 use super::error::{Failure, guess_api};
+use super::log_only::LogOnly;
 use super::route::{Target, route};
 use super::{BrokerLink, admit};
 use crate::broker::gate::{Endpoint, is_json};
@@ -24,6 +25,7 @@ use crate::config::{Config, Provider};
 use crate::hop::{self, CollectError, Connect, Pool};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::pipeline::{Exchange, Pipeline, Verdict};
+use crate::provider::fetch;
 use crate::redact::scan::ScannerError;
 use crate::redact::{Label, Vault};
 use crate::store::Store;
@@ -42,6 +44,7 @@ pub(crate) struct Policy {
     providers: Vec<Provider>,
     pipeline: Pipeline,
     modules: HeaderValue,
+    log_only: Option<LogOnly>,
     max_body_bytes: usize,
 }
 
@@ -52,7 +55,8 @@ impl Policy {
         let modules =
             HeaderValue::try_from(pipeline.names()).unwrap_or(HeaderValue::from_static(""));
         let (providers, max_body_bytes) = (config.providers.clone(), config.max_body_bytes);
-        Ok(Self { epoch, providers, pipeline, modules, max_body_bytes })
+        let log_only = config.is_log_only().then(LogOnly::new);
+        Ok(Self { epoch, providers, pipeline, modules, log_only, max_body_bytes })
     }
 }
 
@@ -87,6 +91,14 @@ impl<L: BrokerLink> Gateway<L> {
 
     /// Answers one request, whatever happens.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
+        let mut response = self.answer_to(request).await;
+        if let Some(log_only) = &self.policy().log_only {
+            log_only.mark(response.headers_mut());
+        }
+        response
+    }
+
+    async fn answer_to(&self, request: Request<Incoming>) -> Response<Reply> {
         let (head, body) = request.into_parts();
         let policy = self.policy();
         let target = admit::admit(self.listen, &head.uri, &head.headers)
@@ -158,6 +170,7 @@ impl<L: BrokerLink> Gateway<L> {
         };
         let vault: Arc<dyn Vault> = self.store.vault(TENANT);
         let began = Instant::now();
+        let (body, stripped) = strip(call.provider, body);
         let (body, masked) = policy.run_pipeline(call.provider, body, &*vault)?;
         let masking = began.elapsed();
         let sent = self.broker.send(call.request(body)).await.map_err(|error| {
@@ -168,6 +181,9 @@ impl<L: BrokerLink> Gateway<L> {
         let mut response = answer::restore(call.provider.api, sent, vault).await?;
         if let Some(value) = counts(&masked) {
             response.headers_mut().insert(hop::MASKED, value);
+        }
+        if let Some(value) = stripped {
+            response.headers_mut().insert(hop::STRIPPED, value);
         }
         tracing::debug!(
             provider = call.provider.name,
@@ -291,6 +307,20 @@ impl<L: BrokerLink> Connect for Link<L> {
 
     async fn connect(&self) -> io::Result<UnixStream> {
         self.0.connect().await
+    }
+}
+
+/// Takes out what the provider must not be asked for, and says what that was: `web-tool`.
+fn strip(provider: &Provider, body: Bytes) -> (Bytes, Option<HeaderValue>) {
+    let kinds = provider.fetch.strip;
+    if kinds.is_empty() {
+        return (body, None);
+    }
+    match hop::on_cpu(body.len(), || fetch::strip(provider.api, kinds, &body)) {
+        Some(stripped) => {
+            (stripped.body.into(), HeaderValue::try_from(stripped.kinds.to_string()).ok())
+        }
+        None => (body, None),
     }
 }
 

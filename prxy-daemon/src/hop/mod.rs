@@ -20,8 +20,12 @@ pub(crate) const ROUTE: HeaderName = HeaderName::from_static("x-prxy-route");
 pub(crate) const ERROR: HeaderName = HeaderName::from_static("x-prxy-error");
 /// How many values of each label were masked, such as `EMAIL=2,PHONE=1`.
 pub(crate) const MASKED: HeaderName = HeaderName::from_static("x-prxy-masked");
+/// The kinds of declarations that were taken out, such as `web-tool`.
+pub(crate) const STRIPPED: HeaderName = HeaderName::from_static("x-prxy-stripped");
 /// The pipeline that the request passed, such as `airgap,guardrails`.
 pub(crate) const MODULES: HeaderName = HeaderName::from_static("x-prxy-modules");
+/// Says on every answer that the airgap does not protect; else absent.
+pub(crate) const AIRGAP: HeaderName = HeaderName::from_static("x-prxy-airgap");
 
 /// Every header that begins like this is ours and never crosses to or from a provider.
 pub(crate) const OWN_PREFIX: &str = "x-prxy-";

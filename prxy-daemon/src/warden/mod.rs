@@ -11,10 +11,13 @@ mod children;
 mod confine;
 pub(crate) mod control;
 mod drains;
+mod floor;
 mod front;
 mod identity;
 mod kernel;
+mod notify;
 mod plan;
+mod programs;
 mod reload;
 mod roles;
 mod supervise;
@@ -28,9 +31,11 @@ use thiserror::Error;
 
 use crate::config::{Bundles, Config, Enforcement, Origin};
 use crate::sys::fds;
+pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
 use plan::Plan;
+pub use programs::OBJECT;
 use reload::Settings;
 use supervise::Supervisor;
 
@@ -74,6 +79,7 @@ pub fn serve(config: &Config, origin: &Origin) -> Result<(), WardenError> {
     let bundles = Bundles::read(config).during("read trust roots")?;
     let home = Home::open(config)?;
     let mut kernel = Kernel::attach(&home)?;
+    floor::tell(kernel.layers());
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
     let front = match front::bind(&kernel, config.listen) {
@@ -100,6 +106,9 @@ pub fn serve(config: &Config, origin: &Origin) -> Result<(), WardenError> {
     plan.take_rights_away(None)?;
     plan.confine()?;
     confine::sandbox_canary(Role::Warden)?;
+    if config.is_log_only() {
+        supervisor.relax()?;
+    }
     supervisor.run(address)
 }
 

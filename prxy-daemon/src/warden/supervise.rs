@@ -19,6 +19,7 @@ use super::children::{self, Child};
 use super::control::{Control, Reply, Request};
 use super::identity::Home;
 use super::kernel::Kernel;
+use super::notify::Notify;
 use super::reload::Settings;
 use super::watchdog::{Loss, Watchdog};
 use super::{During, WardenError};
@@ -33,6 +34,9 @@ pub(crate) struct Supervisor {
     signals: SignalFd,
     control: Control,
     pub(super) log: EgressLog,
+    notify: Notify,
+    /// Where clients connect, for the service manager.
+    status: String,
     lost: u64,
     /// What is in force, and what a reload may not change.
     pub(super) settings: Settings,
@@ -94,6 +98,8 @@ impl Supervisor {
             signals,
             control,
             log,
+            notify: Notify::connect(&|name| std::env::var_os(name)),
+            status: String::new(),
             lost: 0,
             settings,
             epoch: FIRST_EPOCH,
@@ -130,10 +136,26 @@ impl Supervisor {
         Ok(())
     }
 
+    /// The kernel's programs only record from here on. Their canaries have passed: what is missing
+    /// afterwards is missing because the configuration says so.
+    pub(crate) fn relax(&mut self) -> Result<(), WardenError> {
+        self.kernel.set_log_only(true)?;
+        if !self.kernel.is_log_only()? {
+            return Err(WardenError::new("relax the kernel's policy", "it did not take it"));
+        }
+        self.log.append_note("log-only");
+        for line in LOG_ONLY {
+            tracing::warn!("{line}");
+        }
+        Ok(())
+    }
+
     /// Serves until a signal asks for the end, or a role fails.
     pub(crate) fn run(mut self, listening: SocketAddr) -> Result<(), WardenError> {
         let generation = self.kernel.generation();
         tracing::info!(%listening, generation, "prxy: ready, listening on {listening}");
+        self.status = format!("listening on {listening}");
+        self.notify.ready(&self.status);
         let ended = loop {
             match self.turn() {
                 Ok(None) => {}
@@ -162,7 +184,9 @@ impl Supervisor {
         match self.tasks.pop_front() {
             Some(Task::End(signal)) => Ok(Some(signal)),
             Some(Task::Reload(reply)) => {
+                self.notify.reloading();
                 let answer = self.reload()?;
+                self.notify.ready(&self.status);
                 if let Some(reply) = reply {
                     self.control.answer(reply, &answer);
                 }
@@ -176,9 +200,7 @@ impl Supervisor {
     pub(super) fn attend(&mut self, at_most: Duration) -> Result<Vec<News>, WardenError> {
         let at_most = if self.tasks.is_empty() { at_most } else { Duration::ZERO };
         let news = self.wait(at_most.min(self.watchdog.pause()))?;
-        for number in self.kernel.expire()? {
-            let route = RouteId { epoch: self.epoch, number };
-            tracing::warn!(%route, "addresses expired: no nameserver confirmed them");
+        for number in self.kernel.refresh()? {
             self.tell_netgate(number)?;
         }
         if let Err(error) = self.record() {
@@ -211,6 +233,7 @@ impl Supervisor {
     fn halt(&mut self, loss: Loss) -> Result<(), WardenError> {
         let (Loss::Policy(lost) | Loss::Escape(lost)) = &loss;
         tracing::error!("the kernel's policy is no longer in force: {lost}");
+        self.notify.status("enforcement lost: nothing is sent");
         self.log.append_event("enforcement-lost", json!({ "lost": lost }));
         if let Loss::Escape(lost) = loss {
             // It can reach the network, and no capability is left to stop it: it ends with us.
@@ -228,6 +251,7 @@ impl Supervisor {
     /// Lets the gateway finish what is under way, for a while.
     fn drain(&mut self, signal: Signal) -> Result<(), WardenError> {
         tracing::info!(signal = signal.as_str(), "prxy: draining");
+        self.notify.stopping();
         self.tell(Role::Gateway, &FromWarden::Drain)?;
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         loop {
@@ -357,6 +381,7 @@ impl Supervisor {
 
     fn wait(&mut self, at_most: Duration) -> Result<Vec<News>, WardenError> {
         let step = "wait for events";
+        self.notify.alive();
         let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.as_fd(), self.kernel.events.as_fd()];
         for child in &self.children {
             fds.extend([child.channel.as_fd(), child.pidfd.as_fd()]);
@@ -391,6 +416,14 @@ impl Supervisor {
     }
 }
 
+/// Nobody is to take this mode for the other.
+const LOG_ONLY: &[&str] = &[
+    "==================== THE AIRGAP DOES NOT PROTECT ====================",
+    "onViolation: log-only: the kernel's programs let everything go on",
+    "what they would deny is in audit/egress.jsonl with the verdict would-deny",
+    "still in force: empty namespaces, system call filters, Landlock, no capabilities",
+    "=====================================================================",
+];
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long clients are told that nothing is sent, before the daemon ends.
