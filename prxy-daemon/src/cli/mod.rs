@@ -4,8 +4,10 @@
 
 mod arguments;
 mod definition;
+mod exec;
 mod help;
 mod serve;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +63,8 @@ pub fn run(
             let (config, _) = origin.load()?;
             return Ok(serve::start(&config, &origin)?);
         }
+        Verb::Verify => return verify::run(&arguments, out),
+        Verb::Exec => return exec::run(arguments, env),
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             Config::load(&sources)?;
