@@ -128,13 +128,13 @@ impl Bed {
         roots.add(ca.certificate.clone()).unwrap();
         let config = client_config(Arc::new(roots), keys).unwrap();
         let name = ServerName::try_from(HOST).unwrap();
-        let upstream = Upstream::new(Arc::clone(self), 0, Some((config, name)));
+        let upstream = Upstream::new(Arc::clone(self), RouteId::default(), Some((config, name)));
         upstream.connect().await.map(drop).map_err(|error| error.reason())
     }
 }
 
 impl Dialer for Bed {
-    async fn dial(&self, _route: usize, hello: Vec<u8>) -> Result<TcpStream, DialError> {
+    async fn dial(&self, _route: RouteId, hello: Vec<u8>) -> Result<TcpStream, DialError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         stream.write_all(&hello).await.unwrap();
