@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
-use crate::config::{Config, ConfigErrors, Sources};
+use crate::config::{Config, ConfigErrors, Origin, Sources};
 use arguments::Arguments;
 use definition::Verb;
 
@@ -59,8 +59,9 @@ pub fn run(
         Verb::Help => help::page(&arguments.topic),
         Verb::Version => format!("prxy {}\n", env!("CARGO_PKG_VERSION")),
         Verb::Serve => {
-            let config = Config::load(&sources(arguments, env))?;
-            return Ok(serve::start(&config)?);
+            let origin = Origin::of(&sources(arguments, env));
+            let (config, _) = origin.load()?;
+            return Ok(serve::start(&config, &origin)?);
         }
         Verb::Verify => return verify::run(&arguments, out),
         Verb::Exec => return exec::run(arguments, env),
