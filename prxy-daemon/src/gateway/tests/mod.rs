@@ -6,6 +6,7 @@ mod bad_input;
 mod life;
 mod mock;
 mod refusals;
+mod reload;
 mod roundtrip;
 
 use std::io;
