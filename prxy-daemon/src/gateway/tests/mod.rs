@@ -7,6 +7,7 @@ mod life;
 mod mock;
 mod raw;
 mod refusals;
+mod reload;
 mod roundtrip;
 
 use std::io;
