@@ -4,4 +4,5 @@
 //! which it is tried. Not for confining: attempts run in exactly what `warden` puts on its roles.
 
 pub mod ground;
+pub mod relay;
 pub mod technique;

@@ -4,15 +4,28 @@
 //! the wire. To add a technique, add a row to a family's `ROWS`; to add a family, add a file and
 //! a line to [`FAMILIES`]. `docs/threat-model.md` is printed from these rows.
 
+mod address;
 mod call;
 mod datagram;
 mod dns;
+mod extension;
+mod family;
+mod files;
 mod ip;
+mod ipc;
 mod kernel;
+mod link;
+mod memory;
+mod namespace;
+mod neighbour;
 mod options;
 mod packet;
 mod process;
 mod raw;
+mod rights;
+mod ring;
+mod send;
+mod socket;
 mod unix;
 
 use std::io;
@@ -22,7 +35,9 @@ use std::time::Duration;
 
 use prxy_common::Role;
 
-pub use call::{LISTEN_PORT, link_address, relay_name, relay_path};
+pub use call::{
+    LISTEN_PORT, abstract_address, link_address, relay_key, relay_name, relay_path, relay_port,
+};
 
 /// One way out.
 #[derive(Clone, Copy, Debug)]
@@ -107,8 +122,33 @@ pub enum Aid {
     Relay,
     /// A process beside it passes on datagrams sent to a path.
     PathRelay,
+    /// A process beside it passes on what it hears there, see [`super::relay`].
+    Heard(Medium),
     /// A descriptor that was made elsewhere, under [`Aim::given`]; only `prxy verify` gives any.
     Given(Given),
+}
+
+/// Where a process beside it listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// A TCP port of its own on every local address.
+    Loopback,
+    /// A unix stream socket with a path.
+    Path,
+    /// An abstract unix socket for sequenced packets.
+    Seqpacket,
+    /// An abstract unix socket for datagrams.
+    Datagram,
+    /// A named pipe.
+    Fifo,
+    /// A file that it reads again and again.
+    File,
+    /// A POSIX message queue.
+    Posix,
+    /// A System V message queue.
+    SystemV,
+    /// It calls: the attempt listens on an abstract unix socket.
+    Caller,
 }
 
 /// Descriptors from elsewhere.
@@ -149,13 +189,26 @@ pub struct Failure {
 /// Every family of techniques, in the order in which they are tried and printed.
 pub const FAMILIES: &[&[Technique]] = &[
     ip::ROWS,
+    address::ROWS,
     options::ROWS,
+    socket::ROWS,
+    extension::ROWS,
     datagram::ROWS,
+    send::ROWS,
     dns::ROWS,
     raw::ROWS,
+    link::ROWS,
     unix::ROWS,
+    ipc::ROWS,
     process::ROWS,
+    namespace::ROWS,
+    neighbour::ROWS,
+    rights::ROWS,
+    files::ROWS,
+    memory::ROWS,
+    ring::ROWS,
     kernel::ROWS,
+    family::ROWS,
 ];
 
 /// Every technique.
@@ -222,6 +275,23 @@ impl Technique {
         Self { aid, ..self }
     }
 }
+
+impl Failure {
+    /// Whether the kernel has said that it lacks what was asked for, and not that it is denied.
+    pub fn is_missing(&self) -> bool {
+        self.error.raw_os_error().is_some_and(|errno| MISSING.contains(&errno))
+    }
+}
+
+/// What a kernel answers for what it was built without.
+pub const MISSING: &[i32] = &[
+    libc::ENOSYS,
+    libc::EAFNOSUPPORT,
+    libc::EPROTONOSUPPORT,
+    libc::ESOCKTNOSUPPORT,
+    libc::ENOPROTOOPT,
+    libc::EOPNOTSUPP,
+];
 
 impl Layer {
     /// The stable name.
