@@ -11,7 +11,7 @@ use super::help::begins;
 use crate::config::closest;
 
 /// A command with its options, ready to run.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Arguments {
     pub(super) verb: Verb,
     /// What help was asked about.
@@ -19,6 +19,14 @@ pub(super) struct Arguments {
     pub(super) config: Option<PathBuf>,
     pub(super) listen: Option<String>,
     pub(super) data_dir: Option<PathBuf>,
+    pub(super) role: Option<String>,
+    pub(super) technique: Option<String>,
+    pub(super) without: Option<String>,
+    pub(super) json: bool,
+    pub(super) list: bool,
+    pub(super) markdown: bool,
+    /// What stands after `--`.
+    pub(super) program: Vec<OsString>,
 }
 
 /// Why a command line cannot be understood.
@@ -57,6 +65,19 @@ pub enum UsageError {
     /// An option stands twice.
     #[error("option `--{0}` stands twice")]
     Twice(&'static str),
+    /// `--` and a program are needed, or not taken.
+    #[error("{0}")]
+    Program(&'static str),
+    /// An option has a value that is not one of its.
+    #[error("`--{option} {value}`: one of {known}")]
+    UnknownValue {
+        /// Without its dashes.
+        option: &'static str,
+        /// As typed.
+        value: String,
+        /// What it may be.
+        known: String,
+    },
     /// A flag was given a value.
     #[error("option `{0}` takes no value")]
     UnexpectedValue(String),
@@ -70,6 +91,11 @@ impl Arguments {
         let mut words: Vec<String> = Vec::new();
         let mut values: Vec<(&'static str, OsString)> = Vec::new();
         let mut instead = None;
+        let mut args: Vec<OsString> = args.into_iter().collect();
+        let program = args.iter().position(|arg| arg == "--").map(|at| {
+            let program = args.split_off(at);
+            program[1..].to_vec()
+        });
         let mut parser = lexopt::Parser::from_args(args);
         while let Some(arg) = parser.next().map_err(usage)? {
             match arg {
@@ -79,6 +105,10 @@ impl Arguments {
                     let option = option(name)?;
                     if values.iter().any(|(known, _)| *known == option) {
                         return Err(UsageError::Twice(option));
+                    }
+                    if is_flag(option) {
+                        values.push((option, OsString::new()));
+                        continue;
                     }
                     let value = parser.value().ok().filter(|value| !value.is_empty());
                     values.push((option, value.ok_or(UsageError::MissingValue(option))?));
@@ -90,13 +120,7 @@ impl Arguments {
                 Arg::Value(word) => words.push(text(word)?),
             }
         }
-        let mut arguments = Self {
-            verb: Verb::Help,
-            topic: Vec::new(),
-            config: None,
-            listen: None,
-            data_dir: None,
-        };
+        let mut arguments = Self::default();
         if let Some(verb) = instead {
             arguments.verb = verb;
             arguments.topic = topic(&words)?;
@@ -115,9 +139,23 @@ impl Arguments {
             match option {
                 "config" => arguments.config = Some(value.into()),
                 "data-dir" => arguments.data_dir = Some(value.into()),
+                "role" => arguments.role = Some(text(value)?),
+                "technique" => arguments.technique = Some(text(value)?),
+                "without" => arguments.without = Some(text(value)?),
+                "json" => arguments.json = true,
+                "list" => arguments.list = true,
+                "markdown" => arguments.markdown = true,
                 _ => arguments.listen = Some(text(value)?),
             }
         }
+        arguments.program = match (command.verb == Verb::Exec, program) {
+            (true, Some(program)) if !program.is_empty() => program,
+            (true, _) => {
+                return Err(UsageError::Program("which program? prxy exec --role ROLE -- PROGRAM"));
+            }
+            (false, Some(_)) => return Err(UsageError::Program("only `prxy exec` takes `--`")),
+            (false, None) => Vec::new(),
+        };
         Ok(arguments)
     }
 }
@@ -162,6 +200,10 @@ fn option(name: &str) -> Result<&'static str, UsageError> {
         let near = closest(name, names().chain(["help", "version"]));
         UsageError::UnknownOption { option: format!("--{name}"), hint: hint("--", near) }
     })
+}
+
+fn is_flag(name: &str) -> bool {
+    OPTIONS.iter().any(|option| option.name == name && option.value.is_empty())
 }
 
 fn hint(dashes: &str, near: Option<&str>) -> String {

@@ -1,12 +1,15 @@
 //! Every command and option, in the order in which the help prints them.
 
 /// What a command does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Verb {
     Serve,
+    Verify,
+    Exec,
     ConfigCheck,
     ConfigShow,
     Version,
+    #[default]
     Help,
 }
 
@@ -18,7 +21,7 @@ pub(super) struct Command {
     pub(super) options: &'static [&'static str],
 }
 
-/// One option with a value.
+/// One option; a flag has an empty `value`.
 pub(super) struct Opt {
     pub(super) name: &'static str,
     pub(super) value: &'static str,
@@ -37,6 +40,18 @@ pub(super) const COMMANDS: &[Command] = &[
         verb: Verb::Serve,
         summary: "Run the gateway until it is told to end",
         options: SOURCES,
+    },
+    Command {
+        words: &["verify"],
+        verb: Verb::Verify,
+        summary: "Try every known way out of every role, and show what stopped it",
+        options: &["json", "role", "technique", "without", "list", "markdown"],
+    },
+    Command {
+        words: &["exec"],
+        verb: Verb::Exec,
+        summary: "Run a command of your own in a role's confinement",
+        options: &["role", "config", "data-dir"],
     },
     Command {
         words: &["config", "check"],
@@ -80,6 +95,20 @@ pub(super) const OPTIONS: &[Opt] = &[
         value: "DIR",
         summary: "The data directory (default ~/.prxy, for root /var/lib/prxy)",
     },
+    Opt { name: "json", value: "", summary: "Print one JSON value instead of a table" },
+    Opt {
+        name: "role",
+        value: "ROLE",
+        summary: "One of warden, resolver, netgate, broker, gateway, front",
+    },
+    Opt { name: "technique", value: "NAME", summary: "Try only this one" },
+    Opt {
+        name: "without",
+        value: "LAYER",
+        summary: "See it fail: leave out seccomp, cgroup, landlock or namespace",
+    },
+    Opt { name: "list", value: "", summary: "Print the techniques and try none" },
+    Opt { name: "markdown", value: "", summary: "With --list: as in docs/threat-model.md" },
 ];
 
 pub(super) const VARIABLES: &[Variable] = &[

@@ -4,8 +4,10 @@
 
 mod arguments;
 mod definition;
+mod exec;
 mod help;
 mod serve;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -60,6 +62,8 @@ pub fn run(
             let config = Config::load(&sources(arguments, env))?;
             return Ok(serve::start(&config)?);
         }
+        Verb::Verify => return verify::run(&arguments, out),
+        Verb::Exec => return exec::run(arguments, env),
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             Config::load(&sources)?;

@@ -7,8 +7,8 @@ use super::problem::{Instead, Kind, Quoted, Span};
 use super::suggest::closest;
 use super::url::{BaseUrl, Tls, parse_prefix};
 use super::yaml::{Entry, Node, Value};
-use super::{Host, Provider, Scope, Transport, scope};
-use crate::provider::Api;
+use super::{Addresses, Host, Provider, Scope, Transport, pins, scope};
+use crate::provider::{Api, fetch};
 
 /// A provider and where its name stands.
 pub(super) type Placed = (Span, Provider);
@@ -36,7 +36,7 @@ pub(super) fn decode(node: &Node, found: &mut Found) -> Option<Vec<Placed>> {
 /// Makes relative `ca_file`s relative to the file that names them.
 pub(super) fn anchor(providers: &mut [Placed], folder: &Path) {
     for (_, provider) in providers {
-        if let Transport::Tls { ca_file: Some(path) } = &mut provider.transport {
+        if let Transport::Tls { ca_file: Some(path), .. } = &mut provider.transport {
             *path = folder.join(&*path);
         }
     }
@@ -56,11 +56,15 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         .and_then(|node| found.flag(node))
         .unwrap_or(false);
     let ca_file = fields.get("ca_file").and_then(|node| path(node, found));
+    let keys = fields.get("spki_sha256").map(|node| pins::keys(node, found)).unwrap_or_default();
     let key_name = match fields.get("key") {
         None => built_in.map(|known| known.key.to_owned()),
         Some(node) => key_name(node, found),
     };
+    let fetch = fields.get("provider_fetch").and_then(|node| fetch_policy(node, found));
+    let client_keys = fields.get("client_key_sha256").map(|node| client_keys(node, found));
     let (url, api, url_span) = base?;
+    let addresses = pins::addresses(fields, &url.host, private, found);
 
     let reserved = match &url.host {
         Host::Address(address) => scope(*address) == Scope::Private,
@@ -72,13 +76,13 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
     };
     let needs_private = !private && (reserved || url.tls == Tls::Http);
     let needs_plaintext = !plaintext && url.tls == Tls::Http;
-    let keys = match (needs_private, needs_plaintext) {
+    let consent = match (needs_private, needs_plaintext) {
         (true, true) => Some("`private: true` and `dangerously_allow_plaintext: true`"),
         (true, false) => Some("`private: true`"),
         (false, true) => Some("`dangerously_allow_plaintext: true`"),
         (false, false) => None,
     };
-    if let Some(keys) = keys {
+    if let Some(keys) = consent {
         found.add(url_span, Kind::NeedsConsent { why, keys });
     }
     let prefix = match fields.get("path_prefix") {
@@ -91,10 +95,12 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         found.add(span, Kind::VersionInPrefix(version));
     }
     let transport = match url.tls {
-        Tls::Https => Transport::Tls { ca_file },
+        Tls::Https => Transport::Tls { ca_file, keys },
         Tls::Http => {
-            if let Some(node) = fields.get("ca_file") {
-                found.add(node.span, Kind::CaFileWithoutTls);
+            for key in ["ca_file", "spki_sha256"] {
+                if let Some(node) = fields.get(key) {
+                    found.add(node.span, Kind::WithoutTls(key));
+                }
             }
             Transport::Plaintext
         }
@@ -103,11 +109,14 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         name: entry.key.clone(),
         api,
         host: url.host,
+        addresses,
         port: url.port,
         path_prefix: prefix,
         transport,
         private,
         key_name,
+        fetch: fetch.unwrap_or_default(),
+        client_keys: client_keys.unwrap_or_default(),
     };
     Some((entry.key_span, provider))
 }
@@ -200,6 +209,74 @@ fn key_name(node: &Node, found: &mut Found) -> Option<String> {
     Some(name.to_owned())
 }
 
+fn fetch_policy(node: &Node, found: &mut Found) -> Option<fetch::Policy> {
+    let fields = found.fields(node, FETCH_KEYS)?;
+    let mut policy = fetch::Policy::default();
+    if let Some(node) = fields.get("allow") {
+        policy.allow = kinds(node, found).into_iter().map(|(_, kind)| kind).collect();
+    }
+    if let Some(node) = fields.get("strip") {
+        for (span, kind) in kinds(node, found) {
+            if policy.allow.has(kind) {
+                found.add(span, Kind::AllowedAndStripped(kind.name()));
+            } else if !kind.can_be_stripped() {
+                found.add(span, Kind::NotStrippable(kind.name()));
+            }
+            policy.strip = policy.strip.with(kind);
+        }
+    }
+    Some(policy)
+}
+
+fn kinds(node: &Node, found: &mut Found) -> Vec<(Span, fetch::Kind)> {
+    let known = fetch::Kind::ALL.map(|kind| (kind.name(), kind));
+    let mut kinds: Vec<(Span, fetch::Kind)> = Vec::new();
+    for item in found.list(node, "a list of words").unwrap_or_default() {
+        let Some(kind) = found.word(item, "kind", &known) else { continue };
+        if kinds.iter().any(|(_, other)| *other == kind) {
+            found.add(item.span, Kind::FetchKindTwice(kind.name()));
+        }
+        kinds.push((item.span, kind));
+    }
+    kinds
+}
+
+/// Never printed when it is wrong: it may be the key itself.
+fn client_keys(node: &Node, found: &mut Found) -> Vec<[u8; 32]> {
+    let items = found.list(node, "a list of SHA-256 sums").unwrap_or_default();
+    if items.is_empty() && matches!(node.value, Value::List(_)) {
+        found.add(node.span, Kind::NoClientKeys);
+    }
+    if let Some(excess) = items.get(MAX_CLIENT_KEYS) {
+        found.add(excess.span, Kind::TooMany { what: "client keys", most: MAX_CLIENT_KEYS });
+    }
+    let mut sums = Vec::new();
+    for item in items.iter().take(MAX_CLIENT_KEYS) {
+        let sum = match &item.value {
+            Value::Text(text) => sha256(text),
+            _ => None,
+        };
+        match sum {
+            Some(sum) => sums.push(sum),
+            None => found.add(item.span, Kind::ClientKey),
+        }
+    }
+    sums
+}
+
+/// A sum as `sha256sum` prints it.
+fn sha256(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut sum = [0; 32];
+    for (byte, pair) in sum.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(sum)
+}
+
 /// The word for a wire format in the configuration.
 pub(super) fn api_name(api: Api) -> &'static str {
     match api {
@@ -228,11 +305,14 @@ impl BuiltIn {
             name: self.name.to_owned(),
             api: self.api,
             host: Host::Name(self.host.to_owned()),
+            addresses: Addresses::Resolved,
             port: 443,
             path_prefix: self.path_prefix.to_owned(),
-            transport: Transport::Tls { ca_file: None },
+            transport: Transport::Tls { ca_file: None, keys: Vec::new() },
             private: false,
             key_name: Some(self.key.to_owned()),
+            fetch: fetch::Policy::default(),
+            client_keys: Vec::new(),
         }
     }
 }
@@ -269,8 +349,21 @@ const BUILT_IN: [BuiltIn; 4] = [
 ];
 const APIS: [(&str, Api); 3] =
     [("anthropic", Api::Anthropic), ("openai", Api::OpenAi), ("google", Api::Google)];
-pub(super) const PROVIDER_KEYS: &[&str] =
-    &["base_url", "api", "path_prefix", "private", "dangerously_allow_plaintext", "ca_file", "key"];
+pub(super) const PROVIDER_KEYS: &[&str] = &[
+    "base_url",
+    "api",
+    "path_prefix",
+    "private",
+    "dangerously_allow_plaintext",
+    "ca_file",
+    "spki_sha256",
+    "pinned",
+    "resolve",
+    "key",
+    "client_key_sha256",
+    "provider_fetch",
+];
+pub(super) const FETCH_KEYS: &[&str] = &["allow", "strip"];
 /// First path segments that mean something without a provider before them, now or soon.
 const RESERVED_NAMES: [&str; 9] =
     ["v1", "v1alpha", "v1beta", "health", "ready", "status", "metrics", "admin", "prxy"];
@@ -278,3 +371,4 @@ const RESERVED_NAMES: [&str; 9] =
 const VERSIONS: [&str; 3] = ["v1", "v1alpha", "v1beta"];
 /// Each one is a route with kernel map entries of its own.
 pub(super) const MAX_PROVIDERS: usize = 64;
+const MAX_CLIENT_KEYS: usize = 256;

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::providers::api_name;
-use super::{Config, Enforcement, Module, OnViolation, Provider, Transport, pipeline};
+use super::{
+    Addresses, Config, Enforcement, Host, Module, OnViolation, Provider, Transport, pipeline,
+};
+use crate::provider::fetch;
 use crate::redact::{Action, Policy};
 
 pub(super) struct Summary<'c>(pub(super) &'c Config);
@@ -87,17 +90,48 @@ fn provider(f: &mut fmt::Formatter<'_>, provider: &Provider) -> fmt::Result {
     if provider.private {
         writeln!(f, "    private: true")?;
     }
-    match &provider.transport {
-        Transport::Tls { ca_file: Some(path) } => {
-            writeln!(f, "    ca_file: {}", quoted(&path.to_string_lossy()))?;
+    if let Host::Name(_) = provider.host {
+        match &provider.addresses {
+            Addresses::Resolved => {}
+            Addresses::Within(networks) => list(f, "pinned", networks)?,
+            Addresses::Fixed(addresses) => {
+                list(f, "pinned", addresses)?;
+                writeln!(f, "    resolve: false")?;
+            }
         }
-        Transport::Tls { ca_file: None } => {}
+    }
+    match &provider.transport {
+        Transport::Tls { ca_file, keys } => {
+            if let Some(path) = ca_file {
+                writeln!(f, "    ca_file: {}", quoted(&path.to_string_lossy()))?;
+            }
+            if !keys.is_empty() {
+                list(f, "spki_sha256", keys)?;
+            }
+        }
         Transport::Plaintext => writeln!(f, "    dangerously_allow_plaintext: true")?,
     }
     match &provider.key_name {
-        Some(name) => writeln!(f, "    key: {name}"),
-        None => writeln!(f, "    key: null"),
+        Some(name) => writeln!(f, "    key: {name}")?,
+        None => writeln!(f, "    key: null")?,
     }
+    if !provider.client_keys.is_empty() {
+        writeln!(f, "    client_key_sha256:")?;
+    }
+    for sum in &provider.client_keys {
+        let digits: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(f, "      - '{digits}'")?;
+    }
+    let fetch::Policy { allow, strip } = provider.fetch;
+    if provider.fetch != fetch::Policy::default() {
+        writeln!(f, "    provider_fetch: {{ allow: [{allow}], strip: [{strip}] }}")?;
+    }
+    Ok(())
+}
+
+fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, key: &str, items: &[T]) -> fmt::Result {
+    let items: Vec<_> = items.iter().map(|item| format!("'{item}'")).collect();
+    writeln!(f, "    {key}: [{}]", items.join(", "))
 }
 
 fn action_name(action: Action) -> &'static str {

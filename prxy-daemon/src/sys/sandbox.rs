@@ -62,6 +62,16 @@ pub fn confine(reach: &Reach) -> Result<Landlock, SandboxError> {
     })
 }
 
+/// The version of the kernel's Landlock interface (ABI); 0 where there is none.
+pub fn landlock_version() -> u32 {
+    const VERSION: libc::c_long = 1;
+    let nothing = std::ptr::null::<u8>();
+    // SAFETY: with this flag the call takes no attributes and only answers with a number.
+    let version =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0_usize, VERSION) };
+    u32::try_from(version).unwrap_or(0)
+}
+
 /// Tries to create a socket, and gives the kernel's answer.
 pub fn try_socket(family: i32, kind: i32, protocol: i32) -> Result<(), i32> {
     // SAFETY: takes integers; the descriptor is closed at once.

@@ -10,10 +10,10 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::technique::{Aim, Medium, relay_key, relay_name, relay_path, relay_port};
+use super::technique::{Medium, relay_key, relay_name, relay_path, relay_port};
 use crate::sys::attempt::{self, queue};
 
 /// A listening end; what stands for it in the file system goes with it.
@@ -43,13 +43,13 @@ impl<T: Read + Send + std::fmt::Debug> Peer for T {}
 impl Relay {
     /// Begins to listen where an attempt will speak.
     #[expect(clippy::disallowed_methods, reason = "a relay is held by nothing")]
-    pub fn open(medium: Medium, aim: &Aim) -> io::Result<Self> {
-        let name = || SocketAddr::from_abstract_name(relay_name(&aim.token));
+    pub fn open(medium: Medium, scratch: &Path, token: &str) -> io::Result<Self> {
+        let name = || SocketAddr::from_abstract_name(relay_name(token));
         let mut path = None;
-        let mut at = || path.insert(relay_path(&aim.token)).clone();
+        let mut at = || path.insert(relay_path(scratch, token)).clone();
         let end = match medium {
             Medium::Loopback => {
-                let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, relay_port(&aim.token)))?;
+                let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, relay_port(token)))?;
                 listener.set_nonblocking(true)?;
                 End::Tcp(listener)
             }
@@ -61,7 +61,7 @@ impl Relay {
             Medium::Seqpacket => {
                 let kind = libc::SOCK_SEQPACKET | libc::SOCK_NONBLOCK;
                 let fd = attempt::socket(libc::AF_UNIX, kind, 0)?;
-                attempt::bind(&fd, &super::technique::abstract_address(&aim.token))?;
+                attempt::bind(&fd, &super::technique::abstract_address(token))?;
                 attempt::listen(&fd)?;
                 End::Seqpacket(fd)
             }
@@ -78,8 +78,8 @@ impl Relay {
             Medium::File => {
                 End::File(fs::File::options().read(true).write(true).create_new(true).open(at())?)
             }
-            Medium::Posix => End::Posix(queue::Posix::make(&relay_name(&aim.token))?),
-            Medium::SystemV => End::SystemV(queue::SystemV::make(relay_key(&aim.token))?),
+            Medium::Posix => End::Posix(queue::Posix::make(&relay_name(token))?),
+            Medium::SystemV => End::SystemV(queue::SystemV::make(relay_key(token))?),
             Medium::Caller => End::Caller(name()?),
         };
         if let Some(path) = &path {

@@ -10,10 +10,13 @@ mod bpffs;
 mod confine;
 pub(crate) mod control;
 mod drains;
-mod front;
-mod identity;
-mod kernel;
-mod plan;
+mod floor;
+pub(crate) mod front;
+pub(crate) mod identity;
+pub(crate) mod kernel;
+mod notify;
+pub(crate) mod plan;
+mod programs;
 mod roles;
 mod supervise;
 
@@ -25,10 +28,13 @@ use thiserror::Error;
 
 use crate::config::{Config, Enforcement};
 use crate::sys::fds;
+pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
 use plan::Plan;
+pub use programs::{OBJECT, PROGRAMS};
 use supervise::Supervisor;
+pub(crate) use supervise::block_signals;
 
 /// What kept the daemon from starting, or ended it.
 #[derive(Debug, Error)]
@@ -69,6 +75,7 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     let signals = supervise::block_signals().during("block signals")?;
     let home = Home::open(config)?;
     let mut kernel = Kernel::attach(&home)?;
+    floor::tell(kernel.layers());
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
     let front = match front::bind(&kernel, config.listen) {
@@ -94,6 +101,9 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     plan.take_rights_away(None)?;
     plan.confine()?;
     confine::sandbox_canary(Role::Warden)?;
+    if config.is_log_only() {
+        supervisor.relax()?;
+    }
     supervisor.run(address)
 }
 

@@ -70,7 +70,13 @@ fn run(technique: &Technique, order: &Order) -> Result<Report> {
     if let Some(rights) = &order.rights {
         put_on(rights)?;
     }
-    let aim = aim(&order.token, order.cgroup_root.clone());
+    let aim = Aim {
+        token: order.token.clone(),
+        cgroup_root: order.cgroup_root.clone(),
+        scratch: std::env::temp_dir(),
+        patience: PATIENCE,
+        given: -1,
+    };
     let ended = sys::in_child(|| {
         for filter in &order.filters {
             if let Err(error) = sys::install_seccomp(filter) {
@@ -94,10 +100,6 @@ fn run(technique: &Technique, order: &Order) -> Result<Report> {
             Report { outcome: word()?, at: word()?, code: word()?.parse()? }
         }
     })
-}
-
-pub(super) fn aim(token: &str, cgroup_root: PathBuf) -> Aim {
-    Aim { token: token.to_owned(), cgroup_root, patience: PATIENCE, given: -1 }
 }
 
 fn put_on(rights: &Rights) -> Result<()> {

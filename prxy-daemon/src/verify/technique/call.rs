@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Aim, Failure};
 use crate::sys::attempt;
@@ -18,8 +18,8 @@ pub fn relay_name(token: &str) -> String {
 }
 
 /// The path of the relay for an attempt's datagrams.
-pub fn relay_path(token: &str) -> PathBuf {
-    std::env::temp_dir().join(relay_name(token))
+pub fn relay_path(scratch: &Path, token: &str) -> PathBuf {
+    scratch.join(relay_name(token))
 }
 
 /// The address of that name.
@@ -69,10 +69,10 @@ pub(super) fn ask_in_vain(call: Call, arguments: &[Arg<'_>]) -> Result<(), Failu
     permitted(call.name, probe::call(call, arguments))
 }
 
-/// Opens a file of the kernel's for reading and writing; one that is not there is a part of the
-/// kernel that it was built without, or that a container lacks.
-pub(super) fn special(path: &str) -> Result<OwnedFd, Failure> {
-    match std::fs::File::options().read(true).write(true).open(path) {
+/// Opens a file of the kernel's; one that is not there is a part of the kernel that it was built
+/// without, or that a container lacks.
+pub(super) fn special(path: &str, how: &std::fs::OpenOptions) -> Result<OwnedFd, Failure> {
+    match how.open(path) {
         Ok(file) => Ok(file.into()),
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV)) => {
             Err(Failure { at: "open", error: io::Error::from_raw_os_error(libc::ENOSYS) })
@@ -157,7 +157,7 @@ pub(super) fn mapped(ip: IpAddr) -> IpAddr {
 }
 
 /// The bytes of a `sockaddr_in` or `sockaddr_in6`.
-pub(super) fn inet(ip: IpAddr, port: u16) -> Vec<u8> {
+pub(in crate::verify) fn inet(ip: IpAddr, port: u16) -> Vec<u8> {
     let mut bytes = family_bytes(family(ip)).to_vec();
     bytes.extend(port.to_be_bytes());
     match SocketAddr::new(ip, port) {

@@ -1,7 +1,7 @@
 //! Packets of unusual shape: IPv4 options, IPv6 extension headers, fragments.
 
 use super::call::{at, connect, family, inet, open, send, send_to, set};
-use super::{Aim, Failure, INET, Technique, packet};
+use super::{Aim, Failure, INET, Technique};
 use crate::sys::attempt::message::{control, sendmsg_with};
 use crate::verify::ground::{ATTACKER, ATTACKER_V6, PROVIDER, PROVIDER_PORT, PROVIDER_V6};
 use std::net::IpAddr;

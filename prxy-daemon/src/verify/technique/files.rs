@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Technique] = &[
     }),
     lever("magic-keys", "the kernel's emergency keys", "44", |_| writable("/proc/sysrq-trigger")),
     lever("drop-file", "a new file where others look", "47", |a| {
-        let path = relay_path(&a.token);
+        let path = relay_path(&a.scratch, &a.token);
         std::fs::File::create_new(&path).map_err(at("open"))?;
         std::fs::remove_file(path).map_err(at("unlink"))
     }),
@@ -36,7 +36,7 @@ const fn lever(
 }
 
 fn writable(path: &str) -> Result<(), Failure> {
-    special(path).map(drop)
+    special(path, std::fs::File::options().write(true)).map(drop)
 }
 
 const FILES: &[Layer] = &[Layer::Seccomp, Layer::Landlock, Layer::Permission];

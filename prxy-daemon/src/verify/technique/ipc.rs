@@ -20,7 +20,7 @@ pub(super) const ROWS: &[Technique] = &[
     })
     .root_may(UNSEEN_BY_CGROUP),
     Technique::calls("make-fifo", "make a named pipe for others", "35", FILES, |a| {
-        let path = relay_path(&a.token);
+        let path = relay_path(&a.scratch, &a.token);
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).map_err(at("mkfifo"))?;
         fs::remove_file(path).map_err(at("unlink"))
     })
@@ -41,8 +41,10 @@ const fn told(
 }
 
 fn write(aim: &Aim) -> Result<(), Failure> {
-    let mut file =
-        fs::File::options().write(true).open(relay_path(&aim.token)).map_err(at("open"))?;
+    let mut file = fs::File::options()
+        .write(true)
+        .open(relay_path(&aim.scratch, &aim.token))
+        .map_err(at("open"))?;
     file.write_all(aim.token.as_bytes()).map_err(at("write"))?;
     reports_are_sent();
     Ok(())

@@ -71,7 +71,7 @@ fn ring(aim: &Aim) -> Result<(), Failure> {
 }
 
 fn tunnel(flags: i16) -> Result<(), Failure> {
-    let device = special("/dev/net/tun")?;
+    let device = special("/dev/net/tun", std::fs::File::options().read(true).write(true))?;
     permitted("ioctl", probe::tun_interface(&device, flags))
 }
 

@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Technique] = &[
         probe::memory_file(b"x").map_err(at("memfd_create")).map(drop)
     }),
     service("device-node", "make a device node", "47", |a| {
-        let path = super::call::relay_path(&a.token);
+        let path = super::call::relay_path(&a.scratch, &a.token);
         let text =
             std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).map_err(at("name"))?;
         let here = Arg::Number(libc::AT_FDCWD.into());

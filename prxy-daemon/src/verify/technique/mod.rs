@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use prxy_common::Role;
 
+pub(super) use call::inet;
 pub use call::{
     LISTEN_PORT, abstract_address, link_address, relay_key, relay_name, relay_path, relay_port,
 };
@@ -151,6 +152,21 @@ pub enum Medium {
     Caller,
 }
 
+impl Medium {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Loopback,
+        Self::Path,
+        Self::Seqpacket,
+        Self::Datagram,
+        Self::Fifo,
+        Self::File,
+        Self::Posix,
+        Self::SystemV,
+        Self::Caller,
+    ];
+}
+
 /// Descriptors from elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {
@@ -171,6 +187,8 @@ pub struct Aim {
     pub token: String,
     /// The mount point of cgroup v2.
     pub cgroup_root: PathBuf,
+    /// A directory that everyone may write to.
+    pub scratch: PathBuf,
     /// How long to wait for what a peer would do.
     pub patience: Duration,
     /// The number of a descriptor that was opened for it elsewhere, if it has it at all.
@@ -276,13 +294,6 @@ impl Technique {
     }
 }
 
-impl Failure {
-    /// Whether the kernel has said that it lacks what was asked for, and not that it is denied.
-    pub fn is_missing(&self) -> bool {
-        self.error.raw_os_error().is_some_and(|errno| MISSING.contains(&errno))
-    }
-}
-
 /// What a kernel answers for what it was built without.
 pub const MISSING: &[i32] = &[
     libc::ENOSYS,
@@ -291,6 +302,7 @@ pub const MISSING: &[i32] = &[
     libc::ESOCKTNOSUPPORT,
     libc::ENOPROTOOPT,
     libc::EOPNOTSUPP,
+    libc::ENODEV,
 ];
 
 impl Layer {

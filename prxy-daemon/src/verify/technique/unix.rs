@@ -69,7 +69,7 @@ fn say(aim: &Aim, fd: &OwnedFd, address: &[u8]) -> Result<(), Failure> {
 
 fn path_address(aim: &Aim) -> Vec<u8> {
     let mut address = family_bytes(libc::AF_UNIX).to_vec();
-    address.extend(relay_path(&aim.token).as_os_str().as_encoded_bytes());
+    address.extend(relay_path(&aim.scratch, &aim.token).as_os_str().as_encoded_bytes());
     address.push(0);
     address
 }
