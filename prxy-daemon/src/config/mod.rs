@@ -3,7 +3,9 @@
 //! Not for applying it: every component takes its own part and builds itself; nor for keys,
 //! of which only the names stand here.
 
+mod bundles;
 mod decode;
+mod difference;
 mod errors;
 mod hide;
 mod load;
@@ -17,7 +19,7 @@ mod url;
 mod yaml;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -26,8 +28,10 @@ use std::path::PathBuf;
 use crate::provider::{Api, fetch};
 use crate::redact::Policy;
 
+pub use bundles::{BundleError, Bundles};
+pub(crate) use difference::difference;
 pub use errors::ConfigErrors;
-pub use load::Sources;
+pub use load::{Origin, Sources, Text};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -54,7 +58,7 @@ pub struct Config {
 impl Config {
     /// Reads all sources and checks them; either everything is right, or all problems are told.
     pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigErrors> {
-        load::load(sources)
+        Origin::of(sources).load().map(|(config, _)| config)
     }
 
     /// Whether the airgap only records what it would block.
@@ -116,7 +120,7 @@ pub enum OnViolation {
 }
 
 /// One upstream that requests can be routed to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     /// The name in `/{name}/…`, such as `anthropic`.
     pub name: String,

@@ -61,6 +61,13 @@ impl Cgroup {
         Ok(data.ino())
     }
 
+    /// Whether its path still leads to it: a directory that was removed and made again is another
+    /// cgroup, which no program knows.
+    pub fn is_in_place(&self) -> bool {
+        let found = fs::metadata(&self.path).map(|data| data.ino());
+        found.is_ok_and(|found| self.id().is_ok_and(|id| id == found))
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -105,6 +112,13 @@ impl Cgroup {
         }
         Err(io::ErrorKind::ResourceBusy.into())
     }
+}
+
+/// The cgroup v2 path of a process, as `/proc/PID/cgroup` shows it; needs no capability, and holds
+/// also for one that has ended and was not waited for.
+pub fn of_process(pid: i32) -> Result<String, CgroupError> {
+    let text = read(format!("/proc/{pid}/cgroup"))?;
+    Ok(text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned())
 }
 
 /// The mount point of the first cgroup v2 hierarchy, see `proc_pid_mountinfo(5)`.

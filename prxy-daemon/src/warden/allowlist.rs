@@ -58,6 +58,22 @@ impl Allowlist {
         Self { nameservers: nameservers.to_vec(), routes }
     }
 
+    /// The list of another configuration, with what is known already of names that stay, as far as
+    /// the new configuration accepts it: no outage because of a reload.
+    pub(crate) fn reconfigured(&self, config: &Config, nameservers: &[SocketAddr]) -> Self {
+        let mut next = Self::new(config, nameservers);
+        for route in &mut next.routes {
+            let Some(name) = route.provider.name_to_resolve() else { continue };
+            let same = |known: &&Route| known.provider.name_to_resolve() == Some(name);
+            if let Some(known) = self.routes.iter().find(same) {
+                let good = known.addresses.iter().filter(|a| route.provider.accepts(**a));
+                route.addresses = good.copied().collect();
+                route.expires = known.expires;
+            }
+        }
+        next
+    }
+
     /// Takes an answer; whether the addresses of the route changed by it.
     ///
     /// Only what the configuration accepts counts, whatever the resolver says. An answer without

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use aya::maps::lpm_trie::Key;
@@ -19,6 +18,7 @@ use super::bpffs::Pins;
 use super::drains::Drains;
 use super::floor::Layer;
 use super::identity::Home;
+use super::programs::Link;
 use super::{During, WardenError, floor, programs};
 use crate::config::Config;
 use crate::link::wire::as_v6;
@@ -31,8 +31,7 @@ pub(crate) struct Kernel {
     _lock: Flock<File>,
     groups: Vec<(Role, Cgroup)>,
     pins: Pins,
-    links: Vec<OwnedFd>,
-    parent_id: u64,
+    links: Vec<Link>,
     layers: Vec<(&'static Layer, bool)>,
     allow: LpmTrie<MapData, AllowKey, u32>,
     state: Array<MapData, State>,
@@ -56,7 +55,6 @@ impl Kernel {
             .during("make the parent cgroup (prxy is started as root)")?;
         let lock = lock(&parent)?;
         clear(&parent)?;
-        let parent_id = parent.id().during("identify the parent cgroup")?;
         let groups = Role::ALL
             .iter()
             .filter(|role| **role != Role::Unknown)
@@ -82,6 +80,7 @@ impl Kernel {
         let unix = programs::attach_unix(&parent, group_of(&groups, Role::Warden)?, &pins)?;
         let layers = floor::layers(unix.is_some());
         links.extend(unix.into_iter().flatten());
+        programs::read_back(&links, &groups)?;
         let logger = EbpfLogger::init(&mut ebpf).during("read the kernel programs' log")?;
         bpf::keep_maps_from_children().during("keep the kernel's maps from the roles")?;
         let removed = pins.remove_older().during("remove old pins")?;
@@ -96,7 +95,6 @@ impl Kernel {
             groups,
             pins,
             links,
-            parent_id,
             layers,
             allow,
             state,
@@ -156,6 +154,17 @@ impl Kernel {
         self.flip()
     }
 
+    /// Puts the list of another configuration in force, all at once.
+    pub(crate) fn replace(&mut self, allowlist: Allowlist) -> Result<(), WardenError> {
+        self.allowlist = allowlist;
+        self.flip()
+    }
+
+    /// The list in force.
+    pub(crate) fn allowlist(&self) -> &Allowlist {
+        &self.allowlist
+    }
+
     /// Takes a nameserver's answer; the addresses that are now in force, if they changed.
     pub(crate) fn admit(
         &mut self,
@@ -185,25 +194,31 @@ impl Kernel {
         Ok(changed)
     }
 
-    /// The addresses in force for a route.
-    pub(crate) fn addresses(&self, route: u16) -> Vec<IpAddr> {
-        self.allowlist.addresses(route)
+    /// What of the policy is not in force any more, or would not be without the warden: a link that
+    /// was detached, moved or given another program, a pin or a cgroup that is not where it was.
+    pub(crate) fn loss(&self) -> Option<String> {
+        if self.pins.count().map_or(true, |count| count != self.links.len()) {
+            return Some("pins of links are gone".to_owned());
+        }
+        let link = self.links.iter().find_map(|link| match bpf::link_info(&link.fd) {
+            Ok(info) if info == link.info => None,
+            Ok(info) if info.cgroup_id == 0 => Some(format!("program {} is detached", link.name)),
+            Ok(_) => Some(format!("program {} was replaced", link.name)),
+            Err(error) => Some(format!("program {}: {error}", link.name)),
+        });
+        let group = || {
+            let groups = self.groups.iter().map(|(role, group)| (role.name(), group));
+            groups
+                .chain([("parent", &self.parent)])
+                .find(|(_, group)| !group.is_in_place())
+                .map(|(name, _)| format!("the {name} cgroup is gone"))
+        };
+        link.or_else(group)
     }
 
-    /// Whether every program is still attached where it was, and would stay there without the warden.
-    pub(crate) fn holds(&self) -> bool {
-        let pinned = self.pins.count().is_ok_and(|count| count == self.links.len());
-        if !pinned {
-            tracing::error!("pins of links are gone");
-        }
-        pinned
-            && self.links.iter().all(|link| match bpf::link_info(link) {
-                Ok(info) => info.cgroup_id == self.parent_id,
-                Err(error) => {
-                    tracing::error!(%error, "cannot ask a link");
-                    false
-                }
-            })
+    /// Kills whoever is in a role's cgroup; that takes no capability.
+    pub(crate) fn kill(&self, role: Role) -> Result<(), WardenError> {
+        self.group(role)?.kill().during("kill a role")
     }
 
     /// The generation in force.

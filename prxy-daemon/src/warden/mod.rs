@@ -7,6 +7,7 @@
 
 mod allowlist;
 mod bpffs;
+mod children;
 mod confine;
 pub(crate) mod control;
 mod drains;
@@ -17,8 +18,10 @@ pub(crate) mod kernel;
 mod notify;
 pub(crate) mod plan;
 mod programs;
+mod reload;
 mod roles;
 mod supervise;
+mod watchdog;
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -26,13 +29,14 @@ use std::path::PathBuf;
 use prxy_common::Role;
 use thiserror::Error;
 
-use crate::config::{Config, Enforcement};
+use crate::config::{Bundles, Config, Enforcement, Origin};
 use crate::sys::fds;
 pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
 use plan::Plan;
 pub use programs::{OBJECT, PROGRAMS};
+use reload::Settings;
 use supervise::Supervisor;
 pub(crate) use supervise::block_signals;
 
@@ -65,7 +69,7 @@ impl<T, E: Display> During<T> for Result<T, E> {
 ///
 /// # Errors
 /// Anything that keeps one of the layers from holding. Nothing is served then.
-pub fn serve(config: &Config) -> Result<(), WardenError> {
+pub fn serve(config: &Config, origin: &Origin) -> Result<(), WardenError> {
     close_inherited()?;
     if config.enforcement == Enforcement::BestEffort {
         tracing::warn!("enforcement: best-effort relaxes nothing yet; all layers hold or I stop");
@@ -73,6 +77,7 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     // Signals wait for the supervisor's descriptor; roles inherit the mask and so end by their
     // warden only.
     let signals = supervise::block_signals().during("block signals")?;
+    let bundles = Bundles::read(config).during("read trust roots")?;
     let home = Home::open(config)?;
     let mut kernel = Kernel::attach(&home)?;
     floor::tell(kernel.layers());
@@ -91,8 +96,9 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
     let plan = Plan::of(Role::Warden, config, &nameservers, &home);
-    let roles = roles::start(config, &home, &kernel, front, nameservers)?;
-    let mut supervisor = Supervisor::new(config, kernel, roles, signals, &home)?;
+    let settings = Settings::new(config, origin, &nameservers);
+    let roles = roles::start(config, origin, &bundles, &home, &kernel, front, nameservers)?;
+    let mut supervisor = Supervisor::new(settings, kernel, roles, signals, &home)?;
     if let Err(error) = supervisor.wait_ready() {
         supervisor.abandon();
         return Err(error);
@@ -119,8 +125,12 @@ fn close_inherited() -> Result<(), WardenError> {
     fds::silence_stdio().during(step)
 }
 
-/// The configured nameservers, or those of the system; with none, names stay unresolved.
+/// The configured nameservers, or those of the system; with none, names stay unresolved. Where no
+/// name is to be resolved, none: the kernel then admits no question at all.
 fn nameservers(config: &Config) -> Result<Vec<std::net::SocketAddr>, WardenError> {
+    if config.providers.iter().all(|provider| provider.name_to_resolve().is_none()) {
+        return Ok(Vec::new());
+    }
     if !config.nameservers.is_empty() {
         return Ok(config.nameservers.clone());
     }
