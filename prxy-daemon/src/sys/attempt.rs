@@ -3,6 +3,11 @@
 //! Addresses and options are raw bytes, because what is tried is often no valid one. Not for the
 //! roles' own work, and not for judging: what an errno means is said elsewhere.
 
+pub mod message;
+pub mod probe;
+pub mod queue;
+pub mod ring;
+
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};

@@ -15,7 +15,7 @@ use super::judge::{Destination, is_probe, only};
 use super::neighbours::Neighbours;
 use super::report::{Control, Outcome, Row, Stopped};
 use super::scratch::{Scratch, cgroup_root};
-use super::technique::{Aid, Aim, AsRoot, Judge, Layer, Presence, Technique};
+use super::technique::{Aid, Aim, AsRoot, Judge, Layer, MISSING, Presence, Technique};
 use super::world::World;
 use super::{Options, VerifyError};
 use crate::sys::clone::Network;
@@ -120,8 +120,7 @@ impl<'a> Battery<'a> {
         let tried =
             self.free(technique, &plan, Rights::All, Descriptors::Open, CONTROL_PATIENCE)?;
         let patience = (began.elapsed() * 3).clamp(PATIENCE, CONTROL_PATIENCE);
-        let missing =
-            matches!(&tried.said, Said::Failed { code, .. } if NOT_BUILT_IN.contains(code));
+        let missing = matches!(&tried.said, Said::Failed { code, .. } if MISSING.contains(code));
         let control = match (tried.through, technique.presence) {
             (Some(how), _) => Control::GotThrough(how),
             (None, Presence::Optional) if missing => {
@@ -409,16 +408,6 @@ fn allowed(role: Option<Role>) -> Vec<Destination> {
 /// The roles, in the order in which they are tried.
 const ROLES: [Role; 6] =
     [Role::Gateway, Role::Broker, Role::Netgate, Role::Resolver, Role::Warden, Role::Front];
-
-/// How a kernel says that it does not have something.
-const NOT_BUILT_IN: [i32; 6] = [
-    libc::EPROTONOSUPPORT,
-    libc::ESOCKTNOSUPPORT,
-    libc::EAFNOSUPPORT,
-    libc::ENOPROTOOPT,
-    libc::ENOSYS,
-    libc::ENODEV,
-];
 
 const WIRE: &str = "read the wire";
 const CONTROL_PATIENCE: Duration = Duration::from_secs(2);

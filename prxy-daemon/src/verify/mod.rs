@@ -13,6 +13,7 @@ pub mod judge;
 mod markdown;
 mod neighbours;
 mod netlink;
+pub mod relay;
 mod report;
 mod scratch;
 pub mod technique;

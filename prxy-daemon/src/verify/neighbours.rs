@@ -19,8 +19,9 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getpid};
 
 use super::ground::{ATTACKER, ATTACKER_V6, INSIDE, NAMESERVER, PROVIDER, PROVIDER_V6};
+use super::relay::Relay;
 use super::technique::{
-    Aid, Aim, Given, MEETING_PORT, inet, open_listener, relay_name, relay_path,
+    Aid, Aim, Given, MEETING_PORT, Medium, inet, open_listener, relay_name, relay_path,
 };
 use super::world::{Namespace, World};
 use crate::sys::channel::Channel;
@@ -60,6 +61,9 @@ impl Neighbours {
             Aid::Meet => "meet -".to_owned(),
             Aid::None | Aid::Given(_) => return Ok(()),
             Aid::Relay => format!("relay {}", aim.token),
+            Aid::Heard(medium) => {
+                format!("heard {medium:?} {} {}", aim.token, aim.scratch.display())
+            }
             Aid::PathRelay => format!("path {}", relay_path(&aim.scratch, &aim.token).display()),
         };
         self.orders.send(order.as_bytes(), None)?;
@@ -110,6 +114,7 @@ fn live(world: &World, orders: &Channel, parent: Pid) -> io::Result<()> {
             Some(("fetch", _)) => fetch(turn, inside.clone(), outside.clone()),
             Some(("meet", _)) => in_thread(outside.clone(), move || meet(turn)),
             Some(("relay", token)) => relay(&inside, &outside, token)?,
+            Some(("heard", how)) => hear(&inside, &outside, how)?,
             Some(("path", path)) => path_relay(inside.clone(), path.into())?,
             _ => return Ok(()),
         }
@@ -198,6 +203,25 @@ fn path_relay(inside: Arc<Namespace>, path: PathBuf) -> io::Result<()> {
             pass_on(&buffer[..length]);
         }
         drop(fs::remove_file(&path));
+    });
+    Ok(())
+}
+
+/// Passes on what is said by any other medium inside.
+fn hear(inside: &Arc<Namespace>, outside: &Namespace, how: &str) -> io::Result<()> {
+    let mut words = how.splitn(3, ' ');
+    let mut word = || words.next().ok_or(io::ErrorKind::InvalidInput);
+    let (medium, token, scratch) = (word()?, word()?, word()?);
+    let medium = Medium::ALL.iter().find(|known| format!("{known:?}") == medium);
+    let medium = *medium.ok_or(io::ErrorKind::InvalidInput)?;
+    inside.enter()?;
+    let relay = Relay::open(medium, scratch.as_ref(), token);
+    outside.enter()?;
+    let mut relay = relay?;
+    in_thread(inside.clone(), move || {
+        if let Ok(bytes) = relay.hear() {
+            pass_on(&bytes);
+        }
     });
     Ok(())
 }

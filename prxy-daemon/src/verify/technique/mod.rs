@@ -4,16 +4,29 @@
 //! the wire. To add a technique, add a row to a family's `ROWS`; to add a family, add a file and
 //! a line to [`FAMILIES`]. `docs/threat-model.md` is printed from these rows.
 
+mod address;
 mod call;
 mod datagram;
 mod dns;
+mod extension;
+mod family;
+mod files;
 mod ip;
+mod ipc;
 mod kernel;
+mod link;
+mod memory;
+mod namespace;
+mod neighbour;
 mod options;
 mod packet;
 mod process;
 mod provenance;
 mod raw;
+mod rights;
+mod ring;
+mod send;
+mod socket;
 mod unix;
 
 use std::io;
@@ -24,7 +37,10 @@ use std::time::Duration;
 use prxy_common::Role;
 
 pub(super) use call::inet;
-pub use call::{LISTEN_PORT, MEETING_PORT, link_address, open_listener, relay_name, relay_path};
+pub use call::{
+    LISTEN_PORT, MEETING_PORT, abstract_address, link_address, open_listener, relay_key,
+    relay_name, relay_path, relay_port,
+};
 
 /// One way out.
 #[derive(Clone, Copy, Debug)]
@@ -111,8 +127,48 @@ pub enum Aid {
     Relay,
     /// A process beside it passes on datagrams sent to a path.
     PathRelay,
+    /// A process beside it passes on what it hears there, see [`super::relay`].
+    Heard(Medium),
     /// A descriptor that was made elsewhere, under [`Aim::given`]; only `prxy verify` gives any.
     Given(Given),
+}
+
+/// Where a process beside it listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// A TCP port of its own on every local address.
+    Loopback,
+    /// A unix stream socket with a path.
+    Path,
+    /// An abstract unix socket for sequenced packets.
+    Seqpacket,
+    /// An abstract unix socket for datagrams.
+    Datagram,
+    /// A named pipe.
+    Fifo,
+    /// A file that it reads again and again.
+    File,
+    /// A POSIX message queue.
+    Posix,
+    /// A System V message queue.
+    SystemV,
+    /// It calls: the attempt listens on an abstract unix socket.
+    Caller,
+}
+
+impl Medium {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Loopback,
+        Self::Path,
+        Self::Seqpacket,
+        Self::Datagram,
+        Self::Fifo,
+        Self::File,
+        Self::Posix,
+        Self::SystemV,
+        Self::Caller,
+    ];
 }
 
 /// Descriptors from elsewhere.
@@ -155,14 +211,27 @@ pub struct Failure {
 /// Every family of techniques, in the order in which they are tried and printed.
 pub const FAMILIES: &[&[Technique]] = &[
     ip::ROWS,
+    address::ROWS,
     options::ROWS,
+    socket::ROWS,
+    extension::ROWS,
     datagram::ROWS,
+    send::ROWS,
     dns::ROWS,
     raw::ROWS,
+    link::ROWS,
     unix::ROWS,
+    ipc::ROWS,
     process::ROWS,
     provenance::ROWS,
+    namespace::ROWS,
+    neighbour::ROWS,
+    rights::ROWS,
+    files::ROWS,
+    memory::ROWS,
+    ring::ROWS,
     kernel::ROWS,
+    family::ROWS,
 ];
 
 /// Every technique.
@@ -229,6 +298,17 @@ impl Technique {
         Self { aid, ..self }
     }
 }
+
+/// What a kernel answers for what it was built without.
+pub const MISSING: &[i32] = &[
+    libc::ENOSYS,
+    libc::EAFNOSUPPORT,
+    libc::EPROTONOSUPPORT,
+    libc::ESOCKTNOSUPPORT,
+    libc::ENOPROTOOPT,
+    libc::EOPNOTSUPP,
+    libc::ENODEV,
+];
 
 impl Layer {
     /// The stable name.

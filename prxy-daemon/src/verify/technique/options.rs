@@ -4,9 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::call::{connect, open, open_stream, reports_are_sent, send, send_to, set};
 use super::{Aim, Failure, INET, Technique, packet};
-use crate::verify::ground::{
-    ATTACKER, ATTACKER_V6, INSIDE, INSIDE_LINK, PROVIDER, PROVIDER_PORT, PROVIDER_V6,
-};
+use crate::verify::ground::{ATTACKER, INSIDE, INSIDE_LINK, PROVIDER, PROVIDER_PORT, PROVIDER_V6};
 
 pub(super) const ROWS: &[Technique] = &[
     Technique::wire("srh-tcp", "IPv6 routing header (SRH), TCP", "8", INET, |a| {
@@ -23,11 +21,7 @@ pub(super) const ROWS: &[Technique] = &[
 
 fn srh(aim: &Aim, kind: i32) -> Result<(), Failure> {
     let fd = open(libc::AF_INET6, kind | libc::SOCK_NONBLOCK, 0)?;
-    let mut header = vec![0, 4, 4, 1, 1, 0, 0, 0]; // RFC 8754, two segments, one left
-    for hop in [PROVIDER_V6, ATTACKER_V6] {
-        header.extend(packet::octets(hop));
-    }
-    set(&fd, libc::IPPROTO_IPV6, libc::IPV6_RTHDR, &header)?;
+    set(&fd, libc::IPPROTO_IPV6, libc::IPV6_RTHDR, &packet::routing_header())?;
     if kind == libc::SOCK_DGRAM {
         return send_to(&fd, aim.token.as_bytes(), 0, PROVIDER_V6, PROVIDER_PORT);
     }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::verify::ground::{ATTACKER_V6, PROVIDER_V6};
+
 /// The bytes of an address.
 pub(super) fn octets(ip: IpAddr) -> Vec<u8> {
     match ip {
@@ -33,6 +35,31 @@ fn checksum(header: &[u8]) -> u16 {
         header.chunks_exact(2).map(|w| u32::from(u16::from_be_bytes([w[0], w[1]]))).sum();
     let sum = (sum & 0xffff) + (sum >> 16);
     !(((sum & 0xffff) + (sum >> 16)) as u16)
+}
+
+/// An IPv6 segment routing header by way of the attacker to the provider.
+pub(super) fn routing_header() -> Vec<u8> {
+    let mut header = vec![0, 4, 4, 1, 1, 0, 0, 0]; // RFC 8754, two segments, one left
+    for hop in [PROVIDER_V6, ATTACKER_V6] {
+        header.extend(octets(hop));
+    }
+    header
+}
+
+/// An Ethernet frame.
+pub(super) fn frame(to: [u8; 6], from: [u8; 6], ethertype: u16, payload: &[u8]) -> Vec<u8> {
+    [&to[..], &from, &ethertype.to_be_bytes(), payload].concat()
+}
+
+/// An IPv6 datagram of any protocol.
+pub(super) fn ip6(from: IpAddr, to: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x60, 0, 0, 0];
+    bytes.extend((payload.len() as u16).to_be_bytes());
+    bytes.extend([protocol, 64]);
+    bytes.extend(octets(from));
+    bytes.extend(octets(to));
+    bytes.extend(payload);
+    bytes
 }
 
 /// A multicast group that only tests use (RFC 2365).
