@@ -4,14 +4,16 @@ use super::call::{at, relay_path, special};
 use super::{Aim, Failure, Layer, Technique};
 
 pub(super) const ROWS: &[Technique] = &[
-    lever("kernel-log", "the kernel's log, which others forward", "48", |_| writable("/dev/kmsg")),
+    lever("kernel-log", "the kernel's log, which others forward", "48", |_| writable("/dev/kmsg"))
+        .optional(),
     lever("core-pattern", "who gets core files: a program of root's", "48", |_| {
         writable("/proc/sys/kernel/core_pattern")
     }),
     lever("kernel-switches", "the kernel's network switches", "18", |_| {
         writable("/proc/sys/net/ipv4/ip_forward")
     }),
-    lever("magic-keys", "the kernel's emergency keys", "44", |_| writable("/proc/sysrq-trigger")),
+    lever("magic-keys", "the kernel's emergency keys", "44", |_| writable("/proc/sysrq-trigger"))
+        .optional(),
     lever("drop-file", "a new file where others look", "47", |a| {
         let path = relay_path(&a.scratch, &a.token);
         std::fs::File::create_new(&path).map_err(at("open"))?;
