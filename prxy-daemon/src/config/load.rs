@@ -12,7 +12,10 @@ use super::decode::{self, Found, Parts};
 use super::errors::{Problems, Source};
 use super::problem::{Instead, Kind, Quoted};
 use super::providers::{self, Placed};
-use super::{Config, ConfigErrors, Enforcement, Module, Provider, hide, pipeline, yaml};
+use super::{
+    Config, ConfigErrors, ConfigFile, Enforcement, Module, Provider, hide, pipeline, yaml,
+};
+use crate::audit::sha256;
 use crate::redact::Policy;
 
 /// What a configuration is made from.
@@ -68,8 +71,14 @@ pub(super) fn load(sources: &Sources<'_>) -> Result<Config, ConfigErrors> {
     }
     let data_dir = data_dir.unwrap_or_default();
 
+    let mut config_file = None;
     let (parts, file) = match read(sources, &data_dir) {
-        Ok(Some((file, text))) => parse(&file, &text, &mut problems),
+        Ok(Some((path, text))) => {
+            let parsed = parse(&path, &text, &mut problems);
+            let sha256 = sha256(text.as_bytes());
+            config_file = Some(ConfigFile { path, sha256 });
+            parsed
+        }
         Ok(None) => (Parts::default(), None),
         Err((file, kind)) => {
             problems.add(&Source::value(&shown(&file), ""), None, kind);
@@ -112,10 +121,13 @@ pub(super) fn load(sources: &Sources<'_>) -> Result<Config, ConfigErrors> {
         nameservers: parts.nameservers,
         enforcement: parts.enforcement.unwrap_or(Enforcement::Required),
         max_body_bytes: parts.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY),
+        audit: parts.audit,
+        file: config_file,
     })
 }
 
 fn parse(file: &Path, text: &str, problems: &mut Problems) -> (Parts, Option<Arc<Source>>) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let parsed = yaml::parse(text);
     let hidden = match &parsed.root {
         Some(_) => hide::key_values(text, &parsed),
@@ -231,11 +243,7 @@ fn read_file(path: &Path) -> Result<String, Kind> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(Kind::TooLarge);
     }
-    let mut text = String::from_utf8(bytes).map_err(|_| Kind::NotUtf8)?;
-    if text.starts_with('\u{feff}') {
-        text.remove(0);
-    }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|_| Kind::NotUtf8)
 }
 
 fn shown(path: &Path) -> String {

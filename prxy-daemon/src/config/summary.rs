@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::providers::api_name;
-use super::{Config, Enforcement, Module, OnViolation, Provider, Transport, pipeline};
+use super::{
+    Audit, Config, Enforcement, Module, OnFull, OnViolation, Provider, Transport, pipeline,
+};
+use crate::audit::Rotation;
 use crate::redact::{Action, Policy};
 
 pub(super) struct Summary<'c>(pub(super) &'c Config);
@@ -43,7 +46,14 @@ impl fmt::Display for Summary<'_> {
             Enforcement::BestEffort => "best-effort",
         };
         writeln!(f, "enforcement: {enforcement}")?;
-        writeln!(f, "limits: {{ max_body_bytes: {} }}", config.max_body_bytes)
+        writeln!(f, "limits: {{ max_body_bytes: {} }}", config.max_body_bytes)?;
+        let Audit { rotation, on_full } = config.audit;
+        let on_full = match on_full {
+            OnFull::Continue => "continue",
+            OnFull::Stop => "stop",
+        };
+        let Rotation { max_bytes, keep } = rotation;
+        writeln!(f, "audit: {{ max_bytes: {max_bytes}, keep: {keep}, on_full: {on_full} }}")
     }
 }
 

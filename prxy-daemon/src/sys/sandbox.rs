@@ -62,6 +62,15 @@ pub fn confine(reach: &Reach) -> Result<Landlock, SandboxError> {
     })
 }
 
+/// The kernel's Landlock version; 0 if it has none, see `landlock_create_ruleset(2)`.
+pub fn landlock_abi() -> i64 {
+    // SAFETY: with this flag and no rules, the call only answers with a number.
+    let abi = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, 1_u32)
+    };
+    abi.max(0)
+}
+
 /// Tries to create a socket, and gives the kernel's answer.
 pub fn try_socket(family: i32, kind: i32, protocol: i32) -> Result<(), i32> {
     // SAFETY: takes integers; the descriptor is closed at once.

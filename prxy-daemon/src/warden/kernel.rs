@@ -1,8 +1,10 @@
 //! The kernel's policy as the warden holds it: programs attached to the parent cgroup, links
 //! pinned, maps kept by descriptor so that they can be filled without any capability.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aya::maps::lpm_trie::Key;
@@ -39,6 +41,18 @@ pub(crate) struct Kernel {
     current: State,
     allowlist: Allowlist,
     drains: Drains,
+    admitted: BTreeSet<String>,
+    changes: Vec<Change>,
+    flipped: Duration,
+}
+
+/// What a new generation changed, for the audit log.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) generation: u32,
+    pub(crate) why: &'static str,
+    pub(crate) added: Vec<String>,
+    pub(crate) removed: Vec<String>,
 }
 
 impl Kernel {
@@ -93,6 +107,9 @@ impl Kernel {
             current,
             allowlist: Allowlist::default(),
             drains: Drains::default(),
+            admitted: BTreeSet::new(),
+            changes: Vec::new(),
+            flipped: time::monotonic(),
         })
     }
 
@@ -127,7 +144,7 @@ impl Kernel {
         nameservers: &[SocketAddr],
     ) -> Result<(), WardenError> {
         self.allowlist = Allowlist::new(config, nameservers);
-        self.flip()
+        self.flip("start")
     }
 
     /// Takes a nameserver's answer; the addresses that are now in force, if they changed.
@@ -140,7 +157,7 @@ impl Kernel {
         if !self.allowlist.admit(route, addresses, ttl, time::monotonic()) {
             return Ok(None);
         }
-        self.flip()?;
+        self.flip("resolved")?;
         Ok(Some(self.allowlist.addresses(route)))
     }
 
@@ -150,7 +167,7 @@ impl Kernel {
         let now = time::monotonic();
         let expired = self.allowlist.expire(now);
         if !expired.is_empty() {
-            self.flip()?;
+            self.flip("expired")?;
         }
         let oldest_draining = self.drains.oldest(self.current.generation, now);
         if oldest_draining != self.current.oldest_draining {
@@ -178,6 +195,26 @@ impl Kernel {
     /// The generation in force.
     pub(crate) fn generation(&self) -> u32 {
         self.current.generation
+    }
+
+    /// How long it has been in force.
+    pub(crate) fn generation_age(&self) -> Duration {
+        time::monotonic().saturating_sub(self.flipped)
+    }
+
+    /// How many generations before it may still carry flows.
+    pub(crate) fn draining(&self) -> u32 {
+        self.current.generation - self.current.oldest_draining.min(self.current.generation)
+    }
+
+    /// What generations have changed since this was last asked.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Where the programs are attached, and where their links are pinned.
+    pub(crate) fn places(&self) -> (&Path, PathBuf) {
+        (self.parent.path(), self.pins.path(""))
     }
 
     /// How often each role was judged in each way since the start; zeros are left out.
@@ -224,7 +261,7 @@ impl Kernel {
     }
 
     /// Writes the whole list as a new generation, then lets one word decide.
-    fn flip(&mut self) -> Result<(), WardenError> {
+    fn flip(&mut self, why: &'static str) -> Result<(), WardenError> {
         let step = "write the allowlist";
         let old = self.current.generation;
         let new = old.wrapping_add(1);
@@ -237,6 +274,12 @@ impl Kernel {
         self.drains.retire(old, now);
         let oldest_draining = self.drains.oldest(new, now);
         self.write(State { generation: new, oldest_draining, ..self.current })?;
+        self.flipped = now;
+        let admitted: BTreeSet<_> = self.allowlist.entries().map(|e| e.to_string()).collect();
+        let added = admitted.difference(&self.admitted).cloned().collect();
+        let removed = self.admitted.difference(&admitted).cloned().collect();
+        self.changes.push(Change { generation: new, why, added, removed });
+        self.admitted = admitted;
         let stale: Vec<_> = self
             .allow
             .keys()
@@ -343,7 +386,7 @@ fn is_role_group(path: &std::path::Path) -> bool {
 const GROUP: &str = "prxy-";
 
 /// Program names in the object, with the kernel's `enum bpf_attach_type`.
-const PROGRAMS: &[(&str, u32)] = &[
+pub(crate) const PROGRAMS: &[(&str, u32)] = &[
     ("egress", 1),
     ("ingress", 0),
     ("sock_create", 2),

@@ -12,8 +12,9 @@ pub(crate) mod control;
 mod drains;
 mod front;
 mod identity;
-mod kernel;
+pub(crate) mod kernel;
 mod roles;
+pub(crate) mod status;
 mod supervise;
 
 use std::fmt::Display;

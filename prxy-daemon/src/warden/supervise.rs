@@ -17,9 +17,9 @@ use serde_json::{Value, json};
 use super::control::{Control, Request};
 use super::identity::Home;
 use super::kernel::Kernel;
-use super::{During, WardenError};
+use super::{During, WardenError, status};
 use crate::audit::EgressLog;
-use crate::config::Config;
+use crate::config::{Config, OnFull};
 use crate::link::{FromWarden, ToWarden};
 use crate::sys::bpf;
 use crate::sys::channel::Channel;
@@ -40,6 +40,8 @@ pub(crate) struct Supervisor {
     signals: SignalFd,
     control: Control,
     log: EgressLog,
+    on_full: OnFull,
+    facts: Value,
     lost: u64,
     routes: u16,
     halted: bool,
@@ -72,11 +74,22 @@ impl Supervisor {
         signals: SignalFd,
         home: &Home,
     ) -> Result<Self, WardenError> {
-        let log = EgressLog::open(&home.audit()).during("open the audit log")?;
+        let log = EgressLog::open(&home.audit(), config.audit.rotation, status::start(config))
+            .during("open the audit log")?;
         let routes = u16::try_from(config.providers.len()).during("count the providers")?;
         let control = Control::open(home.dir()).during("make the control socket")?;
-        let supervisor =
-            Self { kernel, children, signals, control, log, lost: 0, routes, halted: false };
+        let supervisor = Self {
+            kernel,
+            children,
+            signals,
+            control,
+            log,
+            on_full: config.audit.on_full,
+            facts: status::facts(config),
+            lost: 0,
+            routes,
+            halted: false,
+        };
         for route in 0..routes {
             supervisor.tell_netgate(route)?;
         }
@@ -99,7 +112,8 @@ impl Supervisor {
                 }
             }
         }
-        Ok(())
+        self.log.append_event("ready", status::ready(&self.kernel));
+        self.record()
     }
 
     /// Serves until a signal asks for the end, or a role fails.
@@ -113,10 +127,9 @@ impl Supervisor {
                 Err(error) => break Err(error),
             }
         };
-        self.log.append_totals(&self.kernel.totals());
-        if let Err(error) = self.record() {
-            tracing::error!(%error, "audit log not written");
-        }
+        let why = ended.as_ref().map_or_else(ToString::to_string, |()| "signal".to_owned());
+        self.log.append_stop(&why, status::totals(&self.kernel));
+        let ended = ended.and(self.record());
         self.abandon();
         ended
     }
@@ -142,9 +155,7 @@ impl Supervisor {
             tracing::warn!(route, "addresses expired: no nameserver confirmed them");
             self.tell_netgate(route)?;
         }
-        if let Err(error) = self.record() {
-            tracing::error!(%error, "audit log not written");
-        }
+        self.record()?;
         if !self.halted && !self.kernel.holds() {
             self.halt()?;
         }
@@ -153,14 +164,15 @@ impl Supervisor {
 
     /// What only the warden knows; the rest, `prxy status` reads itself.
     fn status(&self) -> Value {
-        json!({ "generation": self.kernel.generation(), "halted": self.halted })
+        let roles = self.children.iter().map(|child| (child.role, child.pid));
+        status::report(&self.facts, &self.kernel, roles, &self.log, self.halted)
     }
 
     /// The policy was taken away from under us: the clients are told, and nothing is sent.
     fn halt(&mut self) -> Result<(), WardenError> {
         tracing::error!("the kernel's policy is no longer in force: nothing is sent any more");
         self.halted = true;
-        self.log.append_note("enforcement-lost");
+        self.log.append_event("halt", json!({ "why": "enforcement-lost" }));
         self.tell(Role::Broker, &FromWarden::Halt)?;
         self.tell(Role::Netgate, &FromWarden::Halt)
     }
@@ -265,8 +277,11 @@ impl Supervisor {
 
     /// Appends what the kernel has reported to the audit log, at most one buffer full: a role that
     /// reports without end must not keep the supervisor from everything else.
-    fn record(&mut self) -> io::Result<()> {
+    fn record(&mut self) -> Result<(), WardenError> {
         self.kernel.logger.flush();
+        for change in self.kernel.take_changes() {
+            self.log.append_event("generation", status::generation(&change));
+        }
         for _ in 0..MAX_EVENTS {
             let Some(item) = self.kernel.events.next() else { break };
             if let Some(event) = bpf::read_event(&item) {
@@ -278,7 +293,13 @@ impl Supervisor {
             self.log.append_lost(lost - self.lost);
             self.lost = lost;
         }
-        self.log.flush()
+        match self.log.flush() {
+            Err(error) if self.on_full == OnFull::Stop => {
+                Err(WardenError::new("write the audit log", error))
+            }
+            // The log has said it, and counts what is left out.
+            _ => Ok(()),
+        }
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<Vec<News>, WardenError> {
