@@ -82,6 +82,8 @@ codes! {
         Deny = 0 "deny",
         /// It went on.
         Allow = 1 "allow",
+        /// It went on although policy denies it: the airgap is in log-only mode.
+        WouldDeny = 2 "would-deny",
     }
 }
 

@@ -9,7 +9,7 @@ mod codes;
 mod records;
 
 pub use codes::{Hook, Reason, Role, Verdict};
-pub use records::{AllowKey, COUNTERS, Event, Flow, State, counter_index};
+pub use records::{AllowKey, COUNTERS, Event, Flow, State, counter_index, counter_index_of};
 
 /// Names of the maps as both sides spell them.
 pub mod map {
@@ -19,6 +19,8 @@ pub mod map {
     pub const STATE: &str = "STATE";
     /// `HashMap<u64, u32>`: cgroup id → [`Role`](crate::Role) code.
     pub const ROLES: &str = "ROLES";
+    /// `SkStorage<Flow>`: what a socket was created and admitted for.
+    pub const FLOWS: &str = "FLOWS";
     /// `RingBuf` of [`Event`](crate::Event).
     pub const EVENTS: &str = "EVENTS";
     /// `PerCpuArray<u64>` indexed by [`counter_index`](crate::counter_index).

@@ -49,24 +49,27 @@ pub struct State {
     pub front_setup: u8,
     /// 1 if the listener's peers are on loopback only.
     pub front_loopback: u8,
+    /// 1 if what is denied goes on all the same and is only recorded.
+    pub log_only: u8,
     /// Always 0.
-    pub reserved: u32,
+    pub reserved: [u8; 3],
 }
 
-/// What a socket was admitted for, kept with the socket.
+/// What a socket may do, kept with the socket: written when a role creates it, and again when it
+/// connects. All zero but the role in between.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
-    /// Destination address, IPv4 mapped.
-    pub addr: [u8; 16],
+    /// Destination address as it stands in the header, IPv4 mapped.
+    pub addr: [u32; 4],
     /// The newest generation that was seen to have it on the list.
     pub generation: u32,
-    /// Destination port, host order.
+    /// Destination port as it stands in the header.
     pub port: u16,
     /// IP protocol number.
     pub proto: u8,
-    /// Always 0.
-    pub reserved: u8,
+    /// [`Role`](crate::Role) code of the creator.
+    pub role: u8,
 }
 
 /// One decision, as the kernel reports it.
@@ -107,7 +110,13 @@ pub const COUNTERS: u32 = (Role::ALL.len() * Reason::ALL.len()) as u32 + 1;
 /// The counter of one role and reason.
 #[inline(always)]
 pub const fn counter_index(role: Role, reason: Reason) -> u32 {
-    role.code() * Reason::ALL.len() as u32 + reason.code()
+    counter_index_of(role.code(), reason)
+}
+
+/// The same for the code of a role.
+#[inline(always)]
+pub const fn counter_index_of(role: u32, reason: Reason) -> u32 {
+    role * Reason::ALL.len() as u32 + reason.code()
 }
 
 #[cfg(feature = "user")]

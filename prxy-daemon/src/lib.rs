@@ -19,4 +19,5 @@ pub mod resolver;
 pub mod sse;
 pub mod store;
 pub mod sys;
+pub mod verify;
 pub mod warden;

@@ -1,14 +1,15 @@
 //! prxy's kernel policy: deny by default, per role, for every socket below prxy's cgroup.
 //!
 //! This file names the hooks; `packet` judges packets (the truth), `socket` judges calls (fast
-//! errors and the admission of flows), `policy` holds what both share, `report` counts and
-//! records. All programs are attached once, to the parent cgroup of all roles.
+//! errors and the admission of flows), `flow` is what a socket was admitted for, `policy` holds
+//! what all share, `report` counts and records. All programs are attached once, to the parent cgroup of all roles.
 //!
 //! **Invariant:** whatever is not understood is denied; no branch allows by falling through.
 #![no_std]
 #![no_main]
 #![expect(missing_docs, unreachable_pub, reason = "the hook macros expand to items of their own")]
 
+mod flow;
 mod maps;
 mod packet;
 mod policy;

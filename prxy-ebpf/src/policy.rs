@@ -10,6 +10,9 @@ pub(crate) const TCP: u8 = 6;
 /// See [`TCP`].
 pub(crate) const UDP: u8 = 17;
 
+/// The third word of a mapped IPv4 address, `::ffff:a.b.c.d`.
+pub(crate) const MAPPED: u32 = 0xffff_u32.to_be();
+
 /// A decision that says why.
 pub(crate) type Decision = Result<Reason, Reason>;
 
@@ -32,6 +35,12 @@ pub(crate) fn state() -> Result<State, Reason> {
     }
 }
 
+/// Whether what is denied goes on all the same; what cannot be read is denied.
+#[inline(always)]
+pub(crate) fn is_log_only() -> bool {
+    STATE.get(0).is_some_and(|state| state.log_only != 0)
+}
+
 /// Whether a role speaks this protocol at all.
 #[inline(always)]
 pub(crate) fn protocol(role: Role, proto: u8) -> Result<(), Reason> {
@@ -44,7 +53,14 @@ pub(crate) fn protocol(role: Role, proto: u8) -> Result<(), Reason> {
 
 /// Whether a destination is on the role's list in this generation.
 #[inline(always)]
-pub(crate) fn allowlisted(generation: u32, role: Role, port: u16, addr: [u8; 16]) -> bool {
-    let data = AllowKey::new(generation, role, port, addr);
+pub(crate) fn allowlisted(generation: u32, role: Role, port: u16, addr: [u32; 4]) -> bool {
+    let data = AllowKey::new(generation, role, port, octets(addr));
     ALLOW.get(&Key::new(AllowKey::EXACT_BITS + 128, data)).is_some()
+}
+
+/// An address as bytes.
+#[inline(always)]
+pub(crate) fn octets(words: [u32; 4]) -> [u8; 16] {
+    // SAFETY: both are sixteen bytes of plain numbers.
+    unsafe { core::mem::transmute(words) }
 }

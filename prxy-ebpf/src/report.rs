@@ -5,12 +5,16 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use prxy_common::{COUNTERS as COUNTER_SLOTS, Event, Hook, Reason, Role, Verdict, counter_index};
 
 use crate::maps::{COUNTERS, EVENTS};
-use crate::policy::Decision;
+use crate::policy::{self, Decision};
+
+/// What every program type returns to let something go on.
+pub(crate) const PASS: i32 = 1;
+const DENY: i32 = 0;
 
 /// What a hook knows of the subject of its decision.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Subject {
-    pub(crate) addr: [u8; 16],
+    pub(crate) addr: [u32; 4],
     pub(crate) port: u16,
     pub(crate) proto: u16,
     pub(crate) detail: u32,
@@ -31,16 +35,17 @@ pub(crate) fn settle<C: EbpfContext>(
 ) -> i32 {
     let (verdict, reason) = match decision {
         Ok(reason) => (Verdict::Allow, reason),
+        Err(reason) if policy::is_log_only() => (Verdict::WouldDeny, reason),
         Err(reason) => (Verdict::Deny, reason),
     };
     count(counter_index(role, reason));
     if reason == Reason::Internal {
         aya_log_ebpf::error!(ctx, "state map is not readable");
     }
-    if verdict == Verdict::Deny || record_allow {
+    if decision.is_err() || record_allow {
         record(hook, role, verdict, reason, subject);
     }
-    verdict.code() as i32
+    if verdict == Verdict::Deny { DENY } else { PASS }
 }
 
 #[inline(always)]
@@ -53,7 +58,7 @@ fn record(hook: Hook, role: Role, verdict: Verdict, reason: Reason, subject: &Su
         // SAFETY: the helper takes nothing and only reads the clock.
         ts_ns: unsafe { bpf_ktime_get_ns() },
         cookie: subject.cookie,
-        addr: subject.addr,
+        addr: policy::octets(subject.addr),
         generation: subject.generation,
         pid: subject.pid,
         hook: hook.code() as u8,
@@ -68,8 +73,9 @@ fn record(hook: Hook, role: Role, verdict: Verdict, reason: Reason, subject: &Su
     entry.submit(0);
 }
 
+/// Adds one to a counter.
 #[inline(always)]
-fn count(index: u32) {
+pub(crate) fn count(index: u32) {
     if let Some(slot) = COUNTERS.get_ptr_mut(index) {
         // SAFETY: a per-CPU slot; programs on one CPU do not interrupt each other here.
         unsafe { *slot += 1 };

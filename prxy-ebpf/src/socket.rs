@@ -1,6 +1,6 @@
 //! Calls on sockets: immediate errors for the caller, events for the auditor, and the admission
-//! of flows that `packet` asks for. Judged by the cgroup of the *calling* process, so a socket
-//! that was passed on gains its new holder nothing.
+//! of flows that `packet` asks for. Judged by the cgroup of the *calling* process; `connect` also
+//! asks for a socket that this role created, so one that was passed on gains its holder nothing.
 
 use aya_ebpf::helpers::{
     bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_socket_cookie,
@@ -8,8 +8,8 @@ use aya_ebpf::helpers::{
 use aya_ebpf::programs::{SockAddrContext, SockContext, SockoptContext};
 use prxy_common::{Flow, Hook, Reason, Role};
 
-use crate::maps::FLOWS;
-use crate::policy::{self, Decision, TCP, UDP};
+use crate::flow;
+use crate::policy::{self, Decision, MAPPED, TCP, UDP};
 use crate::report::{Subject, settle};
 
 const SOCK_STREAM: u32 = 1;
@@ -47,21 +47,21 @@ fn admit(ctx: &SockAddrContext, role: Role, subject: &mut Subject) -> Decision {
     if !policy::allowlisted(state.generation, role, subject.port, subject.addr) {
         return Err(Reason::NotAllowlisted);
     }
-    let mut flow = Flow {
-        addr: subject.addr,
-        generation: state.generation,
-        port: subject.port,
-        proto,
-        reserved: 0,
-    };
-    // SAFETY: the context's socket is valid for the call; the value is copied by the kernel.
-    let kept = unsafe { FLOWS.get_or_insert_ptr_mut(ctx, Some(&mut flow)) };
-    if kept.is_null() {
-        return Err(Reason::Internal);
+    // A socket that this role did not create itself has no record, or another role's.
+    match flow::of_call(ctx) {
+        Some(flow) if u32::from(flow.role) == role.code() => {
+            // A socket that connects again is admitted for its new peer only.
+            *flow = Flow {
+                addr: subject.addr,
+                generation: state.generation,
+                port: subject.port.to_be(),
+                proto,
+                role: flow.role,
+            };
+            Ok(Reason::Allowlisted)
+        }
+        _ => Err(Reason::FlowNotAdmitted),
     }
-    // SAFETY: not null; a socket that connects again is admitted for its new peer only.
-    unsafe { *kept = flow };
-    Ok(Reason::Allowlisted)
 }
 
 /// Judges datagrams that carry their own address: nobody sends those.
@@ -96,7 +96,11 @@ pub(crate) fn create(ctx: &SockContext) -> i32 {
     };
     let decision = match (role, kind, proto) {
         (Role::Netgate | Role::Resolver, SOCK_STREAM, 6) | (Role::Resolver, SOCK_DGRAM, 17) => {
-            Ok(Reason::Allowlisted)
+            // `connect` asks for this record, and fills it in.
+            match flow::begin(ctx, Flow { role: role.code() as u8, ..Flow::default() }) {
+                true => Ok(Reason::Allowlisted),
+                false => Err(Reason::Internal),
+            }
         }
         (Role::Front, SOCK_STREAM, 6) => match policy::state() {
             Ok(state) if state.front_setup != 0 => Ok(Reason::Listener),
@@ -146,21 +150,15 @@ fn pid() -> u32 {
 fn subject(ctx: &SockAddrContext, hook: Hook) -> Subject {
     let raw = ctx.sock_addr;
     // SAFETY: fields of the program's own context, read in the widths that the kernel allows.
-    let (words, port, family, proto) = unsafe {
-        let words = match hook {
-            Hook::Connect4 | Hook::Sendmsg4 | Hook::Bind4 => {
-                [0, 0, 0xffff_u32.to_be(), (*raw).user_ip4]
-            }
+    let (addr, port, family, proto) = unsafe {
+        let addr = match hook {
+            Hook::Connect4 | Hook::Sendmsg4 | Hook::Bind4 => [0, 0, MAPPED, (*raw).user_ip4],
             _ => [(*raw).user_ip6[0], (*raw).user_ip6[1], (*raw).user_ip6[2], (*raw).user_ip6[3]],
         };
-        (words, (*raw).user_port, (*raw).family, (*raw).protocol)
+        (addr, (*raw).user_port, (*raw).family, (*raw).protocol)
     };
-    let [a, b, c, d] = words.map(u32::to_ne_bytes);
     Subject {
-        addr: [
-            a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3], c[0], c[1], c[2], c[3], d[0], d[1],
-            d[2], d[3],
-        ],
+        addr,
         port: u16::from_be(port as u16),
         proto: proto as u16,
         detail: if family == AF_INET6 { 6 } else { 4 },

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use prxy::verify::technique::link_address;
 
 use crate::lab::{APP_MAC, Lab, NET_LINK, NET_MAC};
 use crate::pcap::{ARP, ICMP, ICMPV6, IPV6, Packet, Reader, TCP};
@@ -251,17 +252,6 @@ fn send_frame(frame: &[u8]) -> std::io::Result<()> {
     let index = nix::net::if_::if_nametoindex(NET_LINK)?;
     sys::sendto(&socket, frame, 0, Some(&link_address(index, MARKER, APP_MAC)))?;
     Ok(())
-}
-
-/// The bytes of a `sockaddr_ll`.
-pub(crate) fn link_address(index: u32, ethertype: u16, to: [u8; 6]) -> Vec<u8> {
-    let mut bytes = (libc::AF_PACKET as u16).to_ne_bytes().to_vec();
-    bytes.extend(ethertype.to_be_bytes());
-    bytes.extend(index.to_ne_bytes());
-    bytes.extend([0, 0, 0, 6]); // hatype, pkttype, halen
-    bytes.extend(to);
-    bytes.extend([0, 0]);
-    bytes
 }
 
 /// IEEE "local experimental" ethertype: no protocol handler answers it.

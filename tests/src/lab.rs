@@ -10,41 +10,19 @@
 //! Neighbours are static and duplicate address detection is off, so an idle wire is silent and
 //! any ARP or neighbour discovery that shows up was provoked.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use crate::netns::Namespace;
 
-/// Client and daemon.
-pub const APP_V4: IpAddr = v4(2);
-/// Client and daemon.
-pub const APP_V6: IpAddr = v6(2);
-/// First provider.
-pub const PROVIDER_A: IpAddr = v4(1);
-/// First provider.
-pub const PROVIDER_A_V6: IpAddr = v6(1);
-/// Second provider.
-pub const PROVIDER_B: IpAddr = v4(3);
-/// Second provider.
-pub const PROVIDER_B_V6: IpAddr = v6(3);
-/// The DNS server.
-pub const DNS: IpAddr = v4(53);
-/// The attacker.
-pub const ATTACKER: IpAddr = v4(66);
-/// The attacker.
-pub const ATTACKER_V6: IpAddr = v6(0x66);
-/// Nobody has this address, but it is on the wire's network.
-pub const NOBODY: IpAddr = v4(99);
-/// The hardware address of `app0`.
-pub const APP_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
-/// The hardware address of `net0`.
-pub const NET_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
-/// The interface in `app`.
-pub const APP_LINK: &str = "app0";
-/// The interface in `net`.
-pub const NET_LINK: &str = "net0";
+pub use prxy::verify::ground::{
+    ATTACKER, ATTACKER_V6, INSIDE as APP_V4, INSIDE_LINK as APP_LINK, INSIDE_MAC as APP_MAC,
+    INSIDE_V6 as APP_V6, NAMESERVER as DNS, NOBODY, OUTSIDE_LINK as NET_LINK,
+    OUTSIDE_MAC as NET_MAC, PROVIDER as PROVIDER_A, PROVIDER_V6 as PROVIDER_A_V6,
+    SECOND as PROVIDER_B, SECOND_V6 as PROVIDER_B_V6,
+};
 
 /// Two namespaces joined by a wire; gone when dropped.
 pub struct Lab {
@@ -127,14 +105,6 @@ fn add(address: IpAddr, link: &str) -> String {
         IpAddr::V4(a) => format!("addr add {a}/24 dev {link}"),
         IpAddr::V6(a) => format!("addr add {a}/64 dev {link} nodad"),
     }
-}
-
-const fn v4(host: u8) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(10, 77, 0, host))
-}
-
-const fn v6(host: u16) -> IpAddr {
-    IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, host))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //! sees raw text sends nothing at all.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
-use prxy_tests::attack::{self, ALL, Confinement, Judge, Presence, Technique, Verdict, allowed};
+use prxy::verify::technique::AsRoot;
+use prxy_tests::attack::{self, Confinement, Judge, Presence, Technique, Verdict, allowed};
 use prxy_tests::capture::only;
 use prxy_tests::provider::Format;
 use prxy_tests::samples::{Delivery, TICKET};
@@ -11,7 +12,7 @@ use prxy_tests::{eventually, roles};
 
 /// The controls: what the kernel here has at all, seen to get through.
 fn real_techniques() -> Vec<&'static Technique> {
-    let all: Vec<_> = ALL.iter().collect();
+    let all: Vec<_> = attack::all().collect();
     let verdicts = attack::controls(&all).unwrap();
     let mut real = Vec::new();
     for (technique, verdict) in all.into_iter().zip(verdicts) {
@@ -34,8 +35,7 @@ fn no_technique_gets_out_of_any_role() {
         let role = scene.daemon().unwrap().role(name).unwrap();
         let from = Confinement::of(&role).unwrap();
         for technique in &techniques {
-            // The nameserver is the resolver's to talk to.
-            if name == "resolver" && technique.name.starts_with("dns-") {
+            if technique.open_to.is_some_and(|(role, _)| role.name() == name) {
                 continue;
             }
             let verdict = scene.range.attempt(technique, &from).unwrap();
@@ -58,9 +58,10 @@ fn the_kernel_policy_alone_stops_root_in_the_netgate() {
     let scene = Scene::start().unwrap();
     let role = scene.daemon().unwrap().role("netgate").unwrap();
     let from = Confinement::kernel_policy_of(&role).unwrap();
-    let beyond = ["packet", "leave-cgroup", "unix-relay", "unix-datagram"];
     let mut holes = Vec::new();
-    for technique in ALL.iter().filter(|t| t.judge == Judge::Wire && !beyond.contains(&t.name)) {
+    for technique in
+        attack::all().filter(|t| t.judge == Judge::Wire && t.as_root == AsRoot::Stopped)
+    {
         let verdict = scene.range.attempt(technique, &from).unwrap();
         if let Verdict::GotThrough(how) = verdict {
             holes.push(format!("{}: {how}", technique.name));

@@ -10,7 +10,7 @@ use prxy_tests::roles::{self, Role};
 
 #[test]
 fn every_technique_gets_through_when_nothing_stops_it() {
-    let techniques: Vec<_> = attack::ALL.iter().collect();
+    let techniques: Vec<_> = attack::all().collect();
     let verdicts = attack::controls(&techniques).unwrap();
     assert_eq!(verdicts.len(), techniques.len());
     let mut through = 0;
@@ -30,7 +30,7 @@ fn a_quiet_process_counts_as_blocked_in_an_empty_namespace() {
     let range = Range::new().unwrap();
     let nowhere = Namespace::new("nowhere").unwrap();
     let from = Confinement::none(nowhere.fd());
-    for technique in attack::ALL.iter().filter(|t| t.judge == attack::Judge::Wire) {
+    for technique in attack::all().filter(|t| t.judge == attack::Judge::Wire) {
         if ["unix-relay", "unix-datagram"].contains(&technique.name) {
             // The first has no relay there; the second goes by path, which knows no namespace:
             // that is what seccomp is for.

@@ -11,7 +11,7 @@ use super::help::begins;
 use crate::config::closest;
 
 /// A command with its options, ready to run.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Arguments {
     pub(super) verb: Verb,
     /// What help was asked about.
@@ -19,6 +19,12 @@ pub(super) struct Arguments {
     pub(super) config: Option<PathBuf>,
     pub(super) listen: Option<String>,
     pub(super) data_dir: Option<PathBuf>,
+    pub(super) json: bool,
+    pub(super) head: Option<String>,
+    pub(super) lines: Option<usize>,
+    pub(super) follow: bool,
+    /// Further words, of commands that take any.
+    pub(super) places: Vec<PathBuf>,
 }
 
 /// Why a command line cannot be understood.
@@ -57,6 +63,9 @@ pub enum UsageError {
     /// An option stands twice.
     #[error("option `--{0}` stands twice")]
     Twice(&'static str),
+    /// An option needs a number.
+    #[error("option `--{0}` needs a whole number up to {MAX_NUMBER}")]
+    NotANumber(&'static str),
     /// A flag was given a value.
     #[error("option `{0}` takes no value")]
     UnexpectedValue(String),
@@ -67,7 +76,7 @@ pub enum UsageError {
 
 impl Arguments {
     pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, UsageError> {
-        let mut words: Vec<String> = Vec::new();
+        let mut words: Vec<OsString> = Vec::new();
         let mut values: Vec<(&'static str, OsString)> = Vec::new();
         let mut instead = None;
         let mut parser = lexopt::Parser::from_args(args);
@@ -80,23 +89,28 @@ impl Arguments {
                     if values.iter().any(|(known, _)| *known == option) {
                         return Err(UsageError::Twice(option));
                     }
+                    if is_flag(option) {
+                        values.push((option, OsString::new()));
+                        continue;
+                    }
                     let value = parser.value().ok().filter(|value| !value.is_empty());
                     values.push((option, value.ok_or(UsageError::MissingValue(option))?));
                 }
+                Arg::Short('n') => {
+                    let value = parser.value().map_err(|_| UsageError::MissingValue("lines"))?;
+                    values.push(("lines", value));
+                }
+                Arg::Short('f') => values.push(("follow", OsString::new())),
                 Arg::Short(short) => {
                     let option = format!("-{short}");
                     return Err(UsageError::UnknownOption { option, hint: String::new() });
                 }
-                Arg::Value(word) => words.push(text(word)?),
+                Arg::Value(word) => words.push(word),
             }
         }
-        let mut arguments = Self {
-            verb: Verb::Help,
-            topic: Vec::new(),
-            config: None,
-            listen: None,
-            data_dir: None,
-        };
+        let places = places(&mut words);
+        let words = words.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        let mut arguments = Self { places, ..Self::default() };
         if let Some(verb) = instead {
             arguments.verb = verb;
             arguments.topic = topic(&words)?;
@@ -115,6 +129,10 @@ impl Arguments {
             match option {
                 "config" => arguments.config = Some(value.into()),
                 "data-dir" => arguments.data_dir = Some(value.into()),
+                "json" => arguments.json = true,
+                "follow" => arguments.follow = true,
+                "head" => arguments.head = Some(text(value)?),
+                "lines" => arguments.lines = Some(number(option, value)?),
                 _ => arguments.listen = Some(text(value)?),
             }
         }
@@ -131,6 +149,16 @@ fn command(words: &[String]) -> Result<&'static Command, UsageError> {
             && begins(command.words, &words[..command.words.len()])
     });
     found.ok_or_else(|| unknown(words))
+}
+
+/// Takes away what stands behind the words of a command that takes places.
+fn places(words: &mut Vec<OsString>) -> Vec<PathBuf> {
+    let found = COMMANDS.iter().filter(|command| !command.places.is_empty()).find(|command| {
+        let named = words.iter().take(command.words.len());
+        words.len() > command.words.len() && named.eq(command.words.iter())
+    });
+    let Some(command) = found else { return Vec::new() };
+    words.split_off(command.words.len()).into_iter().map(PathBuf::from).collect()
 }
 
 /// What help can be asked about: the beginning of a command.
@@ -164,6 +192,15 @@ fn option(name: &str) -> Result<&'static str, UsageError> {
     })
 }
 
+fn is_flag(name: &str) -> bool {
+    OPTIONS.iter().any(|option| option.name == name && option.value.is_empty())
+}
+
+fn number(option: &'static str, value: OsString) -> Result<usize, UsageError> {
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    number.filter(|number| *number <= MAX_NUMBER).ok_or(UsageError::NotANumber(option))
+}
+
 fn hint(dashes: &str, near: Option<&str>) -> String {
     near.map(|near| format!("; did you mean `{dashes}{near}`?")).unwrap_or_default()
 }
@@ -179,3 +216,6 @@ fn usage(error: lexopt::Error) -> UsageError {
         _ => UsageError::NotUtf8,
     }
 }
+
+/// Lines are held in memory.
+const MAX_NUMBER: usize = 1_000_000;

@@ -1,12 +1,16 @@
 //! Every command and option, in the order in which the help prints them.
 
 /// What a command does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Verb {
     Serve,
+    Status,
+    AuditVerify,
+    AuditTail,
     ConfigCheck,
     ConfigShow,
     Version,
+    #[default]
     Help,
 }
 
@@ -16,9 +20,11 @@ pub(super) struct Command {
     pub(super) verb: Verb,
     pub(super) summary: &'static str,
     pub(super) options: &'static [&'static str],
+    /// What further words are, for a command that takes any.
+    pub(super) places: &'static str,
 }
 
-/// One option with a value.
+/// One option; a flag has an empty `value`.
 pub(super) struct Opt {
     pub(super) name: &'static str,
     pub(super) value: &'static str,
@@ -37,30 +43,56 @@ pub(super) const COMMANDS: &[Command] = &[
         verb: Verb::Serve,
         summary: "Run the gateway until it is told to end",
         options: SOURCES,
+        places: "",
+    },
+    Command {
+        words: &["status"],
+        verb: Verb::Status,
+        summary: "Say which layers hold, as read back from the kernel just now",
+        options: &["json", "data-dir"],
+        places: "",
+    },
+    Command {
+        words: &["audit", "verify"],
+        verb: Verb::AuditVerify,
+        summary: "Check the audit log's chain, in all of its files",
+        options: &["head", "json", "data-dir"],
+        places: "[DIR or FILE]...",
+    },
+    Command {
+        words: &["audit", "tail"],
+        verb: Verb::AuditTail,
+        summary: "Print the end of the audit log",
+        options: &["lines", "follow", "json", "data-dir"],
+        places: "",
     },
     Command {
         words: &["config", "check"],
         verb: Verb::ConfigCheck,
         summary: "Check the configuration and print every problem",
         options: SOURCES,
+        places: "",
     },
     Command {
         words: &["config", "show"],
         verb: Verb::ConfigShow,
         summary: "Print the effective configuration",
         options: SOURCES,
+        places: "",
     },
     Command {
         words: &["version"],
         verb: Verb::Version,
         summary: "Print the version",
         options: &[],
+        places: "",
     },
     Command {
         words: &["help"],
         verb: Verb::Help,
         summary: "Print help, also for one command: prxy help serve",
         options: &[],
+        places: "",
     },
 ];
 
@@ -80,6 +112,10 @@ pub(super) const OPTIONS: &[Opt] = &[
         value: "DIR",
         summary: "The data directory (default ~/.prxy, for root /var/lib/prxy)",
     },
+    Opt { name: "json", value: "", summary: "Print one JSON value instead of a table" },
+    Opt { name: "head", value: "SHA256", summary: "This line, noted elsewhere, must be in the log" },
+    Opt { name: "lines", value: "N", summary: "How many lines (default 20)" },
+    Opt { name: "follow", value: "", summary: "Go on with what is added, over rotations" },
 ];
 
 pub(super) const VARIABLES: &[Variable] = &[

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::definition::{COMMANDS, Command, OPTIONS, VARIABLES};
+use super::definition::{COMMANDS, Command, OPTIONS, Opt, VARIABLES};
 
 /// The page for the commands that begin with `topic`; for no topic, the page of them all.
 pub(super) fn page(topic: &[String]) -> String {
@@ -41,21 +41,27 @@ fn command(command: &Command) -> String {
     let options: Vec<_> =
         OPTIONS.iter().filter(|option| command.options.contains(&option.name)).collect();
     for option in &options {
-        let _ = write!(page, " [--{} {}]", option.name, option.value);
+        let _ = write!(page, " [{}]", spelled(option));
+    }
+    if !command.places.is_empty() {
+        let _ = write!(page, " {}", command.places);
     }
     page.push('\n');
     if !options.is_empty() {
         page.push_str("\nOptions:\n");
-        let rows: Vec<_> = options
-            .iter()
-            .map(|option| (format!("--{} {}", option.name, option.value), option.summary))
-            .collect();
+        let rows: Vec<_> = options.iter().map(|option| (spelled(option), option.summary)).collect();
         table(&mut page, &rows);
+    }
+    if command.options.contains(&"config") {
         page.push_str("\nEnvironment:\n");
         let rows: Vec<_> = VARIABLES.iter().map(|v| (v.name.to_owned(), v.summary)).collect();
         table(&mut page, &rows);
     }
     page
+}
+
+fn spelled(option: &Opt) -> String {
+    format!("--{} {}", option.name, option.value).trim_end().to_owned()
 }
 
 fn table(page: &mut String, rows: &[(String, &str)]) {

@@ -3,15 +3,18 @@
 //! Not for the work itself: each command calls one function of the part that it concerns.
 
 mod arguments;
+mod audit;
 mod definition;
 mod help;
 mod serve;
+mod status;
 
 #[cfg(test)]
 mod tests;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use thiserror::Error;
@@ -60,6 +63,9 @@ pub fn run(
             let config = Config::load(&sources(arguments, env))?;
             return Ok(serve::start(&config)?);
         }
+        Verb::Status => return status::run(&data_dir(arguments.data_dir, env)?, arguments.json, out),
+        Verb::AuditVerify => return audit::verify(arguments, env, out),
+        Verb::AuditTail => return audit::tail(arguments, env, out),
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             Config::load(&sources)?;
@@ -82,6 +88,17 @@ fn sources(arguments: Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Sour
         env,
         root: nix::unistd::Uid::effective().is_root(),
     }
+}
+
+/// The data directory alone; the configuration may be wrong, or not for this user to read.
+fn data_dir(
+    option: Option<PathBuf>,
+    env: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<PathBuf, Failure> {
+    let root = nix::unistd::Uid::effective().is_root();
+    let sources = Sources { config: None, listen: None, data_dir: option, env, root };
+    let none = || anyhow::anyhow!("which data directory? Give --data-dir");
+    Ok(sources.directory().ok().flatten().ok_or_else(none)?)
 }
 
 fn origin(sources: &Sources<'_>) -> String {

@@ -13,7 +13,7 @@ use super::errors::{Problems, Source};
 use super::problem::{Instead, Kind, Quoted};
 use super::providers::{self, Placed};
 use super::{
-    Config, ConfigErrors, ConfigFile, Enforcement, Module, Provider, hide, pipeline, yaml,
+    Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, hide, pipeline, yaml,
 };
 use crate::audit::sha256;
 use crate::redact::Policy;
@@ -43,7 +43,7 @@ impl Sources<'_> {
     }
 
     /// `Err` names the source that is no directory.
-    fn directory(&self) -> Result<Option<PathBuf>, &'static str> {
+    pub(crate) fn directory(&self) -> Result<Option<PathBuf>, &'static str> {
         let given = match (&self.data_dir, (self.env)("PRXY_DATA_DIR")) {
             (Some(path), _) => Some((path.clone(), "--data-dir")),
             (None, Some(path)) => Some((path.into(), "PRXY_DATA_DIR")),
@@ -89,7 +89,7 @@ pub(super) fn load(sources: &Sources<'_>) -> Result<Config, ConfigErrors> {
         modules: vec![Module::airgap(), Module::Guardrails(Policy::default())],
         allowed: Vec::new(),
     });
-    let providers = choose(parts.providers, &stages, file.as_ref(), &mut problems);
+    let allowed = stages.allowed;
     let pipeline = match variable(sources, "PRXY_PIPE", &mut problems) {
         Some(source) => {
             let mut found = Found::default();
@@ -99,6 +99,8 @@ pub(super) fn load(sources: &Sources<'_>) -> Result<Config, ConfigErrors> {
         }
         None => stages.modules,
     };
+    let list = List { allowed: &allowed, log_only: pipeline::is_log_only(&pipeline) };
+    let providers = choose(parts.providers, &list, file.as_ref(), &mut problems);
     let option = sources.listen.as_ref().map(|text| Source::value("--listen", text));
     let variable = variable(sources, "PRXY_LISTEN", &mut problems);
     let mut listen = parts.listen.unwrap_or(DEFAULT_LISTEN);
@@ -148,14 +150,21 @@ fn parse(file: &Path, text: &str, problems: &mut Problems) -> (Parts, Option<Arc
     (parts, Some(source))
 }
 
-/// The providers that the airgap's list allows; one that is configured must be on it.
+/// The airgap's `allowedHosts`, and whether they only decide what is recorded.
+struct List<'a> {
+    allowed: &'a [(super::problem::Span, Host)],
+    log_only: bool,
+}
+
+/// The providers that the airgap's list allows; one that is configured must be on it. In log-only
+/// mode all stay, and the pipeline records what it would refuse.
 fn choose(
     configured: Option<Vec<Placed>>,
-    stages: &pipeline::Stages,
+    list: &List<'_>,
     file: Option<&Arc<Source>>,
     problems: &mut Problems,
 ) -> Vec<Provider> {
-    let allowed = &stages.allowed;
+    let allowed = list.allowed;
     let explicit = configured.is_some();
     let placed = configured.unwrap_or_else(|| {
         providers::built_in().into_iter().map(|provider| (Default::default(), provider)).collect()
@@ -174,7 +183,7 @@ fn choose(
     }
     let mut providers = Vec::new();
     for (span, provider) in placed {
-        if allowed.iter().any(|(_, host)| *host == provider.host) {
+        if list.log_only || allowed.iter().any(|(_, host)| *host == provider.host) {
             providers.push(provider);
         } else if explicit {
             let host = Quoted::new(&provider.host.to_string());

@@ -60,6 +60,11 @@ impl Config {
         load::load(sources)
     }
 
+    /// Whether the airgap only records what it would block.
+    pub fn is_log_only(&self) -> bool {
+        pipeline::is_log_only(&self.pipeline)
+    }
+
     /// The effective configuration as YAML that [`Config::load`] takes; holds no secrets.
     pub fn summary(&self) -> impl fmt::Display {
         summary::Summary(self)
@@ -138,11 +143,13 @@ impl Module {
     }
 }
 
-/// What happens when a request aims at a host that the airgap does not allow.
+/// What happens to whatever the airgap does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnViolation {
-    /// The request is refused.
+    /// It is refused, by the kernel and by the pipeline.
     Block,
+    /// It goes on and is recorded: the kernel's programs protect from nothing.
+    LogOnly,
 }
 
 /// One upstream that requests can be routed to.

@@ -130,6 +130,13 @@ fn named<'n>(item: &'n Node, found: &mut Found) -> Option<(&'n str, Span, Option
     }
 }
 
+/// Whether the airgap only records; without the module the kernel's policy is enforced.
+pub(super) fn is_log_only(modules: &[Module]) -> bool {
+    modules
+        .iter()
+        .any(|module| matches!(module, Module::Airgap { on_violation: OnViolation::LogOnly, .. }))
+}
+
 fn airgap(fields: Fields<'_>, allowed: &mut Vec<(Span, Host)>, found: &mut Found) -> Module {
     if let Some(node) = fields.get("allowedHosts") {
         let items = found.list(node, "a list of hosts").unwrap_or_default();
@@ -147,17 +154,12 @@ fn airgap(fields: Fields<'_>, allowed: &mut Vec<(Span, Host)>, found: &mut Found
             }
         }
     }
-    if let Some(node) = fields.get("onViolation") {
-        match &node.value {
-            Value::Text(word) if word == "log-only" => found.add(node.span, Kind::LogOnly),
-            _ => {
-                // There is one word, so only its check matters.
-                let _: Option<OnViolation> = found.word(node, "violation", &ON_VIOLATION);
-            }
-        }
-    }
+    let on_violation = fields
+        .get("onViolation")
+        .and_then(|node| found.word(node, "violation", &ON_VIOLATION))
+        .unwrap_or(OnViolation::Block);
     let allowed_hosts = allowed.iter().map(|(_, host)| host.to_string()).collect();
-    Module::Airgap { allowed_hosts, on_violation: OnViolation::Block }
+    Module::Airgap { allowed_hosts, on_violation }
 }
 
 fn guardrails(fields: Fields<'_>, found: &mut Found) -> Policy {
@@ -255,7 +257,8 @@ const MODULES: [(&str, Known); 7] = [
 ];
 pub(super) const AIRGAP_KEYS: &[&str] = &["allowedHosts", "onViolation"];
 pub(super) const GUARDRAILS_KEYS: &[&str] = &["policy", "patterns"];
-const ON_VIOLATION: [(&str, OnViolation); 1] = [("block", OnViolation::Block)];
+const ON_VIOLATION: [(&str, OnViolation); 2] =
+    [("block", OnViolation::Block), ("log-only", OnViolation::LogOnly)];
 pub(super) const ACTIONS: [(&str, Action); 3] =
     [("allow", Action::Allow), ("mask", Action::Mask), ("block", Action::Block)];
 /// What the built-in detectors find.

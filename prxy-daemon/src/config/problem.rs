@@ -120,8 +120,6 @@ pub(super) enum Kind {
     EmptyPipeline,
     #[error("expected one module with its options{0}")]
     ModuleItem(ModuleItem),
-    #[error("prxy has no log-only mode: the airgap is enforced, or not in the pipeline")]
-    LogOnly,
     #[error("action `route_local` is not available in this version")]
     RouteLocal,
     #[error("{label} is no label: {LABEL_RULE}")]

@@ -24,10 +24,18 @@ impl fmt::Display for Summary<'_> {
         for module in &config.pipeline {
             match module {
                 Module::Airgap { allowed_hosts, on_violation } => {
-                    let OnViolation::Block = on_violation;
+                    let word = match on_violation {
+                        OnViolation::Block => "block",
+                        OnViolation::LogOnly => "log-only",
+                    };
                     let hosts: Vec<_> = allowed_hosts.iter().map(|host| quoted(host)).collect();
                     let hosts = hosts.join(", ");
-                    writeln!(f, "  - airgap: {{ allowedHosts: [{hosts}], onViolation: block }}")?;
+                    write!(f, "  - airgap: {{ allowedHosts: [{hosts}], onViolation: {word} }}")?;
+                    let says = match on_violation {
+                        OnViolation::Block => "",
+                        OnViolation::LogOnly => " # the kernel's policy does not protect",
+                    };
+                    writeln!(f, "{says}")?;
                 }
                 Module::Guardrails(policy) => guardrails(f, policy)?,
             }

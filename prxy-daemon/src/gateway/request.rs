@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 
 use super::answer::{self, Reply};
 use super::error::{Failure, guess_api};
+use super::log_only::LogOnly;
 use super::route::{Target, route};
 use super::{BrokerLink, admit};
 use crate::broker::gate::{Endpoint, is_json};
@@ -32,6 +33,7 @@ pub(super) struct Gateway<L> {
     providers: Vec<Provider>,
     pipeline: Pipeline,
     modules: HeaderValue,
+    log_only: Option<LogOnly>,
     store: Store,
     broker: Pool<Link<L>>,
     max_body_bytes: usize,
@@ -53,6 +55,7 @@ impl<L: BrokerLink> Gateway<L> {
             providers: config.providers.clone(),
             pipeline,
             modules,
+            log_only: config.is_log_only().then(LogOnly::new),
             store,
             broker: Pool::new(Link(broker)),
             max_body_bytes: config.max_body_bytes,
@@ -61,6 +64,14 @@ impl<L: BrokerLink> Gateway<L> {
 
     /// Answers one request, whatever happens.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
+        let mut response = self.answer_to(request).await;
+        if let Some(log_only) = &self.log_only {
+            log_only.mark(response.headers_mut());
+        }
+        response
+    }
+
+    async fn answer_to(&self, request: Request<Incoming>) -> Response<Reply> {
         let (head, body) = request.into_parts();
         let target = admit::admit(self.listen, &head.uri, &head.headers)
             .and_then(|()| route(&self.providers, &head.method, &head.uri));

@@ -22,6 +22,8 @@ pub(crate) const ERROR: HeaderName = HeaderName::from_static("x-prxy-error");
 pub(crate) const MASKED: HeaderName = HeaderName::from_static("x-prxy-masked");
 /// The pipeline that the request passed, such as `airgap,guardrails`.
 pub(crate) const MODULES: HeaderName = HeaderName::from_static("x-prxy-modules");
+/// Says on every answer that the airgap does not protect; else absent.
+pub(crate) const AIRGAP: HeaderName = HeaderName::from_static("x-prxy-airgap");
 
 /// Every header that begins like this is ours and never crosses to or from a provider.
 pub(crate) const OWN_PREFIX: &str = "x-prxy-";

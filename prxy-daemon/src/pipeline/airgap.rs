@@ -42,6 +42,12 @@ impl Module for Airgap {
             OnViolation::Block => Verdict::Refuse(Refusal::HostNotAllowed {
                 provider: exchange.provider.name.clone(),
             }),
+            OnViolation::LogOnly => {
+                let reason = "host-not-allowed";
+                let provider = exchange.provider.name.as_str();
+                tracing::warn!(reason, provider, "log-only: this request would be refused");
+                Verdict::Continue
+            }
         }
     }
 }

@@ -42,21 +42,42 @@ pub fn pin(link: &impl AsFd, path: &Path) -> io::Result<()> {
     call(BPF_OBJ_PIN, &mut request).map(drop)
 }
 
-/// The id of the cgroup that a link is attached to; 0 once it has been detached (Linux 5.8).
+/// What a link says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkInfo {
+    /// The link's own id.
+    pub id: u32,
+    /// The program that it runs.
+    pub program_id: u32,
+    /// The cgroup that it is attached to; 0 once it has been detached.
+    pub cgroup_id: u64,
+    /// The kernel's `enum bpf_attach_type`.
+    pub attach_type: u32,
+}
+
+/// Asks a cgroup link what it runs and where (Linux 5.8).
 ///
 /// Needs no capability: the descriptor is enough.
 ///
 /// # Errors
 /// Those of `bpf(2)`.
-pub fn linked_cgroup(link: &impl AsFd) -> io::Result<u64> {
+pub fn link_info(link: &impl AsFd) -> io::Result<LinkInfo> {
     let mut info = CgroupLinkInfo::default();
-    let mut request = InfoByFd {
-        fd: link.as_fd().as_raw_fd().cast_unsigned(),
-        length: u32::try_from(size_of::<CgroupLinkInfo>()).unwrap_or(0),
-        info: std::ptr::from_mut(&mut info) as u64,
-    };
-    call(BPF_OBJ_GET_INFO_BY_FD, &mut request)?;
-    Ok(info.cgroup_id)
+    object_info(link, &mut info)?;
+    let CgroupLinkInfo { id, program_id, cgroup_id, attach_type, .. } = info;
+    Ok(LinkInfo { id, program_id, cgroup_id, attach_type })
+}
+
+/// Opens what is pinned at `path` (Linux 4.4).
+///
+/// # Errors
+/// Those of `bpf(2)`.
+pub fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut request = ObjectPin { path: path.as_ptr() as u64, fd: 0, flags: 0 };
+    let fd = call(BPF_OBJ_GET, &mut request)?;
+    // SAFETY: the kernel has just opened it for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).unwrap_or(-1)) })
 }
 
 /// The ids of the programs attached directly to `cgroup` for one attach type (Linux 4.15).
@@ -110,6 +131,19 @@ pub fn read_event(item: &[u8]) -> Option<Event> {
         .then(|| unsafe { item.as_ptr().cast::<Event>().read_unaligned() })
 }
 
+fn object_info<T: Info>(object: &impl AsFd, info: &mut T) -> io::Result<()> {
+    let mut request = InfoByFd {
+        fd: object.as_fd().as_raw_fd().cast_unsigned(),
+        length: u32::try_from(size_of::<T>()).unwrap_or(0),
+        info: std::ptr::from_mut(info) as u64,
+    };
+    call(BPF_OBJ_GET_INFO_BY_FD, &mut request).map(drop)
+}
+
+/// What the kernel fills in for `BPF_OBJ_GET_INFO_BY_FD`: plain numbers, zero before.
+trait Info {}
+impl Info for CgroupLinkInfo {}
+
 fn call<T: Attribute>(command: libc::c_int, attribute: &mut T) -> io::Result<i64> {
     let attribute = std::ptr::from_mut(attribute);
     // SAFETY: `Attribute` is implemented only for the structs below, each of which has the layout
@@ -127,6 +161,7 @@ impl Attribute for Query {}
 impl Attribute for InfoByFd {}
 
 const BPF_OBJ_PIN: libc::c_int = 6;
+const BPF_OBJ_GET: libc::c_int = 7;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_PROG_QUERY: libc::c_int = 16;
 const BPF_LINK_CREATE: libc::c_int = 28;

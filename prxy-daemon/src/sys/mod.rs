@@ -3,6 +3,7 @@
 //! Not for policy: what a role may do is decided in `warden::roles`; this folder only knows how
 //! the kernel is asked.
 
+pub mod attempt;
 pub mod bpf;
 pub mod cgroup;
 pub mod channel;

@@ -1,4 +1,4 @@
-//! How a role is confined, and the canaries that prove it from inside before anything is served.
+//! The canaries that prove a confinement from inside before anything is served.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -7,19 +7,7 @@ use std::time::Duration;
 use prxy_common::Role;
 
 use super::{During, WardenError};
-use crate::sys::privilege;
-use crate::sys::sandbox::{self, Landlock, Reach};
-use crate::sys::seccomp::{self, Profile};
-
-/// Applies every layer after the kernel's policy: files, ports, system calls.
-pub(crate) fn confine(profile: Profile, reach: &Reach) -> Result<(), WardenError> {
-    if sandbox::confine(reach).during("confine with Landlock")? == Landlock::Missing {
-        tracing::warn!("this kernel has no Landlock: files are guarded by permissions only");
-    } else {
-        denied("root directory", std::fs::read_dir("/").map(drop))?;
-    }
-    seccomp::install(profile).during("install the system call filter")
-}
+use crate::sys::sandbox;
 
 /// Before the sandbox: the kernel's policy alone must already stop the role.
 #[expect(clippy::disallowed_methods, reason = "canaries try what must not work")]
@@ -65,18 +53,14 @@ pub(crate) fn sandbox_canary(role: Role) -> Result<(), WardenError> {
     denied("io_uring", answer(sandbox::try_io_uring()))
 }
 
+/// Landlock is in force: nobody may read the root directory.
+pub(crate) fn file_canary() -> Result<(), WardenError> {
+    denied("root directory", std::fs::read_dir("/").map(drop))
+}
+
 /// The warden's own check, right after it moved into its cgroup.
 pub(crate) fn warden_canary() -> Result<(), WardenError> {
     policy_canary(Role::Warden)
-}
-
-/// Set-up is over: from here on the warden only holds descriptors.
-pub(crate) fn drop_warden_privileges() -> Result<(), WardenError> {
-    privilege::hide_memory().during("hide memory")?;
-    privilege::renounce_gains().during("renounce privilege gains")?;
-    privilege::drop_capabilities().during("drop capabilities")?;
-    seccomp::install(Profile::Supervise).during("install the system call filter")?;
-    sandbox_canary(Role::Warden)
 }
 
 /// Anything but an immediate refusal means that a layer is missing.

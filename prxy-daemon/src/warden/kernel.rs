@@ -183,8 +183,8 @@ impl Kernel {
 
     /// Whether every program is still attached where it was.
     pub(crate) fn holds(&self) -> bool {
-        self.links.iter().all(|link| match bpf::linked_cgroup(link) {
-            Ok(cgroup) => cgroup == self.parent_id,
+        self.links.iter().all(|link| match bpf::link_info(link) {
+            Ok(info) => info.cgroup_id == self.parent_id,
             Err(error) => {
                 tracing::error!(%error, "cannot ask a link");
                 false

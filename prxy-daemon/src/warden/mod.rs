@@ -12,20 +12,24 @@ pub(crate) mod control;
 mod drains;
 mod front;
 mod identity;
-pub(crate) mod kernel;
+pub(crate) mod inspect;
+mod kernel;
+mod plan;
 mod roles;
-pub(crate) mod status;
+mod status;
 mod supervise;
 
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use prxy_common::Role;
 use thiserror::Error;
 
 use crate::config::{Config, Enforcement};
 use crate::sys::fds;
 use identity::Home;
 use kernel::Kernel;
+use plan::Plan;
 use supervise::Supervisor;
 
 /// What kept the daemon from starting, or ended it.
@@ -81,13 +85,17 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     kernel.close_front(address)?;
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
+    let plan = Plan::of(Role::Warden, config, &nameservers, &home);
     let roles = roles::start(config, &home, &kernel, front, nameservers)?;
     let mut supervisor = Supervisor::new(config, kernel, roles, signals, &home)?;
     if let Err(error) = supervisor.wait_ready() {
         supervisor.abandon();
         return Err(error);
     }
-    confine::drop_warden_privileges()?;
+    // Set-up is over: from here on the warden only holds descriptors.
+    plan.take_rights_away(None)?;
+    plan.confine()?;
+    confine::sandbox_canary(Role::Warden)?;
     supervisor.run(address)
 }
 

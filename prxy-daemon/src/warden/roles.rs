@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::identity::Home;
 use super::kernel::Kernel;
+use super::plan::Plan;
 use super::supervise::Child;
 use super::{During, WardenError, confine};
 use crate::config::{Config, Host};
@@ -20,9 +21,7 @@ use crate::link::sockets::{FromGateway, ToBroker, ToNetgate};
 use crate::link::{FromWarden, ToWarden};
 use crate::store::Store;
 use crate::sys::channel::{AsyncChannel, Channel};
-use crate::sys::clone::{Clone, Network, into_cgroup};
-use crate::sys::sandbox::Reach;
-use crate::sys::seccomp::Profile;
+use crate::sys::clone::{Clone, into_cgroup};
 use crate::sys::{environment, fds, privilege};
 use crate::{broker, gateway, netgate, resolver};
 
@@ -40,16 +39,11 @@ pub(crate) fn start(
     // Descriptors go from the gateway to the broker and from netgate to the broker, never back.
     gateway_broker.refuse_descriptors();
     netgate_broker.refuse_descriptors();
-    let starter = Starter { home, kernel, warden: getpid() };
+    let starter = Starter { home, kernel, warden: getpid(), config, nameservers: &nameservers };
 
     let broker = starter.start(
-        Plan {
-            role: Role::Broker,
-            network: Network::Empty,
-            profile: Profile::Relay,
-            reach: Reach::default(),
-            keep: &[broker_gateway.as_fd(), broker_netgate.as_fd()],
-        },
+        Role::Broker,
+        &[broker_gateway.as_fd(), broker_netgate.as_fd()],
         || {
             let loaded = broker::Config::load(config, key);
             wipe_keys(config);
@@ -78,16 +72,8 @@ pub(crate) fn start(
     wipe_keys(config);
 
     let netgate = starter.start(
-        Plan {
-            role: Role::Netgate,
-            network: Network::Inherit,
-            profile: Profile::Dial,
-            reach: Reach {
-                connect: config.providers.iter().map(|provider| provider.port).collect(),
-                ..Reach::default()
-            },
-            keep: &[netgate_broker.as_fd()],
-        },
+        Role::Netgate,
+        &[netgate_broker.as_fd()],
         || Ok::<_, WardenError>(()),
         |(), warden| {
             let netgate_broker = netgate_broker.try_clone()?;
@@ -97,16 +83,8 @@ pub(crate) fn start(
     drop(netgate_broker);
 
     let resolver = starter.start(
-        Plan {
-            role: Role::Resolver,
-            network: Network::Inherit,
-            profile: Profile::Resolve,
-            reach: Reach {
-                connect: nameservers.iter().map(SocketAddr::port).collect(),
-                ..Reach::default()
-            },
-            keep: &[],
-        },
+        Role::Resolver,
+        &[],
         || {
             let named = |host: &Host| matches!(host, Host::Name(_));
             if nameservers.is_empty() && config.providers.iter().any(|p| named(&p.host)) {
@@ -119,13 +97,8 @@ pub(crate) fn start(
 
     let state = home.state();
     let gateway = starter.start(
-        Plan {
-            role: Role::Gateway,
-            network: Network::Empty,
-            profile: Profile::Serve,
-            reach: Reach { writable: vec![state.clone()], ..Reach::default() },
-            keep: &[gateway_broker.as_fd(), front.as_fd()],
-        },
+        Role::Gateway,
+        &[gateway_broker.as_fd(), front.as_fd()],
         || Ok::<_, WardenError>(()),
         |(), warden| {
             let (gateway_broker, front) = (gateway_broker.try_clone()?, front.try_clone()?);
@@ -181,19 +154,12 @@ async fn halt(warden: &AsyncChannel) -> io::Result<()> {
     }
 }
 
-/// What one role may touch.
-struct Plan<'a> {
-    role: Role,
-    network: Network,
-    profile: Profile,
-    reach: Reach,
-    keep: &'a [BorrowedFd<'a>],
-}
-
 struct Starter<'a> {
     home: &'a Home,
     kernel: &'a Kernel,
     warden: Pid,
+    config: &'a Config,
+    nameservers: &'a [SocketAddr],
 }
 
 impl Starter<'_> {
@@ -201,11 +167,12 @@ impl Starter<'_> {
     /// files), `live` inside it.
     fn start<P, E: Display>(
         &self,
-        plan: Plan<'_>,
+        role: Role,
+        keep: &[BorrowedFd<'_>],
         prepare: impl FnOnce() -> Result<P, E>,
         live: impl FnOnce(P, Channel) -> io::Result<()>,
     ) -> Result<Child, WardenError> {
-        let role = plan.role;
+        let plan = Plan::of(role, self.config, self.nameservers, self.home);
         let (ours, theirs) = Channel::pair().during("connect a role")?;
         ours.refuse_descriptors();
         theirs.refuse_descriptors();
@@ -214,7 +181,7 @@ impl Starter<'_> {
             Clone::Parent { pid, pidfd } => Ok(Child { role, pid, pidfd, channel: ours }),
             Clone::Child => {
                 drop(ours);
-                let ended = self.become_role(&plan, &theirs, prepare).and_then(|prepared| {
+                let ended = self.become_role(&plan, keep, &theirs, prepare).and_then(|prepared| {
                     // The gateway is ready only when its database is open: it says so itself.
                     if role != Role::Gateway {
                         theirs
@@ -236,26 +203,21 @@ impl Starter<'_> {
 
     fn become_role<P, E: Display>(
         &self,
-        plan: &Plan<'_>,
+        plan: &Plan,
+        keep: &[BorrowedFd<'_>],
         warden: &Channel,
         prepare: impl FnOnce() -> Result<P, E>,
     ) -> Result<P, WardenError> {
         let step = "close inherited descriptors";
-        let keep: Vec<_> = plan.keep.iter().copied().chain([warden.as_fd()]).collect();
+        let keep: Vec<_> = keep.iter().copied().chain([warden.as_fd()]).collect();
         fds::close_all_but(&keep).during(step)?;
         fds::silence_stdio().during(step)?;
         let name = format!("prxy-{}", plan.role.name());
         privilege::set_process_name(&name).during("name the process")?;
         confine::policy_canary(plan.role)?;
         let prepared = prepare().during("prepare")?;
-        privilege::renounce_gains().during("renounce privilege gains")?;
-        if let Some((uid, gid)) = self.home.user(plan.role) {
-            privilege::become_user(uid, gid).during("become the role's user")?;
-        }
-        privilege::drop_capabilities().during("drop capabilities")?;
-        privilege::hide_memory().during("hide memory")?;
-        privilege::die_with(self.warden).during("tie the role to the warden")?;
-        confine::confine(plan.profile, &plan.reach)?;
+        plan.take_rights_away(Some(self.warden))?;
+        plan.confine()?;
         confine::sandbox_canary(plan.role)?;
         Ok(prepared)
     }

@@ -15,6 +15,7 @@ pub(crate) fn start(config: &Config) -> Value {
     let mut line = surroundings();
     line["config"] = file(config);
     line["enforcement"] = json!(enforcement(config));
+    line["log_only"] = json!(config.is_log_only());
     line
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn facts(config: &Config) -> Value {
         "started_ns": u64::try_from(crate::sys::time::monotonic().as_nanos()).unwrap_or(0),
         "config": file(config),
         "enforcement": enforcement(config),
+        "log_only": config.is_log_only(),
         "routes": routes,
         "on_full": match config.audit.on_full {
             OnFull::Continue => "continue",

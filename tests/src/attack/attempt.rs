@@ -5,14 +5,15 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use serde_json::{Value, json};
 
-use super::technique::{self, Aim, Failure, Technique};
 use crate::roles::Rights;
 use crate::sys::{self, Ended};
+use prxy::verify::technique::{self, Aim, Failure, Technique};
 
 /// What to try, and what to put on first.
 #[derive(Debug, Default)]
@@ -69,7 +70,12 @@ fn run(technique: &Technique, order: &Order) -> Result<Report> {
     if let Some(rights) = &order.rights {
         put_on(rights)?;
     }
-    let aim = Aim { token: order.token.clone(), cgroup_root: order.cgroup_root.clone() };
+    let aim = Aim {
+        token: order.token.clone(),
+        cgroup_root: order.cgroup_root.clone(),
+        patience: PATIENCE,
+        given: -1,
+    };
     let ended = sys::in_child(|| {
         for filter in &order.filters {
             if let Err(error) = sys::install_seccomp(filter) {
@@ -110,6 +116,8 @@ fn put_on(rights: &Rights) -> Result<()> {
     }
     Ok(())
 }
+
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// `socket(_, _, IPPROTO_ICMP)` gives EXDEV, an errno that nothing else gives here.
 fn no_ping_sockets() -> Vec<u8> {

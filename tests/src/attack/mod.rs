@@ -20,11 +20,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixDatagram, UnixListener};
 
 pub mod attempt;
-mod packet;
-pub mod technique;
 
 pub use attempt::Report;
-pub use technique::{ALL, Judge, Presence, Technique};
+pub use prxy::verify::technique::{self, Judge, Presence, Technique};
 
 use self::attempt::Order;
 use crate::attacker::Attacker;
@@ -36,6 +34,7 @@ use crate::lab::{
 use crate::pcap::{TCP, UDP};
 use crate::roles::{self, Rights, Role};
 use crate::sys::{self, Entry};
+use prxy::verify::technique::Aid;
 
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,8 +153,8 @@ impl Range {
 
     /// Who must be there for an attempt to succeed: who fetches, who relays.
     fn helpers(&self, technique: &Technique, token: &str) -> Vec<tokio::task::JoinHandle<()>> {
-        match technique.name {
-            "listen" => vec![self.lab.net.spawn(async {
+        match technique.aid {
+            Aid::Fetch => vec![self.lab.net.spawn(async {
                 for _ in 0..150 {
                     let address = (APP_V4, technique::LISTEN_PORT);
                     if let Ok(mut stream) = TcpStream::connect(address).await {
@@ -165,7 +164,7 @@ impl Range {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             })],
-            "unix-datagram" => {
+            Aid::PathRelay => {
                 let path = technique::relay_path(token);
                 let listener = self.lab.app.block_on(async move { UnixDatagram::bind(&path) });
                 let path = technique::relay_path(token);
@@ -177,7 +176,7 @@ impl Range {
                     _ => Vec::new(), // the control notices
                 }
             }
-            "unix-relay" => {
+            Aid::Relay => {
                 let name = technique::relay_name(token);
                 let listener = self.lab.app.block_on(async move { relay_listener(&name) });
                 match listener {
@@ -185,9 +184,14 @@ impl Range {
                     Err(_) => Vec::new(), // the control notices
                 }
             }
-            _ => Vec::new(),
+            Aid::None | Aid::Given(_) => Vec::new(),
         }
     }
+}
+
+/// Every technique that needs no descriptors from elsewhere: those only `prxy verify` gives.
+pub fn all() -> impl Iterator<Item = &'static Technique> {
+    technique::all().filter(|technique| !matches!(technique.aid, Aid::Given(_)))
 }
 
 /// Tries a technique with nothing in its way, in a lab of its own: this must get through.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{load, load_with, shown};
-use crate::config::{Host, Module, Transport};
+use crate::config::{Config, Host, Module, Transport};
 
 const DEFAULTS: &str = "\
 listen: '127.0.0.1:3099'
@@ -74,6 +74,30 @@ pipeline:
     assert_eq!(names, ["anthropic", "openai"]);
     let modules: Vec<&str> = config.pipeline.iter().map(Module::name).collect();
     assert_eq!(modules, ["airgap"]);
+}
+
+#[test]
+fn in_log_only_mode_providers_that_the_list_leaves_out_stay() {
+    let listed = |word| {
+        load(&format!(
+            "pipeline: [airgap: {{ allowedHosts: [api.openai.com], onViolation: {word} }}]"
+        ))
+        .unwrap()
+    };
+    let names = |config: &Config| -> Vec<String> {
+        config.providers.iter().map(|provider| provider.name.clone()).collect()
+    };
+    let (block, log_only) = (listed("block"), listed("log-only"));
+    assert_eq!(names(&block), ["openai"]);
+    assert!(names(&log_only).contains(&"anthropic".to_owned()), "{:?}", names(&log_only));
+    assert_eq!((block.is_log_only(), log_only.is_log_only()), (false, true));
+    let text = "  - airgap: { allowedHosts: ['api.openai.com'], onViolation: log-only } \
+                # the kernel's policy does not protect\n";
+    assert!(shown(Ok(log_only)).contains(text));
+    // Without the module nothing relaxes the kernel, and the list is what it was.
+    let file = "pipeline: [airgap: { allowedHosts: [api.openai.com], onViolation: log-only }]";
+    let config = load_with(file, &[("PRXY_PIPE", "guardrails")]).unwrap();
+    assert_eq!((config.is_log_only(), names(&config)), (false, vec!["openai".to_owned()]));
 }
 
 const FULL: &str = r"

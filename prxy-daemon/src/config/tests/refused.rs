@@ -8,7 +8,7 @@ fn every_problem_of_a_file_is_told_at_once_with_its_place() {
 pipline: [airgap]
 pipeline:
   - guardrail
-  - airgap: { allowedHost: [], onViolation: log-only }
+  - airgap: { allowedHost: [], onViolation: log }
   - guardrails:
       policy: { EMAL: mask, API_KEY: redact, JWT: 1 }
       patterns: { EMPLOYEE_ID: 'E-(\d{6}', ANY: 'a*', lower: x }
@@ -29,11 +29,11 @@ config.yaml:4:5: error: unknown module `guardrail`; did you mean `guardrails`?
 4 |   - guardrail
   |     ^^^^^^^^^
 config.yaml:5:15: error: unknown key `allowedHost`; did you mean `allowedHosts`?
-5 |   - airgap: { allowedHost: [], onViolation: log-only }
+5 |   - airgap: { allowedHost: [], onViolation: log }
   |               ^^^^^^^^^^^
-config.yaml:5:45: error: prxy has no log-only mode: the airgap is enforced, or not in the pipeline
-5 |   - airgap: { allowedHost: [], onViolation: log-only }
-  |                                             ^^^^^^^^
+config.yaml:5:45: error: unknown violation `log`; did you mean `log-only`?
+5 |   - airgap: { allowedHost: [], onViolation: log }
+  |                                             ^^^
 config.yaml:7:17: error: unknown label `EMAL`; did you mean `EMAIL`?
 7 |       policy: { EMAL: mask, API_KEY: redact, JWT: 1 }
   |                 ^^^^
@@ -249,7 +249,7 @@ fn each_wrong_value_has_its_own_message() {
             airgap("allowedHosts: [openai.com]"),
             "no configured provider has the host `openai.com`; did you mean `api.openai.com`?",
         ),
-        (airgap("onViolation: warn"), "unknown violation `warn`; known: `block`"),
+        (airgap("onViolation: warn"), "unknown violation `warn`; known: `block`, `log-only`"),
         (guardrails("policy: { email: mask }"), "unknown label `email`; did you mean `EMAIL`?"),
         (
             guardrails("policy: { EMAIL: route_local }"),

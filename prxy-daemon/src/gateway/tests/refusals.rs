@@ -300,6 +300,24 @@ async fn the_airgap_refuses_hosts_that_it_does_not_allow() {
     assert_eq!(got.json()["error"]["type"], "permission_error");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_log_only_mode_every_answer_says_that_nothing_is_enforced() {
+    for (on_violation, status, mark) in
+        [(OnViolation::Block, 403, None), (OnViolation::LogOnly, 200, Some("log-only"))]
+    {
+        let bed = Bed::with(|config| {
+            let allowed_hosts = vec!["elsewhere.test".to_owned()];
+            config.pipeline[0] = Module::Airgap { allowed_hosts, on_violation };
+        })
+        .await;
+        for (path, status) in [("/v1/messages", status), ("/nowhere", 404)] {
+            let got = bed.post(path, &messages("hi")).await;
+            let said = got.headers.get("x-prxy-airgap").map(|value| value.to_str().unwrap());
+            assert_eq!((got.status.as_u16(), said), (status, mark), "{path}");
+        }
+    }
+}
+
 const LONG_QUERY: &str = concat!(
     "/v1/messages?a=",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",

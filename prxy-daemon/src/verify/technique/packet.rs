@@ -34,3 +34,11 @@ fn checksum(header: &[u8]) -> u16 {
     let sum = (sum & 0xffff) + (sum >> 16);
     !(((sum & 0xffff) + (sum >> 16)) as u16)
 }
+
+/// A multicast group that only tests use (RFC 2365).
+pub(super) fn group4() -> IpAddr {
+    std::net::Ipv4Addr::new(239, 77, 1, 2).into()
+}
+
+/// The link layer's number for IPv4.
+pub(super) const ETHERTYPE_IPV4: u16 = 0x0800;

