@@ -1,6 +1,7 @@
 //! A small DNS server, UDP and TCP, whose answers are scripted and whose questions are kept.
 //!
-//! Format: RFC 1035. Not a resolver: what is not scripted does not exist.
+//! Format: RFC 1035. Not a resolver: what is not scripted does not exist. `Record::Crafted` sends
+//! any bytes in any order, as a hostile server would.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -22,7 +23,7 @@ pub struct Dns {
 }
 
 /// What a name is answered with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Record {
     /// These addresses, with this time to live in seconds.
     Addresses {
@@ -43,6 +44,90 @@ pub enum Record {
     Truncated(Vec<IpAddr>),
     /// These addresses, after a while.
     Late(Vec<IpAddr>, Duration),
+    /// Whatever this makes of the question.
+    Crafted(fn(&Asked) -> Vec<Step>),
+}
+
+/// What a crafted answer does next.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Sends a datagram, or bytes on the connection as they are.
+    Send(Vec<u8>),
+    /// Sends a datagram from a new port of this address.
+    SendFrom(IpAddr, Vec<u8>),
+    /// Does nothing for a while.
+    Wait(Duration),
+}
+
+/// A question, for those who answer by hand.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The whole message.
+    pub message: Vec<u8>,
+    /// 1 is A, 28 is AAAA.
+    pub kind: u16,
+    /// Whether it came by TCP.
+    pub tcp: bool,
+    end: usize,
+}
+
+impl Asked {
+    /// An answer with the question repeated and these records.
+    pub fn reply(&self, records: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = self.message[..2].to_vec();
+        bytes.extend([0x81, 0x80, 0, 1]);
+        bytes.extend((records.len() as u16).to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(&self.message[12..self.end]);
+        bytes.extend(records.concat());
+        bytes
+    }
+
+    /// The addresses of the kind that was asked for, as records of the name.
+    pub fn records(&self, addresses: &[IpAddr]) -> Vec<Vec<u8>> {
+        addresses.iter().filter_map(|ip| address(None, *ip, self.kind)).collect()
+    }
+
+    /// Sends a message as it should be: with its length before it on a connection.
+    pub fn send(&self, message: Vec<u8>) -> Step {
+        let length = (message.len() as u16).to_be_bytes();
+        Step::Send(if self.tcp { [&length[..], &message].concat() } else { message })
+    }
+}
+
+/// The bytes of a record; without an owner it belongs to the name that was asked for.
+pub fn record(owner: Option<&str>, kind: u16, class: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
+    let mut bytes = owner.map_or(vec![0xc0, 12], name);
+    bytes.extend(kind.to_be_bytes());
+    bytes.extend(class.to_be_bytes());
+    bytes.extend(ttl.to_be_bytes());
+    bytes.extend((data.len() as u16).to_be_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+/// An address record, if the address is of the kind.
+pub fn address(owner: Option<&str>, ip: IpAddr, kind: u16) -> Option<Vec<u8>> {
+    match (ip, kind) {
+        (IpAddr::V4(ip), 1) => Some(record(owner, 1, 1, 60, &ip.octets())),
+        (IpAddr::V6(ip), 28) => Some(record(owner, 28, 1, 60, &ip.octets())),
+        _ => None,
+    }
+}
+
+/// A record that makes one name an alias of another.
+pub fn alias(owner: Option<&str>, target: &str) -> Vec<u8> {
+    record(owner, 5, 1, 60, &name(target))
+}
+
+fn name(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for label in name.split('.') {
+        bytes.push(label.len().min(63) as u8);
+        bytes.extend(label.bytes().take(63));
+    }
+    bytes.push(0);
+    bytes
 }
 
 /// One question.
@@ -102,11 +187,7 @@ impl Dns {
 pub fn question(id: u16, name: &str, kind: u16) -> Vec<u8> {
     let mut bytes = id.to_be_bytes().to_vec();
     bytes.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-    for label in name.split('.') {
-        bytes.push(label.len().min(63) as u8);
-        bytes.extend(label.bytes().take(63));
-    }
-    bytes.push(0);
+    bytes.extend(self::name(name));
     bytes.extend(kind.to_be_bytes());
     bytes.extend([0, 1]);
     bytes
@@ -117,8 +198,16 @@ async fn serve_udp(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
     while let Ok((len, peer)) = socket.recv_from(&mut buffer).await {
         let (message, socket, shared) = (buffer[..len].to_vec(), socket.clone(), shared.clone());
         tokio::spawn(async move {
-            if let Some(answer) = shared.answer(&message, Transport::Udp).await {
-                drop(socket.send_to(&answer, peer).await);
+            for step in shared.answer(&message, Transport::Udp).await {
+                match step {
+                    Step::Send(bytes) => drop(socket.send_to(&bytes, peer).await),
+                    Step::SendFrom(ip, bytes) => {
+                        if let Ok(other) = UdpSocket::bind((ip, 0)).await {
+                            drop(other.send_to(&bytes, peer).await);
+                        }
+                    }
+                    Step::Wait(pause) => tokio::time::sleep(pause).await,
+                }
             }
         });
     }
@@ -136,9 +225,17 @@ async fn serve_stream(mut stream: TcpStream, shared: &Shared) -> Result<()> {
         let len = stream.read_u16().await?;
         let mut message = vec![0; usize::from(len)];
         stream.read_exact(&mut message).await?;
-        let Some(answer) = shared.answer(&message, Transport::Tcp).await else { return Ok(()) };
-        stream.write_u16(answer.len() as u16).await?;
-        stream.write_all(&answer).await?;
+        let steps = shared.answer(&message, Transport::Tcp).await;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        for step in steps {
+            match step {
+                Step::Send(bytes) => stream.write_all(&bytes).await?,
+                Step::SendFrom(..) => {}
+                Step::Wait(pause) => tokio::time::sleep(pause).await,
+            }
+        }
     }
 }
 
@@ -149,8 +246,9 @@ enum Transport {
 }
 
 impl Shared {
-    async fn answer(&self, message: &[u8], transport: Transport) -> Option<Vec<u8>> {
-        let (name, kind, end) = parse(message)?;
+    /// What to do about a question; nothing at all is silence.
+    async fn answer(&self, message: &[u8], transport: Transport) -> Vec<Step> {
+        let Some((name, kind, end)) = parse(message) else { return Vec::new() };
         let tcp = transport == Transport::Tcp;
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(Query {
             name: name.clone(),
@@ -161,24 +259,27 @@ impl Shared {
             self.records.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         let question = &message[12..end];
         let id = u16::from_be_bytes([message[0], message[1]]);
+        let asked = Asked { message: message.to_vec(), kind, tcp, end };
         let reply = |id, code, addresses: &[IpAddr], ttl_secs| {
-            Some(build(id, code, question, kind, addresses, ttl_secs))
+            vec![asked.send(build(id, code, question, kind, addresses, ttl_secs))]
         };
         match record.unwrap_or(Record::NxDomain) {
             Record::Addresses { addresses, ttl_secs } => reply(id, 0, &addresses, ttl_secs),
             Record::NxDomain => reply(id, 3, &[], 0),
             Record::ServFail => reply(id, 2, &[], 0),
-            Record::Silence => None,
+            Record::Silence => Vec::new(),
             Record::WrongId(addresses) => reply(!id, 0, &addresses, 60),
             Record::Truncated(addresses) if tcp => reply(id, 0, &addresses, 60),
-            Record::Truncated(_) => reply(id, 0, &[], 0).map(|mut bytes| {
+            Record::Truncated(_) => {
+                let mut bytes = build(id, 0, question, kind, &[], 0);
                 bytes[2] |= 2; // TC
-                bytes
-            }),
+                vec![asked.send(bytes)]
+            }
             Record::Late(addresses, pause) => {
                 tokio::time::sleep(pause).await;
                 reply(id, 0, &addresses, 60)
             }
+            Record::Crafted(craft) => craft(&asked),
         }
     }
 }
@@ -211,7 +312,9 @@ fn build(
     let matching = |ip: &&IpAddr| (kind == 1 && ip.is_ipv4()) || (kind == 28 && ip.is_ipv6());
     let answers: Vec<_> = addresses.iter().filter(matching).collect();
     let mut bytes = id.to_be_bytes().to_vec();
-    bytes.extend([0x81, 0x80 | code, 0, 1, 0, answers.len() as u8, 0, 0, 0, 0]);
+    bytes.extend([0x81, 0x80 | code, 0, 1]);
+    bytes.extend((answers.len() as u16).to_be_bytes());
+    bytes.extend([0; 4]);
     bytes.extend(question);
     for ip in answers {
         let data = match ip {

@@ -1,7 +1,7 @@
 //! Test harness: a little internet of network namespaces, with everyone in it a mock but prxy.
 //!
 //! `lab` is the topology, `provider`, `dns` and `attacker` live in it, `capture` watches the wire,
-//! `daemon` starts prxy, `attack` tries to get out of its roles, and `scene` puts all of it
+//! `daemon` starts prxy, `systemd` runs it as a service, `attack` tries to get out of its roles, and `scene` puts all of it
 //! together. One file per promise lies in `tests/`; each of them needs root and fails without.
 //!
 //! Not for unit tests of the daemon, which stand beside the code.
@@ -21,7 +21,9 @@ pub mod roles;
 pub mod samples;
 pub mod scene;
 pub mod sys;
+pub mod systemd;
 pub mod tls;
+pub mod traffic;
 
 /// Waits until a condition holds, for at most ten seconds; no fixed sleeps in tests.
 #[macro_export]

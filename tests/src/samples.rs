@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::http;
 use crate::provider::Format;
 
 /// Personal data as it stands in `TICKET`: label and exact spelling.
@@ -87,6 +88,17 @@ pub fn ask(format: Format, text: &str, delivery: Delivery) -> Value {
             "stream": stream, "messages": messages}),
         Format::OpenAi => json!({"model": "gpt-5", "stream": stream, "messages": messages}),
     }
+}
+
+/// The bytes of a request that posts JSON.
+pub fn post(path: &str, body: &Value) -> Vec<u8> {
+    let headers = [("content-type", "application/json"), ("x-api-key", "test-key")];
+    http::request("POST", path, &headers, body.to_string().as_bytes())
+}
+
+/// The bytes of a request with one user message.
+pub fn request(format: Format, text: &str, delivery: Delivery) -> Vec<u8> {
+    post(path(format), &ask(format, text, delivery))
 }
 
 /// A request with `text` in one place, for each place where a provider would read it.

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::attack::Range;
 use crate::daemon::Daemon;
-use crate::http::{self, Answer, Wire};
+use crate::http::{Answer, Wire};
 use crate::lab::{DNS, PROVIDER_A, PROVIDER_A_V6, PROVIDER_B, PROVIDER_B_V6};
 use crate::netns::Namespace;
 use crate::provider::{Format, Provider};
@@ -115,8 +115,13 @@ impl Scene {
 
     /// Starts the daemon, on the same data directory each time.
     pub fn launch(&mut self, setting: &Setting) -> Result<()> {
-        let config = self.write_config(&self.config(setting))?;
-        let env: Vec<_> = setting.env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        self.launch_on(&self.config(setting), &setting.env)
+    }
+
+    /// Starts the daemon on this configuration text.
+    pub fn launch_on(&mut self, config: &str, env: &[(String, String)]) -> Result<()> {
+        let config = self.write_config(config)?;
+        let env: Vec<_> = env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let daemon = Daemon::start(self.app(), &config, &self.data(), &env)?;
         self.left_over.0 = daemon.role("warden")?.cgroup.parent().map(Path::to_owned);
         self.daemon = Some(daemon);
@@ -189,8 +194,7 @@ impl Scene {
 
     /// Posts JSON to the daemon.
     pub fn post(&self, path: &str, body: &Value) -> Result<Answer> {
-        let headers = [("content-type", "application/json"), ("x-api-key", "test-key")];
-        self.send(http::request("POST", path, &headers, body.to_string().as_bytes()))
+        self.send(samples::post(path, body))
     }
 
     /// Sends these bytes to the daemon on a connection of their own.

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::HeaderValue;
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
 use crate::broker::Secret;
-use crate::config::{self, Host, Module, Transport};
+use crate::broker::pins::PinVerifier;
+use crate::config::{self, Host, KeyPin, Module, Transport};
 use crate::provider::Api;
 use crate::redact::mask::Masker;
 use crate::redact::scan::ScannerError;
@@ -129,14 +131,14 @@ impl Route {
         let unusable_host = || ConfigError::Host { provider: provider.name.clone() };
         let tls = match &provider.transport {
             Transport::Plaintext => None,
-            Transport::Tls { ca_file } => {
+            Transport::Tls { ca_file, keys } => {
                 let name = match &provider.host {
                     Host::Name(name) => {
                         ServerName::try_from(name.clone()).map_err(|_| unusable_host())?
                     }
                     Host::Address(address) => ServerName::from(*address),
                 };
-                Some((client_config(trust.roots(ca_file.as_deref())?)?, name))
+                Some((client_config(trust.roots(ca_file.as_deref())?, keys)?, name))
             }
         };
         let key = match provider.key_name.as_deref() {
@@ -208,12 +210,23 @@ fn authority(provider: &config::Provider) -> Option<HeaderValue> {
 ///
 /// No encrypted ClientHello (netgate must see the name), no early data (it could be replayed), no
 /// process-wide crypto provider.
-fn client_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, rustls::Error> {
+pub(crate) fn client_config(
+    roots: Arc<RootCertStore>,
+    keys: &[KeyPin],
+) -> Result<Arc<ClientConfig>, ConfigError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let builder = if keys.is_empty() {
+        builder.with_root_certificates(roots)
+    } else {
+        let usual = WebPkiServerVerifier::builder_with_provider(roots, provider)
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
+        let verifier = PinVerifier { usual, keys: keys.to_vec() };
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+    };
+    let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.enable_early_data = false;
     Ok(Arc::new(config))
@@ -274,6 +287,7 @@ mod tests {
             name: "lab".to_owned(),
             api: Api::OpenAi,
             host,
+            addresses: config::Addresses::Resolved,
             port,
             path_prefix: String::new(),
             transport,
@@ -292,7 +306,7 @@ mod tests {
 
     #[test]
     fn the_host_header_names_a_port_only_where_it_is_not_the_schemes_own() {
-        let tls = || Transport::Tls { ca_file: None };
+        let tls = || Transport::Tls { ca_file: None, keys: Vec::new() };
         let name = || Host::Name("lab.example".to_owned());
         let loopback = || Host::Address(Ipv6Addr::LOCALHOST.into());
         for (host, port, transport, expected) in [
@@ -325,7 +339,7 @@ mod tests {
             if let Some(text) = text {
                 fs::write(&path, text).unwrap();
             }
-            load(Transport::Tls { ca_file: Some(path) }, None).unwrap_err()
+            load(Transport::Tls { ca_file: Some(path), keys: Vec::new() }, None).unwrap_err()
         };
         assert!(matches!(from("absent.pem", None), ConfigError::Roots { .. }));
         assert!(matches!(from("empty.pem", Some("")), ConfigError::NoRoots { .. }));

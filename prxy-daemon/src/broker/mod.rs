@@ -10,6 +10,7 @@ mod config;
 mod forward;
 pub(crate) mod gate;
 mod hello;
+mod pins;
 mod secret;
 mod upstream;
 
@@ -24,6 +25,8 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::hop::{Limits, Tasks, serve};
 
+#[cfg(test)]
+pub(crate) use config::client_config;
 pub use config::{Config, ConfigError, Route};
 pub use secret::Secret;
 

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
 use crate::broker::hello::{self, HelloStream};
-use crate::broker::{DialError, Dialer};
+use crate::broker::{DialError, Dialer, pins};
 use crate::hop::Connect;
 
 /// Opens connections of one route.
@@ -29,16 +29,31 @@ pub(super) enum UpstreamError {
     /// The provider's certificate does not verify against the route's trust roots and host.
     #[error("certificate not trusted")]
     Untrusted,
+    /// The certificate is valid, but its key is none of the pinned ones.
+    #[error("the certificate's key is none of `spki_sha256`")]
+    PinMismatch,
     /// The handshake failed otherwise.
     #[error("TLS handshake failed")]
     Handshake,
 }
 
 impl UpstreamError {
+    fn of_handshake(error: &std::io::Error) -> Self {
+        let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+        match tls {
+            Some(rustls::Error::InvalidCertificate(error)) if pins::is_mismatch(error) => {
+                Self::PinMismatch
+            }
+            Some(rustls::Error::InvalidCertificate(_)) => Self::Untrusted,
+            _ => Self::Handshake,
+        }
+    }
+
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Dial(error) => error.reason(),
             Self::Untrusted => "provider-untrusted",
+            Self::PinMismatch => "certificate-pin-mismatch",
             Self::Handshake => "tls-failed",
         }
     }
@@ -65,8 +80,7 @@ impl<D: Dialer> Upstream<D> {
             Ok(stream) => Ok(Box::new(stream)),
             Err(error) => Err(match hello::dial_error(&error) {
                 Some(error) => UpstreamError::Dial(error),
-                None if is_certificate_error(&error) => UpstreamError::Untrusted,
-                None => UpstreamError::Handshake,
+                None => UpstreamError::of_handshake(&error),
             }),
         }
     }
@@ -89,10 +103,8 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-fn is_certificate_error(error: &std::io::Error) -> bool {
-    let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
-    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
-}
-
 /// Dialling and handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,9 @@ fn in_words(report: &Report) -> String {
     ));
     text.push_str(&format!("head {last_seq} {head}\n"));
     if let Some(after) = report.after_head {
-        text.push_str(&format!("contains the head that was asked for, and {after} lines after it\n"));
+        text.push_str(&format!(
+            "contains the head that was asked for, and {after} lines after it\n"
+        ));
     }
     text.push_str(if report.holds() { "the chain holds\n" } else { "the chain is BROKEN\n" });
     text

@@ -113,7 +113,11 @@ pub(super) const OPTIONS: &[Opt] = &[
         summary: "The data directory (default ~/.prxy, for root /var/lib/prxy)",
     },
     Opt { name: "json", value: "", summary: "Print one JSON value instead of a table" },
-    Opt { name: "head", value: "SHA256", summary: "This line, noted elsewhere, must be in the log" },
+    Opt {
+        name: "head",
+        value: "SHA256",
+        summary: "This line, noted elsewhere, must be in the log",
+    },
     Opt { name: "lines", value: "N", summary: "How many lines (default 20)" },
     Opt { name: "follow", value: "", summary: "Go on with what is added, over rotations" },
 ];

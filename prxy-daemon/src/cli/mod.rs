@@ -63,7 +63,9 @@ pub fn run(
             let config = Config::load(&sources(arguments, env))?;
             return Ok(serve::start(&config)?);
         }
-        Verb::Status => return status::run(&data_dir(arguments.data_dir, env)?, arguments.json, out),
+        Verb::Status => {
+            return status::run(&data_dir(arguments.data_dir, env)?, arguments.json, out);
+        }
         Verb::AuditVerify => return audit::verify(arguments, env, out),
         Verb::AuditTail => return audit::tail(arguments, env, out),
         Verb::ConfigCheck => {

@@ -61,7 +61,8 @@ fn ask(data_dir: &Path, seen: &mut Inspection) -> Option<Value> {
     for role in report["roles"].as_array().into_iter().flatten() {
         let pid = seen.roles.iter().find(|view| role["role"] == view.role).map(|view| view.pid);
         if pid.is_some_and(|pid| role["pid"] != pid) {
-            seen.broken.push(format!("{}: is not the process that the warden started", role["role"]));
+            seen.broken
+                .push(format!("{}: is not the process that the warden started", role["role"]));
         }
     }
     Some(report)
@@ -94,7 +95,9 @@ fn in_words(headline: &str, seen: &Inspection, warden: Option<&Value>) -> String
     if seen.cgroup.is_none() {
         return text;
     }
-    text.push_str("\nrole      pid      user        capabilities  new-privs  seccomp    network  sockets\n");
+    text.push_str(
+        "\nrole      pid      user        capabilities  new-privs  seccomp    network  sockets\n",
+    );
     for view in &seen.roles {
         text.push_str(&row(view));
     }
@@ -165,7 +168,8 @@ fn said(warden: &Value) -> String {
     };
     let _ = writeln!(text, "  configuration {config}");
     for route in warden["routes"].as_array().into_iter().flatten() {
-        let addresses: Vec<_> = route["addresses"].as_array().into_iter().flatten().map(word).collect();
+        let addresses: Vec<_> =
+            route["addresses"].as_array().into_iter().flatten().map(word).collect();
         let addresses = if addresses.is_empty() { "none".into() } else { addresses.join(", ") };
         let (name, host) = (word(&route["provider"]), word(&route["host"]));
         let _ = writeln!(text, "  {name} {host}:{} -> {addresses}", route["port"]);

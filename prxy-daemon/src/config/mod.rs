@@ -7,6 +7,7 @@ mod decode;
 mod errors;
 mod hide;
 mod load;
+mod pins;
 mod pipeline;
 mod problem;
 mod providers;
@@ -28,6 +29,7 @@ use crate::redact::Policy;
 
 pub use errors::ConfigErrors;
 pub use load::Sources;
+pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
 
@@ -161,6 +163,8 @@ pub struct Provider {
     pub api: Api,
     /// Its host, as configured.
     pub host: Host,
+    /// Where its addresses come from; a literal address is one that is fixed.
+    pub addresses: Addresses,
     /// Its TCP port.
     pub port: u16,
     /// Put before every path, without a slash at its end; mostly empty.
@@ -171,6 +175,33 @@ pub struct Provider {
     pub private: bool,
     /// The name of the environment variable or systemd credential with its key, such as `OPENAI_API_KEY`.
     pub key_name: Option<String>,
+}
+
+impl Provider {
+    /// The name that nameservers are asked for; `None` if its addresses are fixed.
+    pub fn name_to_resolve(&self) -> Option<&str> {
+        match (&self.host, &self.addresses) {
+            (_, Addresses::Fixed(_)) | (Host::Address(_), _) => None,
+            (Host::Name(name), _) => Some(name),
+        }
+    }
+
+    /// Whether a nameserver's answer may be used: never an address that names no single host, one
+    /// of the special ranges (RFC 6890) only for a provider that is called private, and nothing
+    /// outside the pins.
+    pub fn accepts(&self, address: IpAddr) -> bool {
+        let usable = match scope(address) {
+            Scope::Public => true,
+            Scope::Private => self.private,
+            Scope::NoDestination => false,
+        };
+        usable
+            && match &self.addresses {
+                Addresses::Resolved => true,
+                Addresses::Within(networks) => networks.iter().any(|n| n.contains(address)),
+                Addresses::Fixed(_) => false,
+            }
+    }
 }
 
 /// A host as the configuration names it; never taken from a request.
@@ -200,6 +231,8 @@ pub enum Transport {
     Tls {
         /// PEM bundle that replaces the system roots.
         ca_file: Option<PathBuf>,
+        /// Of these keys, the server's certificate must hold one as well; empty: any.
+        keys: Vec<KeyPin>,
     },
     /// No TLS: `dangerously_allow_plaintext` on a private provider.
     Plaintext,

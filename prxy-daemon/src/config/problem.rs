@@ -170,8 +170,26 @@ pub(super) enum Kind {
     BuiltInApi { name: &'static str, api: &'static str },
     #[error("{why} needs {keys} on this provider")]
     NeedsConsent { why: &'static str, keys: &'static str },
-    #[error("`ca_file` has no effect without TLS: use https, or remove it")]
-    CaFileWithoutTls,
+    #[error("`{0}` has no effect without TLS: use https, or remove it")]
+    WithoutTls(&'static str),
+    #[error("`{0}` has no effect: `base_url` holds an address, and no other is used")]
+    NameOnly(&'static str),
+    #[error("`{0}` is empty: nothing would be allowed; list something, or remove the key")]
+    EmptyList(&'static str),
+    #[error("{0} stands twice")]
+    ValueTwice(Quoted),
+    #[error(
+        "{0} is no address or range: expected 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32, no bits set beyond the length, and no wider than /8 (IPv6: /16)"
+    )]
+    BadNetwork(Quoted),
+    #[error("`resolve: false` needs `pinned` with the addresses to use")]
+    UnresolvedUnpinned,
+    #[error("with `resolve: false`, `pinned` must list single addresses, not ranges")]
+    UnresolvedRange,
+    #[error(
+        "expected the SHA-256 of a public key: 64 hexadecimal digits, or 44 characters of base64"
+    )]
+    BadKeyPin,
     #[error("the path stands in `base_url` and in `path_prefix`: keep one")]
     PrefixTwice,
     #[error("requests carry `/{0}` already: leave it out")]

@@ -7,7 +7,7 @@ use super::problem::{Instead, Kind, Quoted, Span};
 use super::suggest::closest;
 use super::url::{BaseUrl, Tls, parse_prefix};
 use super::yaml::{Entry, Node, Value};
-use super::{Host, Provider, Scope, Transport, scope};
+use super::{Addresses, Host, Provider, Scope, Transport, pins, scope};
 use crate::provider::Api;
 
 /// A provider and where its name stands.
@@ -36,7 +36,7 @@ pub(super) fn decode(node: &Node, found: &mut Found) -> Option<Vec<Placed>> {
 /// Makes relative `ca_file`s relative to the file that names them.
 pub(super) fn anchor(providers: &mut [Placed], folder: &Path) {
     for (_, provider) in providers {
-        if let Transport::Tls { ca_file: Some(path) } = &mut provider.transport {
+        if let Transport::Tls { ca_file: Some(path), .. } = &mut provider.transport {
             *path = folder.join(&*path);
         }
     }
@@ -56,11 +56,13 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         .and_then(|node| found.flag(node))
         .unwrap_or(false);
     let ca_file = fields.get("ca_file").and_then(|node| path(node, found));
+    let keys = fields.get("spki_sha256").map(|node| pins::keys(node, found)).unwrap_or_default();
     let key_name = match fields.get("key") {
         None => built_in.map(|known| known.key.to_owned()),
         Some(node) => key_name(node, found),
     };
     let (url, api, url_span) = base?;
+    let addresses = pins::addresses(fields, &url.host, private, found);
 
     let reserved = match &url.host {
         Host::Address(address) => scope(*address) == Scope::Private,
@@ -72,13 +74,13 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
     };
     let needs_private = !private && (reserved || url.tls == Tls::Http);
     let needs_plaintext = !plaintext && url.tls == Tls::Http;
-    let keys = match (needs_private, needs_plaintext) {
+    let consent = match (needs_private, needs_plaintext) {
         (true, true) => Some("`private: true` and `dangerously_allow_plaintext: true`"),
         (true, false) => Some("`private: true`"),
         (false, true) => Some("`dangerously_allow_plaintext: true`"),
         (false, false) => None,
     };
-    if let Some(keys) = keys {
+    if let Some(keys) = consent {
         found.add(url_span, Kind::NeedsConsent { why, keys });
     }
     let prefix = match fields.get("path_prefix") {
@@ -91,10 +93,12 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         found.add(span, Kind::VersionInPrefix(version));
     }
     let transport = match url.tls {
-        Tls::Https => Transport::Tls { ca_file },
+        Tls::Https => Transport::Tls { ca_file, keys },
         Tls::Http => {
-            if let Some(node) = fields.get("ca_file") {
-                found.add(node.span, Kind::CaFileWithoutTls);
+            for key in ["ca_file", "spki_sha256"] {
+                if let Some(node) = fields.get(key) {
+                    found.add(node.span, Kind::WithoutTls(key));
+                }
             }
             Transport::Plaintext
         }
@@ -103,6 +107,7 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         name: entry.key.clone(),
         api,
         host: url.host,
+        addresses,
         port: url.port,
         path_prefix: prefix,
         transport,
@@ -228,9 +233,10 @@ impl BuiltIn {
             name: self.name.to_owned(),
             api: self.api,
             host: Host::Name(self.host.to_owned()),
+            addresses: Addresses::Resolved,
             port: 443,
             path_prefix: self.path_prefix.to_owned(),
-            transport: Transport::Tls { ca_file: None },
+            transport: Transport::Tls { ca_file: None, keys: Vec::new() },
             private: false,
             key_name: Some(self.key.to_owned()),
         }
@@ -269,8 +275,18 @@ const BUILT_IN: [BuiltIn; 4] = [
 ];
 const APIS: [(&str, Api); 3] =
     [("anthropic", Api::Anthropic), ("openai", Api::OpenAi), ("google", Api::Google)];
-pub(super) const PROVIDER_KEYS: &[&str] =
-    &["base_url", "api", "path_prefix", "private", "dangerously_allow_plaintext", "ca_file", "key"];
+pub(super) const PROVIDER_KEYS: &[&str] = &[
+    "base_url",
+    "api",
+    "path_prefix",
+    "private",
+    "dangerously_allow_plaintext",
+    "ca_file",
+    "spki_sha256",
+    "pinned",
+    "resolve",
+    "key",
+];
 /// First path segments that mean something without a provider before them, now or soon.
 const RESERVED_NAMES: [&str; 9] =
     ["v1", "v1alpha", "v1beta", "health", "ready", "status", "metrics", "admin", "prxy"];

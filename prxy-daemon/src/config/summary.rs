@@ -5,7 +5,8 @@ use std::fmt;
 
 use super::providers::api_name;
 use super::{
-    Audit, Config, Enforcement, Module, OnFull, OnViolation, Provider, Transport, pipeline,
+    Addresses, Audit, Config, Enforcement, Host, Module, OnFull, OnViolation, Provider, Transport,
+    pipeline,
 };
 use crate::audit::Rotation;
 use crate::redact::{Action, Policy};
@@ -97,17 +98,36 @@ fn provider(f: &mut fmt::Formatter<'_>, provider: &Provider) -> fmt::Result {
     if provider.private {
         writeln!(f, "    private: true")?;
     }
-    match &provider.transport {
-        Transport::Tls { ca_file: Some(path) } => {
-            writeln!(f, "    ca_file: {}", quoted(&path.to_string_lossy()))?;
+    if let Host::Name(_) = provider.host {
+        match &provider.addresses {
+            Addresses::Resolved => {}
+            Addresses::Within(networks) => list(f, "pinned", networks)?,
+            Addresses::Fixed(addresses) => {
+                list(f, "pinned", addresses)?;
+                writeln!(f, "    resolve: false")?;
+            }
         }
-        Transport::Tls { ca_file: None } => {}
+    }
+    match &provider.transport {
+        Transport::Tls { ca_file, keys } => {
+            if let Some(path) = ca_file {
+                writeln!(f, "    ca_file: {}", quoted(&path.to_string_lossy()))?;
+            }
+            if !keys.is_empty() {
+                list(f, "spki_sha256", keys)?;
+            }
+        }
         Transport::Plaintext => writeln!(f, "    dangerously_allow_plaintext: true")?,
     }
     match &provider.key_name {
         Some(name) => writeln!(f, "    key: {name}"),
         None => writeln!(f, "    key: null"),
     }
+}
+
+fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, key: &str, items: &[T]) -> fmt::Result {
+    let items: Vec<_> = items.iter().map(|item| format!("'{item}'")).collect();
+    writeln!(f, "    {key}: [{}]", items.join(", "))
 }
 
 fn action_name(action: Action) -> &'static str {

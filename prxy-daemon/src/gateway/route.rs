@@ -76,7 +76,7 @@ fn endpoint(path: &str) -> Option<&'static Endpoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Host, Transport};
+    use crate::config::{Addresses, Host, Transport};
     use crate::provider::Api;
 
     fn provider(name: &str, api: Api, path_prefix: &str) -> Provider {
@@ -84,9 +84,10 @@ mod tests {
             name: name.to_owned(),
             api,
             host: Host::Name(format!("{name}.example")),
+            addresses: Addresses::Resolved,
             port: 443,
             path_prefix: path_prefix.to_owned(),
-            transport: Transport::Tls { ca_file: None },
+            transport: Transport::Tls { ca_file: None, keys: Vec::new() },
             private: false,
             key_name: None,
         }

@@ -1,6 +1,7 @@
 //! Serving one connection until it ends or the drain signal comes.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -81,7 +82,9 @@ pub(crate) async fn serve<I, A, F, B>(
     B: Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let begun = AtomicBool::new(false);
     let service = service_fn(|request| {
+        begun.store(true, Ordering::Relaxed);
         let answered = answer(request);
         async { Ok::<_, Infallible>(answered.await) }
     });
@@ -95,7 +98,11 @@ pub(crate) async fn serve<I, A, F, B>(
         ended = connection.as_mut() => ended,
         _ = drain.changed() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            match tokio::time::timeout(FIRST_HEAD, connection.as_mut()).await {
+                Ok(ended) => ended,
+                Err(_) if begun.load(Ordering::Relaxed) => connection.await,
+                Err(_) => return,
+            }
         }
     };
     if let Err(error) = ended
@@ -105,3 +112,7 @@ pub(crate) async fn serve<I, A, F, B>(
         tracing::debug!(parse = error.is_parse(), user = error.is_user(), "connection ended early");
     }
 }
+
+/// How long a drain waits for the rest of a connection's first head: whoever sends half of one must
+/// not keep a restart waiting.
+const FIRST_HEAD: Duration = Duration::from_secs(1);

@@ -171,3 +171,6 @@ const MAX_DIALS: usize = 256;
 /// Addresses that one dial tries.
 const MAX_ATTEMPTS: usize = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests;

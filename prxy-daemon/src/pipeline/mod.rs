@@ -127,7 +127,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::config::{Config, Enforcement, Host, OnViolation, Transport};
+    use crate::config::{Addresses, Config, Enforcement, Host, OnViolation, Transport};
     use crate::provider::Api;
     use crate::redact::{Policy, VaultError};
 
@@ -153,6 +153,7 @@ mod tests {
                 name: "lab".to_owned(),
                 api: Api::Anthropic,
                 host: Host::Address(Ipv4Addr::LOCALHOST.into()),
+                addresses: Addresses::Fixed(vec![Ipv4Addr::LOCALHOST.into()]),
                 port: 9100,
                 path_prefix: String::new(),
                 transport: Transport::Plaintext,

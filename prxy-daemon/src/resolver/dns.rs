@@ -1,7 +1,8 @@
 //! DNS messages, as far as the resolver needs them: one question out, addresses in (RFC 1035).
 //!
 //! Sans-I/O. Reads nothing but the answer section, and of that only addresses that belong to the
-//! name that was asked for, along its chain of aliases.
+//! name that was asked for, along its chain of aliases. Aliases are followed inside one answer and
+//! never asked for: the questions are the configured names and nothing else.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,13 +17,22 @@ pub enum Kind {
     Aaaa,
 }
 
+/// How an answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// In a datagram, which anybody may have sent: it must repeat the question exactly.
+    Udp,
+    /// On a connection, which only the nameserver can write to.
+    Tcp,
+}
+
 /// What a nameserver answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Addresses and the smallest time to live on the way, in seconds. None: no such records.
     Addresses(Vec<IpAddr>, u32),
-    /// Cut to fit a datagram: to be asked again over TCP.
-    Truncated,
+    /// Cut to fit a datagram, or with the name in other letters: to be asked again over TCP.
+    AskOverTcp,
 }
 
 /// Why an answer is no answer to the question.
@@ -42,72 +52,114 @@ pub enum DnsError {
     Name,
 }
 
-/// The bytes of a recursive question for `name`.
-///
-/// # Errors
-/// [`DnsError::Name`] for an empty or over-long name or label.
-pub fn question(id: u16, name: &str, kind: Kind) -> Result<Vec<u8>, DnsError> {
-    let mut bytes = Vec::with_capacity(18 + name.len());
-    bytes.extend(id.to_be_bytes());
-    bytes.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-    bytes.extend(encode_name(name)?);
-    bytes.extend(kind.code().to_be_bytes());
-    bytes.extend([0, 1]);
-    Ok(bytes)
+/// One question as it is sent, and what an answer to it must repeat.
+#[derive(Clone, Debug)]
+pub struct Question {
+    id: u16,
+    /// On the wire, in letters of random case.
+    name: Vec<u8>,
+    kind: Kind,
 }
 
-/// Reads the answer to the question that `question(id, name, kind)` made.
-///
-/// # Errors
-/// See [`DnsError`].
-pub fn answer(bytes: &[u8], id: u16, name: &str, kind: Kind) -> Result<Answer, DnsError> {
-    let mut input = Message { bytes, at: 0 };
-    let (answer_id, flags) = (input.u16()?, input.u16()?);
-    let (questions, answers) = (input.u16()?, input.u16()?);
-    input.skip(4)?;
-    let response = flags & 0x8000 != 0 && flags & 0x7800 == 0;
-    if answer_id != id || !response || questions != 1 {
-        return Err(DnsError::Foreign);
-    }
-    let mut wanted = canonical(name);
-    if input.name()? != wanted || input.u16()? != kind.code() || input.u16()? != 1 {
-        return Err(DnsError::Foreign);
-    }
-    match flags & 0xf {
-        0 => {}
-        // NXDOMAIN is an answer: there are no addresses.
-        3 => return Ok(Answer::Addresses(Vec::new(), 0)),
-        code => return Err(DnsError::Failed(code.to_be_bytes()[1])),
-    }
-    if flags & 0x0200 != 0 {
-        return Ok(Answer::Truncated);
-    }
-    let mut records = Vec::new();
-    for _ in 0..answers.min(MAX_RECORDS) {
-        records.push(input.record()?);
-    }
-    let mut ttl = u32::MAX;
-    for _ in 0..MAX_ALIASES {
-        let alias = records.iter().find_map(|record| match &record.data {
-            Data::Alias(target) if record.owner == wanted => Some((target.clone(), record.ttl)),
-            _ => None,
-        });
-        let Some((target, alias_ttl)) = alias else { break };
-        wanted = target;
-        ttl = ttl.min(alias_ttl);
-    }
-    let mut addresses = Vec::new();
-    for record in records {
-        if let Data::Address(address) = record.data
-            && record.owner == wanted
-            && address.is_ipv4() == (kind == Kind::A)
-        {
-            ttl = ttl.min(record.ttl);
-            addresses.push(address);
+/// What must not be guessed: the id, and the case of each byte of the name (the "0x20" trick).
+pub type Secret = [u8; 34];
+
+impl Question {
+    /// A recursive question for `name`.
+    ///
+    /// # Errors
+    /// [`DnsError::Name`] for an empty or over-long name or label.
+    pub fn new(name: &str, kind: Kind, secret: Secret) -> Result<Self, DnsError> {
+        let [id_high, id_low, bits @ ..] = secret;
+        let mut name = encode_name(name)?;
+        for (at, byte) in name.iter_mut().enumerate() {
+            // Lengths of labels are below the letters.
+            if bits[at / 8 % bits.len()] >> (at % 8) & 1 == 1 {
+                byte.make_ascii_uppercase();
+            }
         }
+        Ok(Self { id: u16::from_be_bytes([id_high, id_low]), name, kind })
     }
-    let ttl = if addresses.is_empty() { 0 } else { ttl };
-    Ok(Answer::Addresses(addresses, ttl))
+
+    /// The message to send.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(16 + self.name.len());
+        bytes.extend(self.id.to_be_bytes());
+        bytes.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+        bytes.extend(&self.name);
+        bytes.extend(self.kind.code().to_be_bytes());
+        bytes.extend([0, 1]);
+        bytes
+    }
+
+    /// Reads an answer to this question.
+    ///
+    /// # Errors
+    /// See [`DnsError`].
+    pub fn read(&self, bytes: &[u8], over: Over) -> Result<Answer, DnsError> {
+        let mut input = Message { bytes, at: 0 };
+        let (id, flags) = (input.u16()?, input.u16()?);
+        let (questions, answers) = (input.u16()?, input.u16()?);
+        input.skip(4)?;
+        let response = flags & 0x8000 != 0 && flags & 0x7800 == 0;
+        if id != self.id || !response || questions != 1 {
+            return Err(DnsError::Foreign);
+        }
+        let name = input.take(self.name.len())?;
+        let (kind, class) = (input.u16()?, input.u16()?);
+        if !name.eq_ignore_ascii_case(&self.name) || kind != self.kind.code() || class != 1 {
+            return Err(DnsError::Foreign);
+        }
+        let (cut, exact) = (flags & 0x0200 != 0, name == self.name);
+        match (over, cut || !exact) {
+            (Over::Udp, true) => return Ok(Answer::AskOverTcp),
+            (Over::Tcp, _) if cut => return Err(DnsError::Malformed),
+            _ => {}
+        }
+        match flags & 0xf {
+            0 => {}
+            // NXDOMAIN is an answer: there are no addresses.
+            3 => return Ok(Answer::Addresses(Vec::new(), 0)),
+            code => return Err(DnsError::Failed(code.to_be_bytes()[1])),
+        }
+        let mut records = Vec::new();
+        for _ in 0..answers.min(MAX_RECORDS) {
+            records.push(input.record()?);
+        }
+        Ok(self.addresses(&records))
+    }
+
+    /// The addresses at the end of the chain of aliases; a chain without an end has none.
+    fn addresses(&self, records: &[Record]) -> Answer {
+        let mut wanted = canonical(&self.name);
+        let mut ttl = u32::MAX;
+        for _ in 0..MAX_ALIASES {
+            let alias = records.iter().find_map(|record| match &record.data {
+                Data::Alias(target) if record.owner == wanted => Some((target, record.ttl)),
+                _ => None,
+            });
+            if let Some((target, alias_ttl)) = alias {
+                wanted.clone_from(target);
+                ttl = ttl.min(alias_ttl);
+                continue;
+            }
+            let mut addresses = Vec::new();
+            for record in records {
+                if let Data::Address(address) = record.data
+                    && record.owner == wanted
+                    && address.is_ipv4() == (self.kind == Kind::A)
+                {
+                    ttl = ttl.min(record.ttl);
+                    addresses.push(address);
+                }
+            }
+            return match addresses.is_empty() {
+                true => Answer::Addresses(addresses, 0),
+                false => Answer::Addresses(addresses, ttl),
+            };
+        }
+        Answer::Addresses(Vec::new(), 0)
+    }
 }
 
 impl Kind {
@@ -160,6 +212,8 @@ impl<'a> Message<'a> {
         let owner = self.name()?;
         let (kind, class) = (self.u16()?, self.u16()?);
         let ttl = self.take(4)?.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+        // With the highest bit set it means none (RFC 2181 §8).
+        let ttl = if ttl > i32::MAX.unsigned_abs() { 0 } else { ttl };
         let length = usize::from(self.u16()?);
         let start = self.at;
         let raw = self.take(length)?;
@@ -225,14 +279,9 @@ fn encode_name(name: &str) -> Result<Vec<u8>, DnsError> {
     if bytes.len() > 255 { Err(DnsError::Name) } else { Ok(bytes) }
 }
 
-/// The form in which [`Message::name`] reads a name.
-fn canonical(name: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(name.len() + 1);
-    for label in name.split('.') {
-        bytes.push(label.len().to_le_bytes()[0]);
-        bytes.extend(label.bytes().map(|byte| byte.to_ascii_lowercase()));
-    }
-    bytes
+/// A name on the wire in the form in which [`Message::name`] reads it.
+fn canonical(wire: &[u8]) -> Vec<u8> {
+    wire.strip_suffix(&[0]).unwrap_or(wire).to_ascii_lowercase()
 }
 
 const TYPE_A: u16 = 1;
@@ -240,92 +289,8 @@ const TYPE_CNAME: u16 = 5;
 const TYPE_AAAA: u16 = 28;
 /// Records that one answer is read for.
 const MAX_RECORDS: u16 = 128;
-/// Aliases that are followed within one answer.
-const MAX_ALIASES: usize = 8;
+/// Names on the way to an address, the first included.
+const MAX_ALIASES: usize = 9;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NAME: &str = "api.example.com";
-
-    /// An answer with the question repeated and the given records, owner as a pointer to it.
-    fn message(id: u16, flags: u16, records: &[(u16, u32, Vec<u8>)]) -> Vec<u8> {
-        let mut bytes = question(id, NAME, Kind::A).unwrap();
-        bytes[2..4].copy_from_slice(&flags.to_be_bytes());
-        bytes[7] = u8::try_from(records.len()).unwrap();
-        for (kind, ttl, data) in records {
-            bytes.extend([0xc0, 12]);
-            bytes.extend(kind.to_be_bytes());
-            bytes.extend([0, 1]);
-            bytes.extend(ttl.to_be_bytes());
-            bytes.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
-            bytes.extend(data);
-        }
-        bytes
-    }
-
-    #[test]
-    fn addresses_and_the_smallest_ttl_are_read() {
-        let records = [(1, 300, vec![192, 0, 2, 1]), (1, 60, vec![192, 0, 2, 2])];
-        let expected = vec!["192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap()];
-        let read = answer(&message(7, 0x8180, &records), 7, "API.example.com", Kind::A);
-        assert_eq!(read, Ok(Answer::Addresses(expected, 60)));
-    }
-
-    #[test]
-    #[expect(clippy::type_complexity, reason = "a table of cases")]
-    fn what_does_not_answer_the_question_is_refused() {
-        let good = message(7, 0x8180, &[(1, 300, vec![192, 0, 2, 1])]);
-        let cases: &[(&str, Vec<u8>, u16, &str, Kind, DnsError)] = &[
-            ("wrong id", good.clone(), 8, NAME, Kind::A, DnsError::Foreign),
-            ("wrong name", good.clone(), 7, "b.example.com", Kind::A, DnsError::Foreign),
-            ("wrong type", good.clone(), 7, NAME, Kind::Aaaa, DnsError::Foreign),
-            ("a query", message(7, 0x0100, &[]), 7, NAME, Kind::A, DnsError::Foreign),
-            ("servfail", message(7, 0x8182, &[]), 7, NAME, Kind::A, DnsError::Failed(2)),
-        ];
-        for (case, bytes, id, name, kind, expected) in cases {
-            assert_eq!(answer(bytes, *id, name, *kind), Err(*expected), "{case}");
-        }
-        for length in 0..good.len() {
-            assert_eq!(answer(&good[..length], 7, NAME, Kind::A), Err(DnsError::Malformed));
-        }
-    }
-
-    #[test]
-    fn nothing_found_and_truncation_are_answers() {
-        let none = answer(&message(7, 0x8183, &[]), 7, NAME, Kind::A);
-        assert_eq!(none, Ok(Answer::Addresses(Vec::new(), 0)));
-        assert_eq!(answer(&message(7, 0x8380, &[]), 7, NAME, Kind::A), Ok(Answer::Truncated));
-    }
-
-    #[test]
-    fn aliases_are_followed_and_strangers_ignored() {
-        let mut target = encode_name("edge.example.net").unwrap();
-        let mut bytes = message(7, 0x8180, &[(5, 90, target.clone())]);
-        target.extend([0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 9]);
-        bytes.extend(&target);
-        let mut stranger = encode_name("evil.example.net").unwrap();
-        stranger.extend([0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 66]);
-        bytes.extend(&stranger);
-        bytes[7] = 3;
-        let expected = Answer::Addresses(vec!["192.0.2.9".parse().unwrap()], 90);
-        assert_eq!(answer(&bytes, 7, NAME, Kind::A), Ok(expected));
-    }
-
-    #[test]
-    fn pointer_loops_end() {
-        let mut bytes = message(7, 0x8180, &[]);
-        let at = u8::try_from(bytes.len()).unwrap();
-        bytes.extend([0xc0, at, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
-        bytes[7] = 1;
-        assert_eq!(answer(&bytes, 7, NAME, Kind::A), Err(DnsError::Malformed));
-    }
-
-    #[test]
-    fn names_that_dns_cannot_carry_are_refused() {
-        for name in ["", "a..b", ".", &"a".repeat(64), &"a.".repeat(130)] {
-            assert_eq!(question(1, name, Kind::A), Err(DnsError::Name), "{name}");
-        }
-    }
-}
+mod tests;

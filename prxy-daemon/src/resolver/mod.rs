@@ -1,7 +1,8 @@
 //! Turns the configured names into addresses, on a timer and never because of a request.
 //!
-//! Its answers go to the warden, which decides what the kernel admits. Not for judging addresses,
-//! and not reachable by any request: it reads nothing but its own nameservers' answers.
+//! Its answers go to the warden, which decides what the kernel admits. Not for judging addresses
+//! (it prefers those that the configuration allows, but nobody takes its word for it), and not
+//! reachable by any request: it reads nothing but its own nameservers' answers.
 
 pub mod dns;
 
@@ -15,10 +16,11 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::config::{Config, Host};
+use crate::config::{Config, Provider};
 use crate::link::{MAX_ADDRESSES, ToWarden};
 use crate::sys::channel::{AsyncChannel, Channel};
-use dns::{Answer, Kind};
+use crate::sys::random;
+use dns::{Answer, DnsError, Kind, Over, Question};
 
 /// Resolves every configured name again and again until the warden is gone.
 ///
@@ -31,9 +33,14 @@ pub async fn run(config: &Config, nameservers: Vec<SocketAddr>, warden: Channel)
     let serve = async {
         let mut watchers = JoinSet::new();
         for (route, provider) in config.providers.iter().enumerate() {
-            if let (Host::Name(name), Ok(route)) = (&provider.host, u16::try_from(route)) {
-                let (warden, nameservers) = (Rc::clone(&warden), Rc::clone(&nameservers));
-                watchers.spawn_local(watch(route, name.clone(), nameservers, warden));
+            if let (Some(name), Ok(route)) = (provider.name_to_resolve(), u16::try_from(route)) {
+                let watcher = Watcher {
+                    route,
+                    name: name.to_owned(),
+                    provider: provider.clone(),
+                    nameservers: Rc::clone(&nameservers),
+                };
+                watchers.spawn_local(watcher.run(Rc::clone(&warden)));
             }
         }
         let mut buffer = [0; 64];
@@ -49,59 +56,87 @@ pub async fn run(config: &Config, nameservers: Vec<SocketAddr>, warden: Channel)
     local.run_until(serve).await
 }
 
-async fn watch(
+/// Keeps the addresses of one route current.
+struct Watcher {
     route: u16,
     name: String,
+    provider: Provider,
     nameservers: Rc<Vec<SocketAddr>>,
-    warden: Rc<AsyncChannel>,
-) -> io::Result<()> {
-    let mut failures = 0_u32;
-    loop {
-        let pause = match resolve(&name, &nameservers).await {
-            Some((addresses, ttl_secs)) => {
-                failures = 0;
-                let ttl_secs = ttl_secs.clamp(MIN_TTL_SECS, MAX_TTL_SECS);
-                let answer = ToWarden::Answer { route, ttl_secs, addresses };
+}
+
+/// What a nameserver said of a name.
+struct Found {
+    /// Those that the configuration allows first; at most [`MAX_ADDRESSES`], at least one.
+    addresses: Vec<IpAddr>,
+    ttl_secs: u32,
+    /// Whether the configuration allows any of them.
+    usable: bool,
+}
+
+impl Watcher {
+    async fn run(self, warden: Rc<AsyncChannel>) -> io::Result<()> {
+        let route = self.route;
+        let mut failures = 0_u32;
+        loop {
+            let found = self.resolve().await;
+            let usable = found.as_ref().is_some_and(|found| found.usable);
+            let mut ttl_secs = MIN_TTL_SECS;
+            if let Some(found) = found {
+                ttl_secs = found.ttl_secs.clamp(MIN_TTL_SECS, MAX_TTL_SECS);
+                // Also what cannot be used: the warden counts it.
+                let answer = ToWarden::Answer { route, ttl_secs, addresses: found.addresses };
                 warden.send(&answer.encode(), None).await?;
-                jittered(Duration::from_secs(ttl_secs.into()))
             }
-            None => {
+            if usable {
+                failures = 0;
+                sleep(jittered(Duration::from_secs(ttl_secs.into()))).await;
+            } else {
                 tracing::warn!(route, failures, "name not resolved");
                 failures = failures.saturating_add(1);
                 let wait = FIRST_RETRY * 2_u32.saturating_pow(failures.min(6) - 1);
-                jittered(wait.min(LAST_RETRY))
+                sleep(jittered(wait.min(LAST_RETRY))).await;
             }
-        };
-        sleep(pause).await;
+        }
     }
-}
 
-/// Asks the nameservers in turn; `None` if none of them knows an address.
-async fn resolve(name: &str, nameservers: &[SocketAddr]) -> Option<(Vec<IpAddr>, u32)> {
-    for nameserver in nameservers {
+    /// Asks the nameservers in turn until one knows an address that can be used; with none, what
+    /// the last one said that said anything.
+    async fn resolve(&self) -> Option<Found> {
+        let mut refused = None;
+        for nameserver in self.nameservers.iter() {
+            let found = self.resolve_at(*nameserver).await;
+            if found.as_ref().is_some_and(|found| found.usable) {
+                return found;
+            }
+            refused = found.or(refused);
+        }
+        refused
+    }
+
+    async fn resolve_at(&self, nameserver: SocketAddr) -> Option<Found> {
+        let name = &self.name;
         let (v4, v6) =
-            tokio::join!(ask(*nameserver, name, Kind::A), ask(*nameserver, name, Kind::Aaaa));
+            tokio::join!(ask(nameserver, name, Kind::A), ask(nameserver, name, Kind::Aaaa));
         let mut addresses = Vec::new();
-        let mut ttl = u32::MAX;
+        let mut ttl_secs = u32::MAX;
         for answer in [v4, v6].into_iter().flatten() {
-            if let Answer::Addresses(found, found_ttl) = answer
+            if let Answer::Addresses(mut found, ttl) = answer
                 && !found.is_empty()
             {
-                ttl = ttl.min(found_ttl);
+                ttl_secs = ttl_secs.min(ttl);
+                found.sort_by_key(|address| !self.provider.accepts(*address));
                 addresses.extend(found.into_iter().take(MAX_ADDRESSES / 2));
             }
         }
-        if !addresses.is_empty() {
-            return Some((addresses, ttl));
-        }
+        let usable = addresses.iter().any(|address| self.provider.accepts(*address));
+        (!addresses.is_empty()).then_some(Found { addresses, ttl_secs, usable })
     }
-    None
 }
 
 async fn ask(nameserver: SocketAddr, name: &str, kind: Kind) -> Option<Answer> {
     for _ in 0..UDP_TRIES {
         match timeout(UDP_TIMEOUT, ask_udp(nameserver, name, kind)).await {
-            Ok(Ok(Answer::Truncated)) => {
+            Ok(Ok(Answer::AskOverTcp)) => {
                 return timeout(TCP_TIMEOUT, ask_tcp(nameserver, name, kind)).await.ok()?.ok();
             }
             Ok(Ok(answer)) => return Some(answer),
@@ -112,34 +147,40 @@ async fn ask(nameserver: SocketAddr, name: &str, kind: Kind) -> Option<Answer> {
     None
 }
 
-/// One question in a datagram. A new socket each time: its port is half of the secret.
+/// One question in a datagram. A new socket each time: its port, the id and the case of the
+/// letters are what a forger would have to guess.
 async fn ask_udp(nameserver: SocketAddr, name: &str, kind: Kind) -> io::Result<Answer> {
     let socket = unbound_udp(nameserver)?;
-    let id = random_id()?;
+    let question = Question::new(name, kind, random::bytes()?).map_err(invalid)?;
     socket.connect(nameserver).await?;
-    socket.send(&dns::question(id, name, kind).map_err(invalid)?).await?;
-    let mut buffer = [0; 4096];
-    loop {
+    socket.send(&question.bytes()).await?;
+    let mut buffer = [0; MAX_DATAGRAM + 1];
+    for _ in 0..MAX_FORGERIES {
         let length = socket.recv(&mut buffer).await?;
-        match dns::answer(&buffer[..length], id, name, kind) {
+        if length > MAX_DATAGRAM {
+            continue;
+        }
+        match question.read(&buffer[..length], Over::Udp) {
             // Somebody else's answer, or a forged one: the right one may still come.
-            Err(dns::DnsError::Foreign | dns::DnsError::Malformed) => {}
+            Err(DnsError::Foreign | DnsError::Malformed) => {}
             answer => return answer.map_err(invalid),
         }
     }
+    // Somebody is guessing.
+    Ok(Answer::AskOverTcp)
 }
 
 #[expect(clippy::disallowed_methods, reason = "to a nameserver of the configuration")]
 async fn ask_tcp(nameserver: SocketAddr, name: &str, kind: Kind) -> io::Result<Answer> {
-    let id = random_id()?;
-    let question = dns::question(id, name, kind).map_err(invalid)?;
+    let question = Question::new(name, kind, random::bytes()?).map_err(invalid)?;
+    let bytes = question.bytes();
     let mut stream = TcpStream::connect(nameserver).await?;
-    let length = u16::try_from(question.len()).map_err(invalid)?;
-    stream.write_all(&[&length.to_be_bytes(), question.as_slice()].concat()).await?;
+    let length = u16::try_from(bytes.len()).map_err(invalid)?;
+    stream.write_all(&[&length.to_be_bytes(), bytes.as_slice()].concat()).await?;
     let length = stream.read_u16().await?;
     let mut answer = vec![0; length.into()];
     stream.read_exact(&mut answer).await?;
-    dns::answer(&answer, id, name, kind).map_err(invalid)
+    question.read(&answer, Over::Tcp).map_err(invalid)
 }
 
 /// A UDP socket that was never bound: `connect` gives it a random port, and the kernel denies
@@ -152,13 +193,9 @@ fn unbound_udp(peer: SocketAddr) -> io::Result<UdpSocket> {
     UdpSocket::from_std(fd.into())
 }
 
-fn random_id() -> io::Result<u16> {
-    crate::sys::random::bytes::<2>().map(u16::from_be_bytes)
-}
-
 /// Between nine tenths and the whole, so that many daemons do not ask in step.
 fn jittered(pause: Duration) -> Duration {
-    let share = u32::from(random_id().unwrap_or(0) % 100);
+    let share = u32::from(random::bytes().map_or(0, u16::from_be_bytes) % 100);
     pause - pause / 1000 * share
 }
 
@@ -171,5 +208,9 @@ const MAX_TTL_SECS: u32 = 3600;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 const UDP_TRIES: usize = 2;
+/// No right answer is longer: without EDNS a nameserver sends at most 512 bytes.
+const MAX_DATAGRAM: usize = 4096;
+/// Datagrams with a wrong answer after which the question goes over TCP.
+const MAX_FORGERIES: usize = 32;
 const UDP_TIMEOUT: Duration = Duration::from_secs(2);
 const TCP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -6,8 +6,25 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use prxy_common::Event;
+
+/// Loads a program that is given as instructions (`struct bpf_insn`, eight bytes each).
+///
+/// # Errors
+/// Those of `bpf(2)`.
+pub fn load(kind: u32, attach_type: u32, instructions: &[u64]) -> io::Result<OwnedFd> {
+    let mut request = ProgramLoad {
+        kind,
+        count: u32::try_from(instructions.len()).unwrap_or(0),
+        instructions: instructions.as_ptr() as u64,
+        license: c"Apache-2.0".as_ptr() as u64,
+        attach_type,
+        ..ProgramLoad::default()
+    };
+    descriptor(call(BPF_PROG_LOAD, &mut request)?)
+}
 
 /// Attaches a loaded program to a cgroup for as long as the returned link, or a pin of it, lives
 /// (Linux 5.7).
@@ -23,9 +40,7 @@ pub fn attach(program: &impl AsFd, cgroup: &impl AsFd, attach_type: u32) -> io::
         attach_type,
         flags: 0,
     };
-    let fd = call(BPF_LINK_CREATE, &mut request)?;
-    // SAFETY: the kernel has just opened it for us.
-    Ok(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).unwrap_or(-1)) })
+    descriptor(call(BPF_LINK_CREATE, &mut request)?)
 }
 
 /// Gives a link a name on bpffs, which keeps it when its last descriptor is closed.
@@ -68,16 +83,61 @@ pub fn link_info(link: &impl AsFd) -> io::Result<LinkInfo> {
     Ok(LinkInfo { id, program_id, cgroup_id, attach_type })
 }
 
-/// Opens what is pinned at `path` (Linux 4.4).
+/// Opens what is pinned at `path`.
 ///
 /// # Errors
 /// Those of `bpf(2)`.
 pub fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mut request = ObjectPin { path: path.as_ptr() as u64, fd: 0, flags: 0 };
-    let fd = call(BPF_OBJ_GET, &mut request)?;
-    // SAFETY: the kernel has just opened it for us.
-    Ok(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).unwrap_or(-1)) })
+    descriptor(call(BPF_OBJ_GET, &mut request)?)
+}
+
+/// Opens a loaded program by its id (needs `CAP_SYS_ADMIN`).
+///
+/// # Errors
+/// Those of `bpf(2)`.
+pub fn open_program(id: u32) -> io::Result<OwnedFd> {
+    descriptor(call(BPF_PROG_GET_FD_BY_ID, &mut ObjectId { id, ..ObjectId::default() })?)
+}
+
+/// What a program says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgramInfo {
+    /// Its id.
+    pub id: u32,
+    /// Bytes of machine code.
+    pub machine_bytes: u32,
+    /// Instructions after the verifier's rewriting.
+    pub instructions: u32,
+    /// How long it has run while statistics were on.
+    pub run_time: Duration,
+    /// How often it has run while statistics were on.
+    pub runs: u64,
+}
+
+/// Asks a loaded program (run time and count: Linux 5.1).
+///
+/// # Errors
+/// Those of `bpf(2)`.
+pub fn program_info(program: &impl AsFd) -> io::Result<ProgramInfo> {
+    let mut info = RawProgramInfo::default();
+    object_info(program, &mut info)?;
+    Ok(ProgramInfo {
+        id: info.id,
+        machine_bytes: info.jited_length,
+        instructions: info.xlated_length / 8,
+        run_time: Duration::from_nanos(info.run_time_ns),
+        runs: info.run_count,
+    })
+}
+
+/// Lets the kernel measure programs for as long as the returned descriptor is open (Linux 5.8).
+///
+/// # Errors
+/// Those of `bpf(2)`.
+pub fn enable_statistics() -> io::Result<OwnedFd> {
+    descriptor(call(BPF_ENABLE_STATS, &mut EnableStatistics { kind: 0 })?)
 }
 
 /// The ids of the programs attached directly to `cgroup` for one attach type (Linux 4.15).
@@ -143,6 +203,13 @@ fn object_info<T: Info>(object: &impl AsFd, info: &mut T) -> io::Result<()> {
 /// What the kernel fills in for `BPF_OBJ_GET_INFO_BY_FD`: plain numbers, zero before.
 trait Info {}
 impl Info for CgroupLinkInfo {}
+impl Info for RawProgramInfo {}
+
+fn descriptor(fd: i64) -> io::Result<OwnedFd> {
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just opened it for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
 
 fn call<T: Attribute>(command: libc::c_int, attribute: &mut T) -> io::Result<i64> {
     let attribute = std::ptr::from_mut(attribute);
@@ -155,18 +222,57 @@ fn call<T: Attribute>(command: libc::c_int, attribute: &mut T) -> io::Result<i64
 }
 
 trait Attribute {}
+impl Attribute for ProgramLoad {}
 impl Attribute for LinkCreate {}
 impl Attribute for ObjectPin {}
 impl Attribute for Query {}
 impl Attribute for InfoByFd {}
+impl Attribute for ObjectId {}
+impl Attribute for EnableStatistics {}
 
+/// `BPF_PROG_TYPE_CGROUP_SOCK_ADDR`.
+pub const SOCK_ADDR: u32 = 18;
+
+const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_OBJ_PIN: libc::c_int = 6;
 const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_PROG_QUERY: libc::c_int = 16;
 const BPF_LINK_CREATE: libc::c_int = 28;
+const BPF_ENABLE_STATS: libc::c_int = 32;
 /// `BPF_CGROUP_MAX_PROGS` of the kernel.
 const MAX_PROGRAMS: usize = 64;
+
+#[repr(C)]
+#[derive(Default)]
+struct ProgramLoad {
+    kind: u32,
+    count: u32,
+    instructions: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+    device: u32,
+    attach_type: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ObjectId {
+    id: u32,
+    next_id: u32,
+    open_flags: u32,
+}
+
+#[repr(C)]
+struct EnableStatistics {
+    kind: u32,
+}
 
 #[repr(C)]
 struct LinkCreate {
@@ -218,3 +324,50 @@ struct CgroupLinkInfo {
     attach_type: u32,
     reserved_too: u32,
 }
+
+/// `struct bpf_prog_info`, as far as it is asked for. The kernel takes zeros for what it is not to
+/// fill in.
+#[repr(C)]
+#[derive(Default)]
+struct RawProgramInfo {
+    kind: u32,
+    id: u32,
+    tag: [u8; 8],
+    jited_length: u32,
+    xlated_length: u32,
+    jited_instructions: u64,
+    xlated_instructions: u64,
+    load_time: u64,
+    created_by_uid: u32,
+    map_count: u32,
+    map_ids: u64,
+    name: [u8; 16],
+    interface: u32,
+    gpl_compatible: u32,
+    namespace_device: u64,
+    namespace_inode: u64,
+    symbol_count: u32,
+    function_count: u32,
+    symbols: u64,
+    function_lengths: u64,
+    btf_id: u32,
+    function_record_size: u32,
+    functions: u64,
+    function_info_count: u32,
+    line_count: u32,
+    lines: u64,
+    jited_lines: u64,
+    jited_line_count: u32,
+    line_record_size: u32,
+    jited_line_record_size: u32,
+    tag_count: u32,
+    tags: u64,
+    run_time_ns: u64,
+    run_count: u64,
+}
+
+const _: () = {
+    assert!(size_of::<ProgramLoad>() == 72);
+    assert!(std::mem::offset_of!(RawProgramInfo, run_time_ns) == 192);
+    assert!(size_of::<CgroupLinkInfo>() == 32);
+};

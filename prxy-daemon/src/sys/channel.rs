@@ -83,8 +83,8 @@ impl Channel {
         Ok((message.bytes, passed.pop()))
     }
 
-    /// Refuses descriptors from the other end where the kernel can (Linux 6.16).
-    pub fn refuse_descriptors(&self) {
+    /// Refuses descriptors from the other end where the kernel can (Linux 6.16); whether it can.
+    pub fn refuse_descriptors(&self) -> bool {
         let off: libc::c_int = 0;
         // SAFETY: the value is a live c_int of the length given. An old kernel answers
         // ENOPROTOOPT, and `receive` drops what it did not expect anyway.
@@ -95,8 +95,8 @@ impl Channel {
                 SO_PASSRIGHTS,
                 (&raw const off).cast(),
                 libc::socklen_t::try_from(size_of_val(&off)).unwrap_or(0),
-            )
-        };
+            ) == 0
+        }
     }
 }
 

@@ -62,13 +62,14 @@ pub fn confine(reach: &Reach) -> Result<Landlock, SandboxError> {
     })
 }
 
-/// The kernel's Landlock version; 0 if it has none, see `landlock_create_ruleset(2)`.
-pub fn landlock_abi() -> i64 {
-    // SAFETY: with this flag and no rules, the call only answers with a number.
-    let abi = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, 1_u32)
-    };
-    abi.max(0)
+/// The version of the kernel's Landlock interface (ABI); 0 where there is none.
+pub fn landlock_version() -> u32 {
+    const VERSION: libc::c_long = 1;
+    let nothing = std::ptr::null::<u8>();
+    // SAFETY: with this flag the call takes no attributes and only answers with a number.
+    let version =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0_usize, VERSION) };
+    u32::try_from(version).unwrap_or(0)
 }
 
 /// Tries to create a socket, and gives the kernel's answer.

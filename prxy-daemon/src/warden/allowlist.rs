@@ -1,5 +1,5 @@
-//! Which addresses may be reached: the configuration's literals and nameservers' answers, after
-//! the ranges that no public name may point to are taken out.
+//! Which addresses may be reached: those that the configuration fixes, and of nameservers' answers
+//! those that it accepts. The resolver's word counts for nothing else here.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use prxy_common::Role;
 
-use crate::config::{Config, Host, Scope, scope};
+use crate::config::{Addresses, Config, Provider};
+use crate::link::MAX_ADDRESSES;
 
 /// One destination that the kernel admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,40 +40,43 @@ pub(crate) struct Allowlist {
 
 #[derive(Debug)]
 struct Route {
-    port: u16,
-    private: bool,
-    literal: bool,
+    provider: Provider,
     addresses: BTreeSet<IpAddr>,
     expires: Duration,
+    /// When nameservers last changed the addresses.
+    changed: Option<Duration>,
+    /// The latest answer, if it came too soon after the last change.
+    waiting: Option<Answer>,
+    refusals: Refusals,
+}
+
+#[derive(Debug)]
+struct Answer {
+    addresses: BTreeSet<IpAddr>,
+    expires: Duration,
+}
+
+/// Addresses that were reported and may not be used.
+#[derive(Debug, Default)]
+struct Refusals {
+    count: u64,
+    told: Option<Duration>,
 }
 
 impl Allowlist {
     /// What the configuration says without any name being resolved.
     pub(crate) fn new(config: &Config, nameservers: &[SocketAddr]) -> Self {
-        let routes = config
-            .providers
-            .iter()
-            .map(|provider| {
-                let literal = match provider.host {
-                    Host::Address(address) => Some(address),
-                    Host::Name(_) => None,
-                };
-                Route {
-                    port: provider.port,
-                    private: provider.private,
-                    literal: literal.is_some(),
-                    addresses: literal.into_iter().collect(),
-                    expires: Duration::MAX,
-                }
-            })
-            .collect();
+        let routes = config.providers.iter().cloned().map(Route::new).collect();
         Self { nameservers: nameservers.to_vec(), routes }
     }
 
     /// Takes an answer; whether the addresses of the route changed by it.
     ///
-    /// An answer without any acceptable address changes nothing: the last good one stays until
-    /// it expires.
+    /// Only what the configuration accepts counts, whatever the resolver says. An answer without
+    /// any such address changes nothing: the last good one stays until it expires. One that comes
+    /// within [`MIN_CHANGE`] of the last change waits for [`Allowlist::refresh`], and only the
+    /// latest does: a resolver or nameserver that changes its mind all the time makes neither more
+    /// generations nor more memory.
     #[must_use]
     pub(crate) fn admit(
         &mut self,
@@ -82,34 +86,36 @@ impl Allowlist {
         now: Duration,
     ) -> bool {
         let Some(entry) = self.routes.get_mut(usize::from(route)) else { return false };
-        if entry.literal {
-            return false;
-        }
-        let (good, bad): (BTreeSet<IpAddr>, BTreeSet<IpAddr>) =
-            addresses.iter().partition(|address| is_acceptable(**address, entry.private));
-        if !bad.is_empty() {
-            tracing::warn!(route, refused = bad.len(), "nameserver gave special addresses");
+        let (mut good, bad): (BTreeSet<IpAddr>, BTreeSet<IpAddr>) =
+            addresses.iter().partition(|address| entry.provider.accepts(**address));
+        entry.refusals.add(route, bad.len(), now);
+        while good.len() > MAX_ADDRESSES {
+            good.pop_last();
         }
         if good.is_empty() {
             return false;
         }
-        entry.expires = now + ttl.clamp(Duration::from_secs(1), MAX_TTL) + HARD_EXPIRY;
-        let changed = entry.addresses != good;
-        entry.addresses = good;
-        changed
+        let expires = now + ttl.clamp(Duration::from_secs(1), MAX_TTL) + HARD_EXPIRY;
+        entry.waiting = Some(Answer { addresses: good, expires });
+        entry.settle(now)
     }
 
-    /// Drops addresses that no nameserver has confirmed for too long; the routes concerned.
+    /// Takes answers that have waited, and drops addresses that no nameserver has confirmed for
+    /// too long; the routes whose addresses changed.
     #[must_use]
-    pub(crate) fn expire(&mut self, now: Duration) -> Vec<u16> {
-        let mut expired = Vec::new();
+    pub(crate) fn refresh(&mut self, now: Duration) -> Vec<u16> {
+        let mut changed = Vec::new();
         for (number, route) in (0_u16..).zip(&mut self.routes) {
-            if !route.literal && !route.addresses.is_empty() && route.expires <= now {
-                route.addresses.clear();
-                expired.push(number);
+            let settled = route.settle(now);
+            let expired = route.expire(now);
+            if expired {
+                tracing::warn!(route = number, "addresses expired: no nameserver confirmed them");
+            }
+            if settled || expired {
+                changed.push(number);
             }
         }
-        expired
+        changed
     }
 
     /// The addresses of a route.
@@ -130,7 +136,7 @@ impl Allowlist {
             route.addresses.iter().map(move |address| Entry {
                 role: Role::Netgate,
                 address: *address,
-                port: route.port,
+                port: route.provider.port,
                 route: number,
             })
         });
@@ -138,13 +144,54 @@ impl Allowlist {
     }
 }
 
-/// Whether an answer may be used: never an address that names no single host, and one of the
-/// special ranges (RFC 6890) only for a host that the configuration calls private.
-fn is_acceptable(address: IpAddr, private: bool) -> bool {
-    match scope(address) {
-        Scope::Public => true,
-        Scope::Private => private,
-        Scope::NoDestination => false,
+impl Route {
+    fn new(provider: Provider) -> Self {
+        let (addresses, expires) = match &provider.addresses {
+            Addresses::Fixed(addresses) => (addresses.iter().copied().collect(), Duration::MAX),
+            Addresses::Resolved | Addresses::Within(_) => (BTreeSet::new(), Duration::ZERO),
+        };
+        let refusals = Refusals::default();
+        Self { provider, addresses, expires, changed: None, waiting: None, refusals }
+    }
+
+    /// Takes the answer that waits, if it is time; whether the addresses changed.
+    fn settle(&mut self, now: Duration) -> bool {
+        let Some(answer) = self.waiting.take() else { return false };
+        if answer.addresses == self.addresses {
+            self.expires = answer.expires;
+            return false;
+        }
+        if self.changed.is_some_and(|changed| now < changed + MIN_CHANGE) {
+            self.waiting = Some(answer);
+            return false;
+        }
+        (self.addresses, self.expires) = (answer.addresses, answer.expires);
+        self.changed = Some(now);
+        true
+    }
+
+    /// Fixed addresses never expire.
+    fn expire(&mut self, now: Duration) -> bool {
+        let expired = !self.addresses.is_empty() && self.expires <= now;
+        if expired {
+            self.addresses.clear();
+        }
+        expired
+    }
+}
+
+impl Refusals {
+    /// Counts; the log is told at once, and then at most once a minute.
+    fn add(&mut self, route: u16, refused: usize, now: Duration) {
+        if refused == 0 {
+            return;
+        }
+        self.count = self.count.saturating_add(u64::try_from(refused).unwrap_or(u64::MAX));
+        if self.told.is_none_or(|told| now >= told + TELL_AGAIN) {
+            self.told = Some(now);
+            let total = self.count;
+            tracing::warn!(route, total, "nameservers gave addresses that may not be used");
+        }
     }
 }
 
@@ -154,90 +201,12 @@ const MAX_TTL: Duration = Duration::from_secs(3600);
 /// How long an answer serves beyond its time to live while nameservers are silent.
 const HARD_EXPIRY: Duration = Duration::from_secs(24 * 3600);
 
+/// Shortest time between two changes of a route by nameservers; the resolver's is nearly twice as
+/// long.
+const MIN_CHANGE: Duration = Duration::from_secs(30);
+
+/// Shortest time between two lines of the log about a route's refused addresses.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn special_addresses_never_stand_behind_a_public_name() {
-        for address in [
-            "10.0.0.1",
-            "100.64.0.1",
-            "127.0.0.1",
-            "169.254.169.254",
-            "172.16.0.1",
-            "192.168.1.1",
-            "192.0.0.8",
-            "198.18.0.1",
-            "::1",
-            "fe80::1",
-            "fc00::1",
-            "fd00:ec2::254",
-            "::ffff:10.0.0.1",
-            "64:ff9b::7f00:1",
-            "2002:7f00:1::",
-            "2001::1",
-            "::127.0.0.1",
-        ] {
-            let address = address.parse().unwrap();
-            assert!(!is_acceptable(address, false) && is_acceptable(address, true), "{address}");
-        }
-        for address in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1"] {
-            assert!(!is_acceptable(address.parse().unwrap(), true), "{address}");
-        }
-        for address in ["1.1.1.1", "160.79.104.10", "2607:6bc0::10"] {
-            assert!(is_acceptable(address.parse().unwrap(), false), "{address}");
-        }
-    }
-
-    fn list(private: bool) -> Allowlist {
-        Allowlist {
-            nameservers: Vec::new(),
-            routes: vec![Route {
-                port: 443,
-                private,
-                literal: false,
-                addresses: BTreeSet::new(),
-                expires: Duration::MAX,
-            }],
-        }
-    }
-
-    #[test]
-    fn private_answers_count_only_where_the_configuration_says_so() {
-        let answer = ["10.0.0.1".parse().unwrap(), "1.1.1.1".parse().unwrap()];
-        let ttl = Duration::from_secs(60);
-        let mut public = list(false);
-        assert!(public.admit(0, &answer, ttl, Duration::ZERO));
-        assert_eq!(public.addresses(0), vec!["1.1.1.1".parse::<IpAddr>().unwrap()]);
-        let mut private = list(true);
-        assert!(private.admit(0, &answer, ttl, Duration::ZERO));
-        assert_eq!(private.addresses(0).len(), 2);
-    }
-
-    #[test]
-    fn a_bad_answer_keeps_the_last_good_one_until_it_expires() {
-        let mut list = list(false);
-        let good = ["1.1.1.1".parse().unwrap()];
-        assert!(list.admit(0, &good, Duration::from_secs(60), Duration::ZERO));
-        assert!(!list.admit(0, &["127.0.0.1".parse().unwrap()], Duration::ZERO, Duration::ZERO));
-        assert_eq!(list.addresses(0), good);
-        assert!(list.expire(HARD_EXPIRY).is_empty());
-        assert_eq!(list.expire(HARD_EXPIRY + Duration::from_secs(61)), vec![0]);
-        assert!(list.addresses(0).is_empty());
-    }
-
-    #[test]
-    fn no_answer_holds_longer_than_an_hour_and_a_day() {
-        let mut list = list(false);
-        let for_ever = Duration::from_secs(u32::MAX.into());
-        assert!(list.admit(0, &["1.1.1.1".parse().unwrap()], for_ever, Duration::ZERO));
-        assert_eq!(list.expire(HARD_EXPIRY + MAX_TTL), vec![0]);
-    }
-
-    #[test]
-    fn answers_for_unknown_routes_change_nothing() {
-        let good = ["1.1.1.1".parse().unwrap()];
-        assert!(!list(false).admit(7, &good, Duration::ZERO, Duration::ZERO));
-    }
-}
+mod tests;

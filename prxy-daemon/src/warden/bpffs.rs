@@ -48,6 +48,12 @@ impl Pins {
         self.current.join(name)
     }
 
+    /// How many links of this start are pinned: whoever removes a pin makes the policy end with the
+    /// warden.
+    pub(crate) fn count(&self) -> io::Result<usize> {
+        fs::read_dir(&self.current).map(Iterator::count)
+    }
+
     /// Removes what earlier starts left. Their links go with their pins.
     pub(crate) fn remove_older(&self) -> io::Result<usize> {
         let mut removed = 0;

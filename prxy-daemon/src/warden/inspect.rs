@@ -13,7 +13,7 @@ use prxy_common::Role;
 use serde::Serialize;
 
 use super::identity::instance_of;
-use super::kernel::PROGRAMS;
+use super::programs::{PROGRAMS, UNIX};
 use crate::sys::bpf;
 use crate::sys::cgroup::Cgroup;
 
@@ -143,7 +143,8 @@ impl Inspection {
             sockets: inet.and_then(|inet| inet.of(pid)),
         };
         for key in CAPABILITIES {
-            let none = view.capabilities[key].as_deref().map(|set| set.trim_matches('0').is_empty());
+            let none =
+                view.capabilities[key].as_deref().map(|set| set.trim_matches('0').is_empty());
             self.expect(none, name, &format!("{key} is empty"));
         }
         self.expect(view.no_new_privs, name, "no-new-privileges is set");
@@ -182,17 +183,22 @@ impl Inspection {
             self.broken.push("the folder of pinned links is missing".into());
         }
         let pins = pins.ok().flatten();
-        for (name, attach_type) in PROGRAMS {
-            let in_force = match &group {
-                Ok(group) => bpf::attached_programs(group, *attach_type).map(Some),
-                Err(_) => Ok(None),
-            };
+        for (name, attach_type) in PROGRAMS.iter().chain(UNIX) {
+            let in_force = group.as_ref().ok().map(|g| bpf::attached_programs(g, *attach_type));
+            let unheard_of =
+                matches!(&in_force, Some(Err(e)) if e.kind() == io::ErrorKind::InvalidInput);
+            if unheard_of && UNIX.iter().any(|(unix, _)| unix == name) {
+                // This kernel has no such hook, and so nothing was attached to it.
+                continue;
+            }
             let link = match &pins {
-                Some(pins) => bpf::open_pin(&pins.join(name)).and_then(|l| bpf::link_info(&l)).map(Some),
+                Some(pins) => {
+                    bpf::open_pin(&pins.join(name)).and_then(|l| bpf::link_info(&l)).map(Some)
+                }
                 None => Ok(None),
             };
             let missing = matches!(&link, Err(e) if e.kind() == io::ErrorKind::NotFound);
-            let (in_force, link) = (in_force.ok().flatten(), link.ok().flatten());
+            let (in_force, link) = (in_force.and_then(Result::ok), link.ok().flatten());
             let holds = match (&in_force, &link, id) {
                 _ if missing => Some(false),
                 (Some(list), Some(link), Some(id)) => Some(

@@ -2,6 +2,7 @@
 //! pinned, maps kept by descriptor so that they can be filled without any capability.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -9,16 +10,18 @@ use std::time::Duration;
 
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, MapData, PerCpuArray, RingBuf};
-use aya::programs::Program;
-use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
+use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use prxy_common::{AllowKey, COUNTERS, Reason, Role, State, counter_index, map};
 
 use super::allowlist::Allowlist;
 use super::bpffs::Pins;
 use super::drains::Drains;
+use super::floor::Layer;
 use super::identity::Home;
-use super::{During, WardenError};
+use super::{During, WardenError, floor, programs};
 use crate::config::Config;
 use crate::link::wire::as_v6;
 use crate::sys::cgroup::Cgroup;
@@ -27,10 +30,12 @@ use crate::sys::{bpf, time};
 /// The programs in force and the maps that steer them.
 pub(crate) struct Kernel {
     parent: Cgroup,
+    _lock: Flock<File>,
     groups: Vec<(Role, Cgroup)>,
     pins: Pins,
     links: Vec<OwnedFd>,
     parent_id: u64,
+    layers: Vec<(&'static Layer, bool)>,
     allow: LpmTrie<MapData, AllowKey, u32>,
     state: Array<MapData, State>,
     counters: PerCpuArray<MapData, u64>,
@@ -58,10 +63,12 @@ pub(crate) struct Change {
 impl Kernel {
     /// Makes the cgroups, attaches every program, pins every link and reads all of it back.
     pub(crate) fn attach(home: &Home) -> Result<Self, WardenError> {
+        floor::check()?;
         let own = Cgroup::own().during("find the cgroup v2 hierarchy")?;
         let own = own.ancestors().find(|path| !is_role_group(path)).unwrap_or(&own);
         let parent = Cgroup::make(&own.join(format!("{GROUP}{}", home.instance())))
             .during("make the parent cgroup (prxy is started as root)")?;
+        let lock = lock(&parent)?;
         clear(&parent)?;
         let parent_id = parent.id().during("identify the parent cgroup")?;
         let groups = Role::ALL
@@ -72,7 +79,7 @@ impl Kernel {
             .during("make the roles' cgroups")?;
         let pins = Pins::make(home.instance())?;
         let mut ebpf = EbpfLoader::new()
-            .load(OBJECT)
+            .load(programs::OBJECT)
             .during("load the kernel's maps (needs CAP_BPF and CAP_NET_ADMIN, Linux 6.6)")?;
         let mut roles: HashMap<_, u64, u32> = take(&mut ebpf, map::ROLES)?;
         for (role, group) in &groups {
@@ -85,20 +92,26 @@ impl Kernel {
         let allow = take(&mut ebpf, map::ALLOW)?;
         let counters = take(&mut ebpf, map::COUNTERS)?;
         let events = take(&mut ebpf, map::EVENTS)?;
-        let links = attach_all(&mut ebpf, &parent, &pins)?;
+        let mut links = programs::attach(&mut ebpf, &parent, &pins)?;
+        let unix = programs::attach_unix(&parent, group_of(&groups, Role::Warden)?, &pins)?;
+        let layers = floor::layers(unix.is_some());
+        links.extend(unix.into_iter().flatten());
         let logger = EbpfLogger::init(&mut ebpf).during("read the kernel programs' log")?;
         bpf::keep_maps_from_children().during("keep the kernel's maps from the roles")?;
         let removed = pins.remove_older().during("remove old pins")?;
         if removed > 0 {
-            wait_for_detached(&parent).during("detach the programs of an earlier start")?;
+            programs::wait_for_detached(&parent)
+                .during("detach the programs of an earlier start")?;
             tracing::info!(removed, "replaced the links of an earlier start");
         }
         Ok(Self {
             parent,
+            _lock: lock,
             groups,
             pins,
             links,
             parent_id,
+            layers,
             allow,
             state,
             counters,
@@ -120,10 +133,23 @@ impl Kernel {
 
     /// The cgroup of a role.
     pub(crate) fn group(&self, role: Role) -> Result<&Cgroup, WardenError> {
-        self.groups
-            .iter()
-            .find_map(|(name, group)| (*name == role).then_some(group))
-            .ok_or_else(|| WardenError::new("find a role's cgroup", role.name()))
+        group_of(&self.groups, role)
+    }
+
+    /// Whether the programs only record: read back from the kernel.
+    pub(crate) fn is_log_only(&self) -> Result<bool, WardenError> {
+        Ok(self.state.get(&0, 0).during("read the kernel's state")?.log_only != 0)
+    }
+
+    /// From now on what the programs deny goes on all the same and is recorded as "would-deny"; or
+    /// not any more. To be called after every canary has passed, because those would get through.
+    pub(crate) fn set_log_only(&mut self, log_only: bool) -> Result<(), WardenError> {
+        self.write(State { log_only: u8::from(log_only), ..self.current })
+    }
+
+    /// Every layer that this build knows, and whether the running kernel has it.
+    pub(crate) fn layers(&self) -> &[(&'static Layer, bool)] {
+        &self.layers
     }
 
     /// From now on no listener can be made, and the one that was made speaks on its port only.
@@ -161,19 +187,20 @@ impl Kernel {
         Ok(Some(self.allowlist.addresses(route)))
     }
 
-    /// Drops what has expired and ends flows that drained long enough; the routes that lost their
-    /// addresses.
-    pub(crate) fn expire(&mut self) -> Result<Vec<u16>, WardenError> {
+    /// Takes answers that had to wait, drops what has expired and ends flows that drained long
+    /// enough; the routes whose addresses changed.
+    pub(crate) fn refresh(&mut self) -> Result<Vec<u16>, WardenError> {
         let now = time::monotonic();
-        let expired = self.allowlist.expire(now);
-        if !expired.is_empty() {
-            self.flip("expired")?;
+        let changed = self.allowlist.refresh(now);
+        if !changed.is_empty() {
+            let gone = changed.iter().all(|route| self.allowlist.addresses(*route).is_empty());
+            self.flip(if gone { "expired" } else { "resolved" })?;
         }
         let oldest_draining = self.drains.oldest(self.current.generation, now);
         if oldest_draining != self.current.oldest_draining {
             self.write(State { oldest_draining, ..self.current })?;
         }
-        Ok(expired)
+        Ok(changed)
     }
 
     /// The addresses in force for a route.
@@ -181,15 +208,20 @@ impl Kernel {
         self.allowlist.addresses(route)
     }
 
-    /// Whether every program is still attached where it was.
+    /// Whether every program is still attached where it was, and would stay there without the warden.
     pub(crate) fn holds(&self) -> bool {
-        self.links.iter().all(|link| match bpf::link_info(link) {
-            Ok(info) => info.cgroup_id == self.parent_id,
-            Err(error) => {
-                tracing::error!(%error, "cannot ask a link");
-                false
-            }
-        })
+        let pinned = self.pins.count().is_ok_and(|count| count == self.links.len());
+        if !pinned {
+            tracing::error!("pins of links are gone");
+        }
+        pinned
+            && self.links.iter().all(|link| match bpf::link_info(link) {
+                Ok(info) => info.cgroup_id == self.parent_id,
+                Err(error) => {
+                    tracing::error!(%error, "cannot ask a link");
+                    false
+                }
+            })
     }
 
     /// The generation in force.
@@ -261,6 +293,9 @@ impl Kernel {
     }
 
     /// Writes the whole list as a new generation, then lets one word decide.
+    ///
+    /// A list never changes within its generation: packets of a flow that was seen on it are not
+    /// looked up again before the next one.
     fn flip(&mut self, why: &'static str) -> Result<(), WardenError> {
         let step = "write the allowlist";
         let old = self.current.generation;
@@ -303,6 +338,13 @@ impl Kernel {
     }
 }
 
+fn group_of(groups: &[(Role, Cgroup)], role: Role) -> Result<&Cgroup, WardenError> {
+    groups
+        .iter()
+        .find_map(|(name, group)| (*name == role).then_some(group))
+        .ok_or_else(|| WardenError::new("find a role's cgroup", role.name()))
+}
+
 fn take<T: TryFrom<aya::maps::Map>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, WardenError>
 where
     T::Error: std::fmt::Display,
@@ -311,41 +353,15 @@ where
     T::try_from(map).during("open a kernel map")
 }
 
-/// Attaches, pins and reads back every program.
-fn attach_all(ebpf: &mut Ebpf, parent: &Cgroup, pins: &Pins) -> Result<Vec<OwnedFd>, WardenError> {
-    let mut links = Vec::new();
-    for (name, attach_type) in PROGRAMS {
-        let program = ebpf
-            .program_mut(name)
-            .ok_or_else(|| WardenError::new("find a kernel program", name))?;
-        let step = "attach a kernel program (needs CAP_BPF and CAP_NET_ADMIN, Linux 6.6)";
-        match program {
-            Program::CgroupSkb(program) => program.load(),
-            Program::CgroupSock(program) => program.load(),
-            Program::CgroupSockAddr(program) => program.load(),
-            Program::CgroupSockopt(program) => program.load(),
-            _ => return Err(WardenError::new("know the type of a kernel program", name)),
-        }
-        .map_err(|error| WardenError::new(step, chain(&error)))?;
-        let fd = program.fd().during(step)?;
-        let link = bpf::attach(&fd, parent.dir(), *attach_type).during(step)?;
-        bpf::pin(&link, &pins.path(name)).during("pin a link")?;
-        let expected = program.info().during("identify a kernel program")?.id();
-        let in_force = bpf::attached_programs(parent.dir(), *attach_type).during("read back")?;
-        if !in_force.contains(&expected) {
-            return Err(WardenError::new("read back: the kernel does not list a program", name));
-        }
-        links.push(link);
-    }
-    Ok(links)
-}
-
-/// The whole chain of causes: the verifier's log is at its end.
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+/// A living daemon holds its group by this, also after somebody has removed its data directory and
+/// with that the lock in there. The roles do not inherit it.
+fn lock(parent: &Cgroup) -> Result<Flock<File>, WardenError> {
+    let step = "lock the parent cgroup";
+    let dir = File::open(parent.path()).during(step)?;
+    Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+        Errno::EWOULDBLOCK => WardenError::new(step, "another prxy is running in it"),
+        other => WardenError::new(step, other),
+    })
 }
 
 /// Whatever a crashed daemon left in the group is ended before anything new starts.
@@ -363,40 +379,33 @@ fn clear(parent: &Cgroup) -> Result<(), WardenError> {
     Ok(())
 }
 
-/// The kernel lets go of an unpinned link a moment later. Until then the old programs, which do
-/// not know the new cgroups, would deny the new listener.
-fn wait_for_detached(parent: &Cgroup) -> std::io::Result<()> {
-    for (_, attach_type) in PROGRAMS {
-        for _ in 0..200 {
-            if bpf::attached_programs(parent.dir(), *attach_type)?.len() <= 1 {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-    Ok(())
-}
-
 /// A daemon that restarts itself already stands in a role's group: the new one goes beside it.
+/// Others' groups may have similar names, such as the unit `prxy-staging.service`.
 fn is_role_group(path: &std::path::Path) -> bool {
     let names = [path.file_name(), path.parent().and_then(|parent| parent.file_name())];
-    names.into_iter().flatten().any(|name| name.to_string_lossy().starts_with(GROUP))
+    names.into_iter().flatten().filter_map(|name| name.to_str()?.strip_prefix(GROUP)).any(
+        |instance| instance.len() == 8 && instance.bytes().all(|byte| byte.is_ascii_hexdigit()),
+    )
 }
 
 const GROUP: &str = "prxy-";
 
-/// Program names in the object, with the kernel's `enum bpf_attach_type`.
-pub(crate) const PROGRAMS: &[(&str, u32)] = &[
-    ("egress", 1),
-    ("ingress", 0),
-    ("sock_create", 2),
-    ("bind4", 8),
-    ("bind6", 9),
-    ("connect4", 10),
-    ("connect6", 11),
-    ("sendmsg4", 14),
-    ("sendmsg6", 15),
-    ("setsockopt", 22),
-];
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
 
-static OBJECT: &[u8] = include_bytes_aligned!(env!("PRXY_BPF_OBJECT"));
+    use super::*;
+
+    #[test]
+    fn only_groups_of_our_own_are_taken_for_roles() {
+        for (path, role) in [
+            ("/sys/fs/cgroup/system.slice/prxy.service", false),
+            ("/sys/fs/cgroup/system.slice/prxy-staging.service", false),
+            ("/sys/fs/cgroup/system.slice/prxy-1.service", false),
+            ("/sys/fs/cgroup/prxy-0123abcd", true),
+            ("/sys/fs/cgroup/prxy-0123abcd/warden", true),
+        ] {
+            assert_eq!(is_role_group(Path::new(path)), role, "{path}");
+        }
+    }
+}

@@ -10,11 +10,14 @@ mod bpffs;
 mod confine;
 pub(crate) mod control;
 mod drains;
+mod floor;
 mod front;
 mod identity;
 pub(crate) mod inspect;
 mod kernel;
+mod notify;
 mod plan;
+mod programs;
 mod roles;
 mod status;
 mod supervise;
@@ -27,9 +30,11 @@ use thiserror::Error;
 
 use crate::config::{Config, Enforcement};
 use crate::sys::fds;
+pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
 use plan::Plan;
+pub use programs::OBJECT;
 use supervise::Supervisor;
 
 /// What kept the daemon from starting, or ended it.
@@ -71,6 +76,7 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     let signals = supervise::block_signals().during("block signals")?;
     let home = Home::open(config)?;
     let mut kernel = Kernel::attach(&home)?;
+    floor::tell(kernel.layers());
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
     let front = match front::bind(&kernel, config.listen) {
@@ -96,6 +102,9 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     plan.take_rights_away(None)?;
     plan.confine()?;
     confine::sandbox_canary(Role::Warden)?;
+    if config.is_log_only() {
+        supervisor.relax()?;
+    }
     supervisor.run(address)
 }
 

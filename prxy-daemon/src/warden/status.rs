@@ -6,7 +6,8 @@ use nix::unistd::Pid;
 use prxy_common::Role;
 use serde_json::{Value, json};
 
-use super::kernel::{Change, Kernel, PROGRAMS};
+use super::kernel::{Change, Kernel};
+use super::programs::PROGRAMS;
 use crate::audit::{EgressLog, surroundings};
 use crate::config::{Config, Enforcement, OnFull};
 
@@ -25,7 +26,7 @@ pub(crate) fn ready(kernel: &Kernel) -> Value {
         "generation": kernel.generation(),
         "programs": PROGRAMS.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "canaries": "passed",
-        "landlock_abi": crate::sys::sandbox::landlock_abi(),
+        "landlock_abi": crate::sys::sandbox::landlock_version(),
     })
 }
 

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::control::{Control, Request};
 use super::identity::Home;
 use super::kernel::Kernel;
+use super::notify::Notify;
 use super::{During, WardenError, status};
 use crate::audit::EgressLog;
 use crate::config::{Config, OnFull};
@@ -42,9 +43,10 @@ pub(crate) struct Supervisor {
     log: EgressLog,
     on_full: OnFull,
     facts: Value,
+    notify: Notify,
     lost: u64,
     routes: u16,
-    halted: bool,
+    halted: Option<Instant>,
 }
 
 /// What one descriptor brought.
@@ -78,6 +80,7 @@ impl Supervisor {
             .during("open the audit log")?;
         let routes = u16::try_from(config.providers.len()).during("count the providers")?;
         let control = Control::open(home.dir()).during("make the control socket")?;
+        let notify = Notify::connect(&|name| std::env::var_os(name));
         let supervisor = Self {
             kernel,
             children,
@@ -86,9 +89,10 @@ impl Supervisor {
             log,
             on_full: config.audit.on_full,
             facts: status::facts(config),
+            notify,
             lost: 0,
             routes,
-            halted: false,
+            halted: None,
         };
         for route in 0..routes {
             supervisor.tell_netgate(route)?;
@@ -116,10 +120,25 @@ impl Supervisor {
         self.record()
     }
 
+    /// The kernel's programs only record from here on. Their canaries have passed: what is missing
+    /// afterwards is missing because the configuration says so.
+    pub(crate) fn relax(&mut self) -> Result<(), WardenError> {
+        self.kernel.set_log_only(true)?;
+        if !self.kernel.is_log_only()? {
+            return Err(WardenError::new("relax the kernel's policy", "it did not take it"));
+        }
+        self.log.append_event("log-only", json!({}));
+        for line in LOG_ONLY {
+            tracing::warn!("{line}");
+        }
+        Ok(())
+    }
+
     /// Serves until a signal asks for the end, or a role fails.
     pub(crate) fn run(mut self, listening: SocketAddr) -> Result<(), WardenError> {
         let generation = self.kernel.generation();
         tracing::info!(%listening, generation, "prxy: ready, listening on {listening}");
+        self.notify.ready(&format!("listening on {listening}"));
         let ended = loop {
             match self.turn() {
                 Ok(None) => {}
@@ -151,13 +170,17 @@ impl Supervisor {
                 other => self.handle(other)?,
             }
         }
-        for route in self.kernel.expire()? {
-            tracing::warn!(route, "addresses expired: no nameserver confirmed them");
+        for route in self.kernel.refresh()? {
             self.tell_netgate(route)?;
         }
         self.record()?;
-        if !self.halted && !self.kernel.holds() {
-            self.halt()?;
+        match self.halted {
+            None if !self.kernel.holds() => self.halt()?,
+            // A new start attaches all of it again.
+            Some(since) if since.elapsed() > HALT_TIME => {
+                return Err(WardenError::new("enforce", "the kernel's policy was taken away"));
+            }
+            _ => {}
         }
         Ok(asked)
     }
@@ -165,13 +188,14 @@ impl Supervisor {
     /// What only the warden knows; the rest, `prxy status` reads itself.
     fn status(&self) -> Value {
         let roles = self.children.iter().map(|child| (child.role, child.pid));
-        status::report(&self.facts, &self.kernel, roles, &self.log, self.halted)
+        status::report(&self.facts, &self.kernel, roles, &self.log, self.halted.is_some())
     }
 
     /// The policy was taken away from under us: the clients are told, and nothing is sent.
     fn halt(&mut self) -> Result<(), WardenError> {
         tracing::error!("the kernel's policy is no longer in force: nothing is sent any more");
-        self.halted = true;
+        self.halted = Some(Instant::now());
+        self.notify.status("enforcement lost: nothing is sent");
         self.log.append_event("halt", json!({ "why": "enforcement-lost" }));
         self.tell(Role::Broker, &FromWarden::Halt)?;
         self.tell(Role::Netgate, &FromWarden::Halt)
@@ -180,6 +204,7 @@ impl Supervisor {
     /// Lets the gateway finish what is under way, for a while.
     fn drain(&mut self, signal: Signal) -> Result<(), WardenError> {
         tracing::info!(signal = signal.as_str(), "prxy: draining");
+        self.notify.stopping();
         self.tell(Role::Gateway, &FromWarden::Drain)?;
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         loop {
@@ -255,7 +280,7 @@ impl Supervisor {
 
     /// Netgate learns addresses only after the kernel admits them.
     fn tell_netgate(&self, route: u16) -> Result<(), WardenError> {
-        if self.halted {
+        if self.halted.is_some() {
             return Ok(());
         }
         let addresses = self.kernel.addresses(route);
@@ -304,6 +329,7 @@ impl Supervisor {
 
     fn wait(&mut self, at_most: Duration) -> Result<Vec<News>, WardenError> {
         let step = "wait for events";
+        self.notify.alive();
         let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.as_fd(), self.kernel.events.as_fd()];
         for child in &self.children {
             fds.extend([child.channel.as_fd(), child.pidfd.as_fd()]);
@@ -348,10 +374,20 @@ fn receive(channel: &Channel) -> io::Result<Option<ToWarden>> {
     Ok(Some(ToWarden::decode(&buffer[..length])?))
 }
 
+/// Nobody is to take this mode for the other.
+const LOG_ONLY: &[&str] = &[
+    "==================== THE AIRGAP DOES NOT PROTECT ====================",
+    "onViolation: log-only: the kernel's programs let everything go on",
+    "what they would deny is in audit/egress.jsonl with the verdict would-deny",
+    "still in force: empty namespaces, system call filters, Landlock, no capabilities",
+    "=====================================================================",
+];
 /// Roles that follow one that failed are gone by then.
 const SETTLE: Duration = Duration::from_millis(20);
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long clients are told that enforcement is lost, before a new start is called for.
+const HALT_TIME: Duration = Duration::from_secs(5);
 /// More than the ring buffer holds.
 const MAX_EVENTS: usize = 8192;
 /// Longest time that the kernel's reports and expired addresses wait.

@@ -186,13 +186,38 @@ fn a_built_in_provider_can_be_pointed_elsewhere_and_keeps_the_rest() {
     assert_eq!(groq.host, Host::Address("10.0.0.7".parse().unwrap()));
     assert_eq!((groq.port, groq.path_prefix.as_str(), groq.private), (444, "/openai", true));
     assert_eq!(groq.key_name.as_deref(), Some("GROQ_API_KEY"));
-    assert_eq!(groq.transport, Transport::Tls { ca_file: Some("/ca.pem".into()) });
+    assert_eq!(
+        groq.transport,
+        Transport::Tls { ca_file: Some("/ca.pem".into()), keys: Vec::new() }
+    );
     assert_eq!(
         (config.providers[1].name.as_str(), &config.providers[1].key_name),
         ("openai", &None)
     );
     let text = "providers: { groq: { base_url: 'https://proxy.example/groq' } }";
     assert_eq!(load(text).unwrap().providers[0].path_prefix, "/groq");
+}
+
+#[test]
+fn pins_are_read_and_shown_in_their_usual_form() {
+    let text = "providers:
+  openai: { pinned: [203.0.113.0/24, '2001:DB8:0::/32', 198.51.100.7/32], resolve: true }
+  groq: { pinned: [203.0.113.7], resolve: false, spki_sha256: ['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=', 'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF'] }
+";
+    let summary = shown(load(text));
+    let (zeros, ones) = ("0".repeat(64), "f".repeat(64));
+    for line in [
+        "    pinned: ['203.0.113.0/24', '2001:db8::/32', '198.51.100.7']\n    key:",
+        &format!(
+            "    pinned: ['203.0.113.7']\n    resolve: false\n    spki_sha256: ['{zeros}', '{ones}']\n"
+        ),
+    ] {
+        assert!(summary.contains(line), "{summary}");
+    }
+    assert_eq!(shown(load(&summary)), summary);
+    let config = load(text).unwrap();
+    let names: Vec<_> = config.providers.iter().map(|p| p.name_to_resolve()).collect();
+    assert_eq!(names, [Some("api.openai.com"), None]);
 }
 
 #[test]

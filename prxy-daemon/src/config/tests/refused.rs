@@ -77,7 +77,7 @@ fn carets_stand_below_what_they_mean_after_tabs_wide_and_hidden_text() {
 config.yaml:3:3: error: provider `lab` needs `base_url` and `api`
 3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
   |   ^^^
-config.yaml:3:10: error: unknown key `name`; known: `base_url`, `api`, `path_prefix`, `private`, `dangerously_allow_plaintext`, `ca_file`, `key`
+config.yaml:3:10: error: unknown key `name`; known: `base_url`, `api`, `path_prefix`, `private`, `dangerously_allow_plaintext`, `ca_file`, `spki_sha256`, `pinned`, `resolve`, `key`
 3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
   |          ^^^^
 config.yaml:3:24: error: unknown key `base_uri`; did you mean `base_url`?
@@ -187,6 +187,68 @@ fn each_wrong_value_has_its_own_message() {
                 "base_url: 'http://10.0.0.1', private: true, dangerously_allow_plaintext: true, ca_file: x",
             ),
             "`ca_file` has no effect without TLS: use https, or remove it",
+        ),
+        (
+            lab("base_url: 'https://x.example', pinned: 10.0.0.1"),
+            "expected a list of addresses and ranges, found a string",
+        ),
+        (
+            lab("base_url: 'https://x.example', pinned: []"),
+            "`pinned` is empty: nothing would be allowed; list something, or remove the key",
+        ),
+        (
+            lab("base_url: 'https://x.example', pinned: [7]"),
+            "expected an address or a range, found a number",
+        ),
+        (
+            lab("base_url: 'https://x.example', pinned: [10.0.0.1/8]"),
+            "`10.0.0.1/8` is no address or range: expected 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32, no bits set beyond the length, and no wider than /8 (IPv6: /16)",
+        ),
+        (
+            lab("base_url: 'https://x.example', pinned: [1.1.1.1, 1.1.1.1/32]"),
+            "`1.1.1.1/32` stands twice",
+        ),
+        (
+            lab("base_url: 'https://x.example', pinned: [10.0.0.0/8]"),
+            "a private address needs `private: true` on this provider",
+        ),
+        (
+            lab("base_url: 'https://x.example', pinned: [100.127.0.0/17]"),
+            "a private address needs `private: true` on this provider",
+        ),
+        (
+            lab("base_url: 'https://1.1.1.1', pinned: [1.1.1.1]"),
+            "`pinned` has no effect: `base_url` holds an address, and no other is used",
+        ),
+        (
+            lab("base_url: 'https://1.1.1.1', resolve: false"),
+            "`resolve` has no effect: `base_url` holds an address, and no other is used",
+        ),
+        (
+            lab("base_url: 'https://x.example', resolve: false"),
+            "`resolve: false` needs `pinned` with the addresses to use",
+        ),
+        (
+            lab("base_url: 'https://x.example', resolve: false, pinned: [1.1.1.1, 1.1.2.0/24]"),
+            "with `resolve: false`, `pinned` must list single addresses, not ranges",
+        ),
+        (
+            lab("base_url: 'https://x.example', spki_sha256: abc"),
+            "expected a list of hashes, found a string",
+        ),
+        (
+            lab("base_url: 'https://x.example', spki_sha256: []"),
+            "`spki_sha256` is empty: nothing would be allowed; list something, or remove the key",
+        ),
+        (
+            lab("base_url: 'https://x.example', spki_sha256: [abc]"),
+            "expected the SHA-256 of a public key: 64 hexadecimal digits, or 44 characters of base64",
+        ),
+        (
+            lab(
+                "base_url: 'http://10.0.0.1', private: true, dangerously_allow_plaintext: true, spki_sha256: ['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=']",
+            ),
+            "`spki_sha256` has no effect without TLS: use https, or remove it",
         ),
         (
             lab("base_url: 'https://x.example', private: 1"),

