@@ -18,6 +18,8 @@ pub struct Follow {
     partial: Vec<u8>,
     /// The number of the last line that was read.
     last: u64,
+    /// Lines that were deleted before they could be read.
+    missed: u64,
 }
 
 impl Follow {
@@ -26,7 +28,8 @@ impl Follow {
     /// # Errors
     /// Those of opening and reading the files.
     pub fn open(dir: &Path, count: usize) -> io::Result<(Vec<Vec<u8>>, Self)> {
-        let mut follow = Self { dir: dir.to_owned(), file: None, partial: Vec::new(), last: 0 };
+        let mut follow =
+            Self { dir: dir.to_owned(), file: None, partial: Vec::new(), last: 0, missed: 0 };
         let mut lines = VecDeque::new();
         // The newest is read on from where this ends, before older ones are looked at.
         for (newest, (_, path)) in files::all(dir)?.into_iter().rev().enumerate() {
@@ -71,10 +74,18 @@ impl Follow {
                 .into_iter()
                 .find(|(first, _)| *first > after && *first != NO_LINES);
             match next {
-                Some((_, path)) => self.file = Some(File::open(path)?),
+                Some((first, path)) => {
+                    self.missed += first - after - 1;
+                    self.file = Some(File::open(path)?);
+                }
                 None => return Ok(lines),
             }
         }
+    }
+
+    /// How many lines were deleted before they could be read, since this was last asked.
+    pub fn take_missed(&mut self) -> u64 {
+        std::mem::take(&mut self.missed)
     }
 
     fn drain(&mut self, lines: &mut Vec<Vec<u8>>) -> io::Result<()> {

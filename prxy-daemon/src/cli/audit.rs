@@ -92,6 +92,10 @@ pub(super) fn tail(
         }
         std::thread::sleep(LOOK_EVERY);
         lines = follow.read_on().with_context(named)?;
+        match follow.take_missed() {
+            0 => {}
+            missed => eprintln!("prxy: {missed} lines were deleted before they could be read"),
+        }
     }
 }
 

@@ -58,11 +58,12 @@ fn ask(data_dir: &Path, seen: &mut Inspection) -> Option<Value> {
     if report["audit"]["failing"] == true {
         seen.broken.push("audit log: it cannot be written".into());
     }
-    for role in report["roles"].as_array().into_iter().flatten() {
-        let pid = seen.roles.iter().find(|view| role["role"] == view.role).map(|view| view.pid);
-        if pid.is_some_and(|pid| role["pid"] != pid) {
-            seen.broken
-                .push(format!("{}: is not the process that the warden started", role["role"]));
+    let warden = json!({ "role": "warden", "pid": report["pid"] });
+    for role in report["roles"].as_array().into_iter().flatten().chain([&warden]) {
+        let mut views = seen.roles.iter().filter(|view| role["role"] == view.role).peekable();
+        if views.peek().is_some() && !views.any(|view| role["pid"] == view.pid) {
+            let name = role["role"].as_str().unwrap_or("?");
+            seen.broken.push(format!("{name}: NOT the process that the warden knows"));
         }
     }
     Some(report)

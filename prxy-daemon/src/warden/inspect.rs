@@ -108,7 +108,12 @@ impl Inspection {
                 (Role::Front, _) => self.broken.push("front: a process is in its cgroup".into()),
                 (_, [pid]) => self.look_at_role(role, *pid, network.as_deref(), inet.as_ref()),
                 (_, []) => self.broken.push(format!("{name}: is not running")),
-                (_, more) => self.broken.push(format!("{name}: {} processes", more.len())),
+                (_, more) => {
+                    self.broken.push(format!("{name}: {} processes in its cgroup", more.len()));
+                    for pid in more {
+                        self.look_at_role(role, *pid, network.as_deref(), inet.as_ref());
+                    }
+                }
             }
         }
     }
@@ -145,21 +150,21 @@ impl Inspection {
         for key in CAPABILITIES {
             let none =
                 view.capabilities[key].as_deref().map(|set| set.trim_matches('0').is_empty());
-            self.expect(none, name, &format!("{key} is empty"));
+            self.expect(none, name, &format!("without {key}"));
         }
-        self.expect(view.no_new_privs, name, "no-new-privileges is set");
-        self.expect(view.seccomp_mode.map(|mode| mode == 2), name, "a seccomp filter is on");
+        self.expect(view.no_new_privs, name, "under no-new-privileges");
+        self.expect(view.seccomp_mode.map(|mode| mode == 2), name, "under a system call filter");
         match role {
             Role::Gateway | Role::Broker => {
-                self.expect(view.own_network, name, "has a network namespace of its own");
+                self.expect(view.own_network, name, "in a network namespace of its own");
                 let only_loopback = view.interfaces.as_ref().map(|all| all == &["lo"]);
-                self.expect(only_loopback, name, "has no network interface");
+                self.expect(only_loopback, name, "without network interfaces");
             }
             _ => {}
         }
         if role != Role::Warden {
             let root = nix::unistd::geteuid().is_root();
-            self.expect(view.uid.map(|uid| !root || uid != 0), name, "is not root");
+            self.expect(view.uid.map(|uid| !root || uid != 0), name, "a user other than root");
         }
         let stray = view.sockets.as_ref().map(|all| {
             all.keys().all(|kind| match *kind {
@@ -168,7 +173,7 @@ impl Inspection {
                 _ => role != Role::Warden,
             })
         });
-        self.expect(stray, name, "has no socket that it must not have");
+        self.expect(stray, name, "without sockets that it must not have");
         self.roles.push(view);
     }
 
@@ -209,7 +214,7 @@ impl Inspection {
                 (Some(list), _, _) if list.is_empty() => Some(false),
                 _ => None,
             };
-            self.expect(holds, name, "is in force, and its pinned link says so");
+            self.expect(holds, name, "in force by its pinned link");
             self.programs.push(ProgramView {
                 name,
                 in_force,
@@ -223,8 +228,8 @@ impl Inspection {
     fn expect(&mut self, holds: Option<bool>, who: &str, what: &str) {
         match holds {
             Some(true) => {}
-            Some(false) => self.broken.push(format!("{who}: not true that it {what}")),
-            None => self.unknown.push(format!("{who}: whether it {what}")),
+            Some(false) => self.broken.push(format!("{who}: NOT {what}")),
+            None => self.unknown.push(format!("{who}: {what}")),
         }
     }
 }
