@@ -33,6 +33,10 @@ impl Follow {
         let mut lines = VecDeque::new();
         // The newest is read on from where this ends, before older ones are looked at.
         for (newest, (_, path)) in files::all(dir)?.into_iter().rev().enumerate() {
+            if newest == 0 {
+                let end = files::end(&path)?.and_then(|end| end.last);
+                follow.last = end.map_or(0, |(number, _)| number);
+            }
             let mut file = File::open(path)?;
             let (mut found, rest) = last_lines(&mut file, count - lines.len())?;
             if newest == 0 {
@@ -46,8 +50,9 @@ impl Follow {
                 break;
             }
         }
-        follow.last = lines.iter().rev().find_map(|l| Some(Line::read(l)?.seq)).unwrap_or(0);
-        Ok((lines.into(), follow))
+        let lines = Vec::from(lines);
+        follow.last = last_number(&lines).unwrap_or(follow.last);
+        Ok((lines, follow))
     }
 
     /// The lines that were added since.
@@ -63,11 +68,11 @@ impl Follow {
                 None => false,
             };
             self.drain(&mut lines)?;
+            if let Some(last) = last_number(&lines) {
+                self.last = last;
+            }
             if current {
                 return Ok(lines);
-            }
-            if let Some(last) = lines.iter().rev().find_map(|line| Some(Line::read(line)?.seq)) {
-                self.last = last;
             }
             let after = self.last;
             let next = files::all(&self.dir)?
@@ -106,6 +111,10 @@ impl Follow {
             }
         }
     }
+}
+
+fn last_number(lines: &[Vec<u8>]) -> Option<u64> {
+    lines.iter().rev().find_map(|line| Some(Line::read(line)?.seq))
 }
 
 /// The last lines of a file without their ends, and what stands behind the last end. The file is

@@ -453,7 +453,8 @@ fn the_end_is_read_and_followed_over_rotations() {
     for port in 0..50 {
         log.append(&denied(port));
         log.flush().unwrap();
-        if port % 7 == 0 {
+        // Sometimes a file ends with the last line that was read.
+        if port % 7 == 0 || (20..30).contains(&port) {
             seen.extend(seq(&follow.read_on().unwrap()));
         }
     }
