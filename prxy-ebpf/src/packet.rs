@@ -158,6 +158,10 @@ fn read(ctx: &SkBuffContext) -> Result<Headers, Reason> {
         if ip.version_class >> 4 != 6 || is_extension(ip.next_header) {
             return Err(Reason::PacketShape);
         }
+        // On a wire they mean nothing good (RFC 4942, 2.2); here they would pass for IPv4.
+        if is_mapped(ip.source) || is_mapped(ip.target) {
+            return Err(Reason::PacketShape);
+        }
         transport(ctx, size_of::<Ipv6>(), ip.next_header, ip.source, ip.target)
     } else {
         Err(Reason::PacketShape)
@@ -208,9 +212,14 @@ fn is_extension(next_header: u8) -> bool {
 }
 
 #[inline(always)]
+fn is_mapped(addr: [u32; 4]) -> bool {
+    addr[0] == 0 && addr[1] == 0 && addr[2] == MAPPED
+}
+
+#[inline(always)]
 fn is_loopback(addr: [u32; 4]) -> bool {
-    let v4 = addr[2] == MAPPED && u32::from_be(addr[3]) >> 24 == 127;
-    addr[0] == 0 && addr[1] == 0 && (v4 || addr[2] == 0 && addr[3] == 1_u32.to_be())
+    is_mapped(addr) && u32::from_be(addr[3]) >> 24 == 127
+        || addr[0] == 0 && addr[1] == 0 && addr[2] == 0 && addr[3] == 1_u32.to_be()
 }
 
 /// RFC 791, without options.

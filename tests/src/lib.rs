@@ -15,6 +15,7 @@ pub mod http;
 pub mod lab;
 pub mod netns;
 pub mod pcap;
+pub mod policy;
 pub mod provider;
 pub mod reader;
 pub mod roles;

@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::broker::Secret;
 use crate::broker::pins::PinVerifier;
 use crate::config::{self, Host, KeyPin, Module, Transport};
-use crate::provider::Api;
+use crate::provider::{Api, fetch};
 use crate::redact::mask::Masker;
 use crate::redact::scan::ScannerError;
 
@@ -45,6 +45,10 @@ pub struct Route {
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// Our own key; without one the client's credential is passed on.
     pub key: Option<Secret>,
+    /// What the provider may be made to do.
+    pub fetch: fetch::Kinds,
+    /// SHA-256 of the clients' credentials that may be passed on; empty: whichever they bring.
+    pub client_keys: Vec<[u8; 32]>,
 }
 
 /// The broker cannot start.
@@ -152,6 +156,8 @@ impl Route {
             path_prefix: provider.path_prefix.clone(),
             tls,
             key,
+            fetch: provider.fetch.allow,
+            client_keys: provider.client_keys.clone(),
         })
     }
 }
@@ -293,6 +299,8 @@ mod tests {
             transport,
             private: true,
             key_name: Some("LAB_API_KEY".to_owned()),
+            fetch: Default::default(),
+            client_keys: Vec::new(),
         }
     }
 

@@ -19,12 +19,19 @@ pub(super) struct Arguments {
     pub(super) config: Option<PathBuf>,
     pub(super) listen: Option<String>,
     pub(super) data_dir: Option<PathBuf>,
+    pub(super) role: Option<String>,
+    pub(super) technique: Option<String>,
+    pub(super) without: Option<String>,
     pub(super) json: bool,
+    pub(super) list: bool,
+    pub(super) markdown: bool,
     pub(super) head: Option<String>,
     pub(super) lines: Option<usize>,
     pub(super) follow: bool,
     /// Further words, of commands that take any.
     pub(super) places: Vec<PathBuf>,
+    /// What stands after `--`.
+    pub(super) program: Vec<OsString>,
 }
 
 /// Why a command line cannot be understood.
@@ -66,6 +73,19 @@ pub enum UsageError {
     /// An option needs a number.
     #[error("option `--{0}` needs a whole number up to {MAX_NUMBER}")]
     NotANumber(&'static str),
+    /// `--` and a program are needed, or not taken.
+    #[error("{0}")]
+    Program(&'static str),
+    /// An option has a value that is not one of its.
+    #[error("`--{option} {value}`: one of {known}")]
+    UnknownValue {
+        /// Without its dashes.
+        option: &'static str,
+        /// As typed.
+        value: String,
+        /// What it may be.
+        known: String,
+    },
     /// A flag was given a value.
     #[error("option `{0}` takes no value")]
     UnexpectedValue(String),
@@ -79,6 +99,11 @@ impl Arguments {
         let mut words: Vec<OsString> = Vec::new();
         let mut values: Vec<(&'static str, OsString)> = Vec::new();
         let mut instead = None;
+        let mut args: Vec<OsString> = args.into_iter().collect();
+        let program = args.iter().position(|arg| arg == "--").map(|at| {
+            let program = args.split_off(at);
+            program[1..].to_vec()
+        });
         let mut parser = lexopt::Parser::from_args(args);
         while let Some(arg) = parser.next().map_err(usage)? {
             match arg {
@@ -129,13 +154,26 @@ impl Arguments {
             match option {
                 "config" => arguments.config = Some(value.into()),
                 "data-dir" => arguments.data_dir = Some(value.into()),
+                "role" => arguments.role = Some(text(value)?),
+                "technique" => arguments.technique = Some(text(value)?),
+                "without" => arguments.without = Some(text(value)?),
                 "json" => arguments.json = true,
+                "list" => arguments.list = true,
+                "markdown" => arguments.markdown = true,
                 "follow" => arguments.follow = true,
                 "head" => arguments.head = Some(text(value)?),
                 "lines" => arguments.lines = Some(number(option, value)?),
                 _ => arguments.listen = Some(text(value)?),
             }
         }
+        arguments.program = match (command.verb == Verb::Exec, program) {
+            (true, Some(program)) if !program.is_empty() => program,
+            (true, _) => {
+                return Err(UsageError::Program("which program? prxy exec --role ROLE -- PROGRAM"));
+            }
+            (false, Some(_)) => return Err(UsageError::Program("only `prxy exec` takes `--`")),
+            (false, None) => Vec::new(),
+        };
         Ok(arguments)
     }
 }
@@ -153,7 +191,7 @@ fn command(words: &[String]) -> Result<&'static Command, UsageError> {
 
 /// Takes away what stands behind the words of a command that takes places.
 fn places(words: &mut Vec<OsString>) -> Vec<PathBuf> {
-    let found = COMMANDS.iter().filter(|command| !command.places.is_empty()).find(|command| {
+    let found = COMMANDS.iter().filter(|command| !command.places().is_empty()).find(|command| {
         let named = words.iter().take(command.words.len());
         words.len() > command.words.len() && named.eq(command.words.iter())
     });

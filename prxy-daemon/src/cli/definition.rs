@@ -7,6 +7,8 @@ pub(super) enum Verb {
     Status,
     AuditVerify,
     AuditTail,
+    Verify,
+    Exec,
     ConfigCheck,
     ConfigShow,
     Version,
@@ -20,8 +22,16 @@ pub(super) struct Command {
     pub(super) verb: Verb,
     pub(super) summary: &'static str,
     pub(super) options: &'static [&'static str],
-    /// What further words are, for a command that takes any.
-    pub(super) places: &'static str,
+}
+
+impl Command {
+    /// What further words are; empty for a command that takes none.
+    pub(super) fn places(&self) -> &'static str {
+        match self.verb {
+            Verb::AuditVerify => "[DIR or FILE]...",
+            _ => "",
+        }
+    }
 }
 
 /// One option; a flag has an empty `value`.
@@ -43,56 +53,60 @@ pub(super) const COMMANDS: &[Command] = &[
         verb: Verb::Serve,
         summary: "Run the gateway until it is told to end",
         options: SOURCES,
-        places: "",
     },
     Command {
         words: &["status"],
         verb: Verb::Status,
         summary: "Say which layers hold, as read back from the kernel just now",
         options: &["json", "data-dir"],
-        places: "",
     },
     Command {
         words: &["audit", "verify"],
         verb: Verb::AuditVerify,
         summary: "Check the audit log's chain, in all of its files",
         options: &["head", "json", "data-dir"],
-        places: "[DIR or FILE]...",
     },
     Command {
         words: &["audit", "tail"],
         verb: Verb::AuditTail,
         summary: "Print the end of the audit log",
         options: &["lines", "follow", "json", "data-dir"],
-        places: "",
+    },
+    Command {
+        words: &["verify"],
+        verb: Verb::Verify,
+        summary: "Try every known way out of every role, and show what stopped it",
+        options: &["json", "role", "technique", "without", "list", "markdown"],
+    },
+    Command {
+        words: &["exec"],
+        verb: Verb::Exec,
+        summary: "Run a command of your own in a role's confinement",
+        options: &["role", "config", "data-dir"],
     },
     Command {
         words: &["config", "check"],
         verb: Verb::ConfigCheck,
         summary: "Check the configuration and print every problem",
         options: SOURCES,
-        places: "",
     },
     Command {
         words: &["config", "show"],
         verb: Verb::ConfigShow,
         summary: "Print the effective configuration",
         options: SOURCES,
-        places: "",
     },
     Command {
         words: &["version"],
         verb: Verb::Version,
         summary: "Print the version",
         options: &[],
-        places: "",
     },
     Command {
         words: &["help"],
         verb: Verb::Help,
         summary: "Print help, also for one command: prxy help serve",
         options: &[],
-        places: "",
     },
 ];
 
@@ -120,6 +134,19 @@ pub(super) const OPTIONS: &[Opt] = &[
     },
     Opt { name: "lines", value: "N", summary: "How many lines (default 20)" },
     Opt { name: "follow", value: "", summary: "Go on with what is added, over rotations" },
+    Opt {
+        name: "role",
+        value: "ROLE",
+        summary: "One of warden, resolver, netgate, broker, gateway, front",
+    },
+    Opt { name: "technique", value: "NAME", summary: "Try only this one" },
+    Opt {
+        name: "without",
+        value: "LAYER",
+        summary: "See it fail: leave out seccomp, cgroup, landlock or namespace",
+    },
+    Opt { name: "list", value: "", summary: "Print the techniques and try none" },
+    Opt { name: "markdown", value: "", summary: "With --list: as in docs/threat-model.md" },
 ];
 
 pub(super) const VARIABLES: &[Variable] = &[

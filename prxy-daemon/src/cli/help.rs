@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::definition::{COMMANDS, Command, OPTIONS, Opt, VARIABLES};
+use super::definition::{COMMANDS, Command, OPTIONS, Opt, VARIABLES, Verb};
 
 /// The page for the commands that begin with `topic`; for no topic, the page of them all.
 pub(super) fn page(topic: &[String]) -> String {
@@ -43,8 +43,11 @@ fn command(command: &Command) -> String {
     for option in &options {
         let _ = write!(page, " [{}]", spelled(option));
     }
-    if !command.places.is_empty() {
-        let _ = write!(page, " {}", command.places);
+    if command.verb == Verb::Exec {
+        page.push_str(" -- PROGRAM [ARGUMENTS]");
+    }
+    if !command.places().is_empty() {
+        let _ = write!(page, " {}", command.places());
     }
     page.push('\n');
     if !options.is_empty() {

@@ -5,9 +5,11 @@
 mod arguments;
 mod audit;
 mod definition;
+mod exec;
 mod help;
 mod serve;
 mod status;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +70,8 @@ pub fn run(
         }
         Verb::AuditVerify => return audit::verify(arguments, env, out),
         Verb::AuditTail => return audit::tail(arguments, env, out),
+        Verb::Verify => return verify::run(&arguments, out),
+        Verb::Exec => return exec::run(arguments, env),
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             Config::load(&sources)?;

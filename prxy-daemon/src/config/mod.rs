@@ -24,7 +24,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::audit::Rotation;
-use crate::provider::Api;
+use crate::provider::{Api, fetch};
 use crate::redact::Policy;
 
 pub use errors::ConfigErrors;
@@ -175,6 +175,10 @@ pub struct Provider {
     pub private: bool,
     /// The name of the environment variable or systemd credential with its key, such as `OPENAI_API_KEY`.
     pub key_name: Option<String>,
+    /// What it may be made to do for a request.
+    pub fetch: fetch::Policy,
+    /// SHA-256 of the clients' credentials that may be passed on; empty: whichever they bring.
+    pub client_keys: Vec<[u8; 32]>,
 }
 
 impl Provider {

@@ -8,7 +8,7 @@ use super::suggest::closest;
 use super::url::{BaseUrl, Tls, parse_prefix};
 use super::yaml::{Entry, Node, Value};
 use super::{Addresses, Host, Provider, Scope, Transport, pins, scope};
-use crate::provider::Api;
+use crate::provider::{Api, fetch};
 
 /// A provider and where its name stands.
 pub(super) type Placed = (Span, Provider);
@@ -61,6 +61,8 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         None => built_in.map(|known| known.key.to_owned()),
         Some(node) => key_name(node, found),
     };
+    let fetch = fields.get("provider_fetch").and_then(|node| fetch_policy(node, found));
+    let client_keys = fields.get("client_key_sha256").map(|node| client_keys(node, found));
     let (url, api, url_span) = base?;
     let addresses = pins::addresses(fields, &url.host, private, found);
 
@@ -113,6 +115,8 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         transport,
         private,
         key_name,
+        fetch: fetch.unwrap_or_default(),
+        client_keys: client_keys.unwrap_or_default(),
     };
     Some((entry.key_span, provider))
 }
@@ -205,6 +209,74 @@ fn key_name(node: &Node, found: &mut Found) -> Option<String> {
     Some(name.to_owned())
 }
 
+fn fetch_policy(node: &Node, found: &mut Found) -> Option<fetch::Policy> {
+    let fields = found.fields(node, FETCH_KEYS)?;
+    let mut policy = fetch::Policy::default();
+    if let Some(node) = fields.get("allow") {
+        policy.allow = kinds(node, found).into_iter().map(|(_, kind)| kind).collect();
+    }
+    if let Some(node) = fields.get("strip") {
+        for (span, kind) in kinds(node, found) {
+            if policy.allow.has(kind) {
+                found.add(span, Kind::AllowedAndStripped(kind.name()));
+            } else if !kind.can_be_stripped() {
+                found.add(span, Kind::NotStrippable(kind.name()));
+            }
+            policy.strip = policy.strip.with(kind);
+        }
+    }
+    Some(policy)
+}
+
+fn kinds(node: &Node, found: &mut Found) -> Vec<(Span, fetch::Kind)> {
+    let known = fetch::Kind::ALL.map(|kind| (kind.name(), kind));
+    let mut kinds: Vec<(Span, fetch::Kind)> = Vec::new();
+    for item in found.list(node, "a list of words").unwrap_or_default() {
+        let Some(kind) = found.word(item, "kind", &known) else { continue };
+        if kinds.iter().any(|(_, other)| *other == kind) {
+            found.add(item.span, Kind::FetchKindTwice(kind.name()));
+        }
+        kinds.push((item.span, kind));
+    }
+    kinds
+}
+
+/// Never printed when it is wrong: it may be the key itself.
+fn client_keys(node: &Node, found: &mut Found) -> Vec<[u8; 32]> {
+    let items = found.list(node, "a list of SHA-256 sums").unwrap_or_default();
+    if items.is_empty() && matches!(node.value, Value::List(_)) {
+        found.add(node.span, Kind::NoClientKeys);
+    }
+    if let Some(excess) = items.get(MAX_CLIENT_KEYS) {
+        found.add(excess.span, Kind::TooMany { what: "client keys", most: MAX_CLIENT_KEYS });
+    }
+    let mut sums = Vec::new();
+    for item in items.iter().take(MAX_CLIENT_KEYS) {
+        let sum = match &item.value {
+            Value::Text(text) => sha256(text),
+            _ => None,
+        };
+        match sum {
+            Some(sum) => sums.push(sum),
+            None => found.add(item.span, Kind::ClientKey),
+        }
+    }
+    sums
+}
+
+/// A sum as `sha256sum` prints it.
+fn sha256(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut sum = [0; 32];
+    for (byte, pair) in sum.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(sum)
+}
+
 /// The word for a wire format in the configuration.
 pub(super) fn api_name(api: Api) -> &'static str {
     match api {
@@ -239,6 +311,8 @@ impl BuiltIn {
             transport: Transport::Tls { ca_file: None, keys: Vec::new() },
             private: false,
             key_name: Some(self.key.to_owned()),
+            fetch: fetch::Policy::default(),
+            client_keys: Vec::new(),
         }
     }
 }
@@ -286,7 +360,10 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "pinned",
     "resolve",
     "key",
+    "client_key_sha256",
+    "provider_fetch",
 ];
+pub(super) const FETCH_KEYS: &[&str] = &["allow", "strip"];
 /// First path segments that mean something without a provider before them, now or soon.
 const RESERVED_NAMES: [&str; 9] =
     ["v1", "v1alpha", "v1beta", "health", "ready", "status", "metrics", "admin", "prxy"];
@@ -294,3 +371,4 @@ const RESERVED_NAMES: [&str; 9] =
 const VERSIONS: [&str; 3] = ["v1", "v1alpha", "v1beta"];
 /// Each one is a route with kernel map entries of its own.
 pub(super) const MAX_PROVIDERS: usize = 64;
+const MAX_CLIENT_KEYS: usize = 256;

@@ -9,6 +9,7 @@ use super::{
     pipeline,
 };
 use crate::audit::Rotation;
+use crate::provider::fetch;
 use crate::redact::{Action, Policy};
 
 pub(super) struct Summary<'c>(pub(super) &'c Config);
@@ -120,9 +121,21 @@ fn provider(f: &mut fmt::Formatter<'_>, provider: &Provider) -> fmt::Result {
         Transport::Plaintext => writeln!(f, "    dangerously_allow_plaintext: true")?,
     }
     match &provider.key_name {
-        Some(name) => writeln!(f, "    key: {name}"),
-        None => writeln!(f, "    key: null"),
+        Some(name) => writeln!(f, "    key: {name}")?,
+        None => writeln!(f, "    key: null")?,
     }
+    if !provider.client_keys.is_empty() {
+        writeln!(f, "    client_key_sha256:")?;
+    }
+    for sum in &provider.client_keys {
+        let digits: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(f, "      - '{digits}'")?;
+    }
+    let fetch::Policy { allow, strip } = provider.fetch;
+    if provider.fetch != fetch::Policy::default() {
+        writeln!(f, "    provider_fetch: {{ allow: [{allow}], strip: [{strip}] }}")?;
+    }
+    Ok(())
 }
 
 fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, key: &str, items: &[T]) -> fmt::Result {

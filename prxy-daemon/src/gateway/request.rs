@@ -23,6 +23,7 @@ use crate::broker::gate::{Endpoint, is_json};
 use crate::config::{Config, Provider};
 use crate::hop::{self, CollectError, Connect, Pool};
 use crate::pipeline::{Exchange, Pipeline, Verdict};
+use crate::provider::fetch;
 use crate::redact::scan::ScannerError;
 use crate::redact::{Label, Vault};
 use crate::store::Store;
@@ -101,6 +102,7 @@ impl<L: BrokerLink> Gateway<L> {
         let body = self.collect(body).await?;
         let vault: Arc<dyn Vault> = self.store.vault(TENANT);
         let began = Instant::now();
+        let (body, stripped) = strip(call.provider, body);
         let (body, masked) = self.run_pipeline(call.provider, body, &*vault)?;
         let masking = began.elapsed();
         let sent = self.broker.send(call.request(body)).await.map_err(|error| {
@@ -111,6 +113,9 @@ impl<L: BrokerLink> Gateway<L> {
         let mut response = answer::restore(call.provider.api, sent, vault).await?;
         if let Some(value) = counts(&masked) {
             response.headers_mut().insert(hop::MASKED, value);
+        }
+        if let Some(value) = stripped {
+            response.headers_mut().insert(hop::STRIPPED, value);
         }
         tracing::debug!(
             provider = call.provider.name,
@@ -223,6 +228,20 @@ impl<L: BrokerLink> Connect for Link<L> {
 
     async fn connect(&self) -> io::Result<UnixStream> {
         self.0.connect().await
+    }
+}
+
+/// Takes out what the provider must not be asked for, and says what that was: `web-tool`.
+fn strip(provider: &Provider, body: Bytes) -> (Bytes, Option<HeaderValue>) {
+    let kinds = provider.fetch.strip;
+    if kinds.is_empty() {
+        return (body, None);
+    }
+    match hop::on_cpu(body.len(), || fetch::strip(provider.api, kinds, &body)) {
+        Some(stripped) => {
+            (stripped.body.into(), HeaderValue::try_from(stripped.kinds.to_string()).ok())
+        }
+        None => (body, None),
     }
 }
 

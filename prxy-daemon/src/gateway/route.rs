@@ -3,7 +3,7 @@
 use http::{Method, Uri};
 
 use super::error::Failure;
-use crate::broker::gate::{ENDPOINTS, Endpoint, is_plain_query};
+use crate::broker::gate::{ENDPOINTS, Endpoint, is_listed_query};
 use crate::config::Provider;
 
 /// What a request asks for.
@@ -30,7 +30,7 @@ pub(super) fn route<'p>(
     if endpoint.method != *method {
         return Err(Failure::WrongMethod);
     }
-    if !uri.query().is_none_or(is_plain_query) {
+    if !uri.query().is_none_or(|query| is_listed_query(provider.api, query)) {
         return Err(Failure::BadQuery);
     }
     Ok(Target::Provider { route, provider, endpoint })
@@ -90,6 +90,8 @@ mod tests {
             transport: Transport::Tls { ca_file: None, keys: Vec::new() },
             private: false,
             key_name: None,
+            fetch: Default::default(),
+            client_keys: Vec::new(),
         }
     }
 
@@ -163,7 +165,17 @@ mod tests {
         for method in [Method::GET, Method::PUT, Method::OPTIONS, Method::HEAD] {
             check(method, "/v1/messages", "WrongMethod");
         }
-        for path in ["/v1/messages?to=a@b.example", "/v1/messages?x=%41", "/v1/messages?a/b"] {
+        for path in [
+            "/v1/messages?to=a@b.example",
+            "/v1/messages?x=%41",
+            "/v1/messages?a/b",
+            "/v1/messages?key=abc",
+            "/v1/messages?beta=true&beta=true",
+            "/v1/messages?beta=true&",
+            "/v1/messages?Beta=true",
+            "/v1/messages?alt=sse",
+            "/v1/chat/completions?beta=true",
+        ] {
             check(Method::POST, path, "BadQuery");
         }
         check(Method::POST, "/health", "UnknownPath");

@@ -20,6 +20,8 @@ pub(crate) const ROUTE: HeaderName = HeaderName::from_static("x-prxy-route");
 pub(crate) const ERROR: HeaderName = HeaderName::from_static("x-prxy-error");
 /// How many values of each label were masked, such as `EMAIL=2,PHONE=1`.
 pub(crate) const MASKED: HeaderName = HeaderName::from_static("x-prxy-masked");
+/// The kinds of declarations that were taken out, such as `web-tool`.
+pub(crate) const STRIPPED: HeaderName = HeaderName::from_static("x-prxy-stripped");
 /// The pipeline that the request passed, such as `airgap,guardrails`.
 pub(crate) const MODULES: HeaderName = HeaderName::from_static("x-prxy-modules");
 /// Says on every answer that the airgap does not protect; else absent.

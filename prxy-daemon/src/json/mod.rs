@@ -15,5 +15,6 @@ mod tests;
 
 pub use edit::{Edits, escape, escape_into};
 pub use path::{Path, Segment};
+pub(crate) use token::unescape;
 pub use token::{Locator, NumberToken, StringToken};
 pub use walk::{Container, Literal, MAX_DEPTH, SyntaxError, SyntaxKind, Visitor, WalkError, walk};

@@ -160,8 +160,8 @@ impl fmt::Debug for Locator<'_> {
 
 /// The character that the escape at the start of `text` means, and the escape's length.
 ///
-/// `text` has passed the walk; anything else would read as U+FFFD.
-pub(super) fn unescape(text: &str) -> (char, usize) {
+/// What is no escape is U+FFFD and 1; the walk lets none of those through.
+pub(crate) fn unescape(text: &str) -> (char, usize) {
     let symbol = match text.as_bytes().get(1) {
         Some(b'b') => '\u{8}',
         Some(b'f') => '\u{c}',

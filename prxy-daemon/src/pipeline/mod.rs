@@ -159,6 +159,8 @@ mod tests {
                 transport: Transport::Plaintext,
                 private: true,
                 key_name: None,
+                fetch: Default::default(),
+                client_keys: Vec::new(),
             }],
             nameservers: Vec::new(),
             enforcement: Enforcement::BestEffort,

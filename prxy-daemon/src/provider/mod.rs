@@ -3,6 +3,7 @@
 //! Not for I/O, hosts or credentials: those are `config` and `broker`.
 
 pub mod answer;
+pub mod fetch;
 pub mod request;
 
 /// The wire format that a provider speaks.

@@ -3,8 +3,10 @@
 //! Not for finding (that is `scan`) and not for where a field may change (that is `provider`).
 
 mod echo;
+mod hidden;
 mod memo;
 mod nested;
+mod number;
 mod plan;
 mod refusal;
 
@@ -15,9 +17,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::scan::{Found, LabelId, Scanner, ScannerError, Span};
+use super::scan::{Found, Hidden, LabelId, Scanner, ScannerError, Span};
 use super::{Action, Label, Policy, Vault};
-use crate::json::{self, NumberToken, Path, Segment, StringToken, WalkError};
+use crate::json::{self, NumberToken, Path, Segment, StringToken, SyntaxError, WalkError};
 use crate::provider::Api;
 
 pub use refusal::Refusal;
@@ -76,12 +78,18 @@ impl Masker {
 
     /// Makes sure that `body`, ready to be sent, holds nothing that the policy masks or blocks.
     ///
-    /// It knows no API: every key, every string and every long number counts, wherever it stands.
+    /// It knows no API: every key, every string and every long number counts, wherever it stands,
+    /// as it is spelled and as escapes in it would be read, to any depth.
     ///
     /// # Errors
     /// The first hit, or what is wrong with the JSON.
     pub fn check(&self, body: &[u8]) -> Result<(), Refusal> {
-        json::walk(body, &mut Check(self)).map_err(Refusal::from)
+        json::walk(body, &mut self.checker()).map_err(Refusal::from)
+    }
+
+    /// What [`Self::check`] looks at each token with, for callers that walk themselves.
+    pub fn checker(&self) -> Check<'_> {
+        Check(self)
     }
 
     /// Masks plain text.
@@ -105,9 +113,7 @@ impl Masker {
             return self.memo.nothing();
         }
         if raw.len() >= memo::WORTH {
-            return self
-                .memo
-                .remember(token.escaped, raw, || self.scanner.scan_both(&token.decode()));
+            return self.memo.remember(token.escaped, raw, || self.scan(&token.decode()));
         }
         let text = token.decode();
         let name = if !token.is_key && wants_name(&text) { telling_name(path) } else { None };
@@ -117,7 +123,9 @@ impl Masker {
     /// What a number holds, where it has digits enough for somebody's or its name tells that it is.
     fn found_number(&self, path: &Path<'_>, token: &NumberToken<'_>) -> Option<Found> {
         let raw = token.raw();
-        let found = if is_long(raw) {
+        let found = if let Some(whole) = number::whole(raw) {
+            self.scanner.scan_both(&whole)
+        } else if is_long(raw) {
             self.scanner.scan_both(raw)
         } else if wants_name(raw) {
             self.found_beside(&telling_name(path)?, raw)
@@ -131,17 +139,23 @@ impl Masker {
     fn found_short(&self, name: Option<&str>, text: &str) -> Arc<Found> {
         let found = match name {
             Some(name) => self.found_beside(name, text),
-            None => self.scanner.scan_both(text),
+            None => self.scan(text),
         };
-        if found.spans.is_empty() { self.memo.nothing() } else { Arc::new(found) }
+        if found.is_empty() { self.memo.nothing() } else { Arc::new(found) }
     }
 
     /// What a masked text still holds. Long ones are remembered like all others: the same history is masked again.
     fn found_again(&self, name: Option<&str>, text: &str) -> Arc<Found> {
         if text.len() >= memo::WORTH {
-            return self.memo.remember(false, text, || self.scanner.scan_both(text));
+            return self.memo.remember(false, text, || self.scan(text));
         }
         self.found_short(name.filter(|_| wants_name(text)), text)
+    }
+
+    /// Everything in `text`, also below its surface.
+    fn scan(&self, text: &str) -> Found {
+        let found = self.scanner.scan_both(text);
+        Found { hidden: hidden::hidden(&self.scanner, text), ..found }
     }
 
     /// Scans `name=text`, so that detectors which need a word before the value see it; hits are those in `text`.
@@ -159,6 +173,7 @@ impl Masker {
             self.scanner.settle(list);
         }
         found.placeholders = alone.placeholders;
+        found.hidden = hidden::hidden(&self.scanner, &whole);
         found
     }
 
@@ -218,20 +233,24 @@ impl fmt::Debug for Masked {
     }
 }
 
-/// The broker's look at a finished body.
-struct Check<'m>(&'m Masker);
+/// The broker's look at a finished body, token by token.
+#[derive(Debug)]
+pub struct Check<'m>(&'m Masker);
 
 impl<'a> json::Visitor<'a> for Check<'_> {
     type Error = Refusal;
 
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Refusal> {
-        match self.0.found(path, &token).rest.first() {
-            None => Ok(()),
-            Some(hit) => Err(Refusal::Unmasked {
-                label: self.0.label(hit.label),
-                path: place(path, token.is_key),
-            }),
-        }
+        let found = self.0.found(path, &token);
+        let label = match (found.rest.first(), found.hidden) {
+            (Some(hit), _) => hit.label,
+            (None, Some(Hidden::Label(label))) => label,
+            (None, Some(Hidden::TooDeep)) => {
+                return Err(Refusal::TooEscaped { path: place(path, token.is_key) });
+            }
+            (None, None) => return Ok(()),
+        };
+        Err(Refusal::Unmasked { label: self.0.label(label), path: place(path, token.is_key) })
     }
 
     fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
@@ -259,8 +278,16 @@ impl From<WalkError<Refusal>> for Refusal {
     fn from(error: WalkError<Refusal>) -> Self {
         match error {
             WalkError::Visitor(refusal) => refusal,
-            WalkError::Syntax(error) if error.kind == json::SyntaxKind::TooDeep => Self::TooDeep,
-            WalkError::Syntax(error) => Self::NotJson { at: error.at },
+            WalkError::Syntax(error) => error.into(),
+        }
+    }
+}
+
+impl From<SyntaxError> for Refusal {
+    fn from(error: SyntaxError) -> Self {
+        match error.kind {
+            json::SyntaxKind::TooDeep => Self::TooDeep,
+            _ => Self::NotJson { at: error.at },
         }
     }
 }

@@ -48,6 +48,24 @@ pub(super) struct Found {
     pub rest: Vec<Span>,
     /// The placeholder-like texts.
     pub placeholders: Vec<Span>,
+    /// What escapes hide in it; `mask::hidden` looks for that.
+    pub hidden: Option<Hidden>,
+}
+
+/// What is wrong below the surface of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hidden {
+    /// A value spelled with escapes.
+    Label(LabelId),
+    /// Escapes of escapes, more often than anybody writes: not read to the end.
+    TooDeep,
+}
+
+impl Found {
+    /// Whether there is nothing to remember.
+    pub(super) fn is_empty(&self) -> bool {
+        self.spans.is_empty() && self.hidden.is_none()
+    }
 }
 
 /// Why a policy cannot be scanned for.
@@ -182,7 +200,7 @@ impl Scanner {
         self.placeholders(text, &mut placeholders);
         if placeholders.is_empty() {
             resolve(&mut spans, 0, |id| self.row(id));
-            return Found { rest: spans.clone(), spans, placeholders };
+            return Found { rest: spans.clone(), spans, placeholders, hidden: None };
         }
         // Detectors may see a hit inside a placeholder: that is its own text.
         let inside = |hit: &Span| {
@@ -193,7 +211,7 @@ impl Scanner {
         resolve(&mut rest, 0, |id| self.row(id));
         spans.extend_from_slice(&placeholders);
         resolve(&mut spans, 0, |id| self.row(id));
-        Found { spans, rest, placeholders }
+        Found { spans, rest, placeholders, hidden: None }
     }
 
     /// The label behind an index of this scanner.

@@ -78,6 +78,18 @@ pub fn setsockopt(fd: &OwnedFd, level: i32, name: i32, value: &[u8]) -> io::Resu
         as isize)
 }
 
+/// Calls `getsockopt`; the bytes that the kernel has written.
+pub fn getsockopt(fd: &OwnedFd, level: i32, name: i32, room: usize) -> io::Result<Vec<u8>> {
+    let mut value = vec![0_u8; room];
+    let mut len = libc::socklen_t::try_from(room).unwrap_or(0);
+    // SAFETY: the kernel writes at most `len` bytes into a live vector of that length.
+    check(unsafe {
+        libc::getsockopt(fd.as_raw_fd(), level, name, value.as_mut_ptr().cast(), &raw mut len)
+    } as isize)?;
+    value.truncate(usize::try_from(len).unwrap_or(0));
+    Ok(value)
+}
+
 /// Calls `sendmsg` with an address of its own, which seccomp cannot look at.
 pub fn sendmsg_to(fd: &OwnedFd, payload: &[u8], flags: i32, address: &[u8]) -> io::Result<usize> {
     let (mut storage, len) = aligned(address)?;
@@ -116,19 +128,12 @@ pub fn poll(fd: &OwnedFd, events: i16, timeout_ms: i32) -> io::Result<bool> {
 
 /// The pending error of a socket (`SO_ERROR`).
 pub fn pending_error(fd: &OwnedFd) -> io::Result<()> {
-    let mut error: i32 = 0;
-    let mut len = mem::size_of::<i32>() as libc::socklen_t;
-    // SAFETY: value and length point to live integers of the announced size.
-    check(unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_ERROR,
-            (&raw mut error).cast(),
-            &raw mut len,
-        )
-    } as isize)?;
-    if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error)) }
+    let bytes = getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, 4)?;
+    match bytes.try_into().map(i32::from_ne_bytes) {
+        Ok(0) => Ok(()),
+        Ok(error) => Err(io::Error::from_raw_os_error(error)),
+        Err(_) => Err(io::ErrorKind::InvalidData.into()),
+    }
 }
 
 /// Creates an io_uring and returns its descriptor.

@@ -100,6 +100,13 @@ impl Channel {
     }
 }
 
+impl From<OwnedFd> for Channel {
+    /// Takes a descriptor that is one end of a pair.
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
 impl AsFd for Channel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

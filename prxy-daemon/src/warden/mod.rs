@@ -11,12 +11,12 @@ mod confine;
 pub(crate) mod control;
 mod drains;
 mod floor;
-mod front;
-mod identity;
+pub(crate) mod front;
+pub(crate) mod identity;
 pub(crate) mod inspect;
-mod kernel;
+pub(crate) mod kernel;
 mod notify;
-mod plan;
+pub(crate) mod plan;
 mod programs;
 mod roles;
 mod status;
@@ -34,8 +34,9 @@ pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
 use plan::Plan;
-pub use programs::OBJECT;
+pub use programs::{OBJECT, PROGRAMS};
 use supervise::Supervisor;
+pub(crate) use supervise::block_signals;
 
 /// What kept the daemon from starting, or ended it.
 #[derive(Debug, Error)]

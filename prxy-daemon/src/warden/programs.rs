@@ -128,7 +128,7 @@ pub(super) fn wait_for_detached(parent: &Cgroup) -> io::Result<()> {
 }
 
 /// Program names in the object, with the kernel's `enum bpf_attach_type`.
-pub(super) const PROGRAMS: &[(&str, u32)] = &[
+pub const PROGRAMS: &[(&str, u32)] = &[
     ("egress", 1),
     ("ingress", 0),
     ("sock_create", 2),

@@ -73,6 +73,7 @@ fn run(technique: &Technique, order: &Order) -> Result<Report> {
     let aim = Aim {
         token: order.token.clone(),
         cgroup_root: order.cgroup_root.clone(),
+        scratch: std::env::temp_dir(),
         patience: PATIENCE,
         given: -1,
     };

@@ -31,9 +31,9 @@ use crate::dns::Dns;
 use crate::lab::{
     APP_V4, ATTACKER, ATTACKER_V6, DNS, Lab, PROVIDER_A, PROVIDER_A_V6, PROVIDER_B, PROVIDER_B_V6,
 };
-use crate::pcap::{TCP, UDP};
 use crate::roles::{self, Rights, Role};
 use crate::sys::{self, Entry};
+use prxy::verify::frame::{Packet, TCP, UDP};
 use prxy::verify::technique::Aid;
 
 /// What became of an attempt.
@@ -165,9 +165,9 @@ impl Range {
                 }
             })],
             Aid::PathRelay => {
-                let path = technique::relay_path(token);
+                let path = technique::relay_path(&std::env::temp_dir(), token);
                 let listener = self.lab.app.block_on(async move { UnixDatagram::bind(&path) });
-                let path = technique::relay_path(token);
+                let path = technique::relay_path(&std::env::temp_dir(), token);
                 let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
                 match listener {
                     Ok(listener) if std::fs::set_permissions(&path, open).is_ok() => {
@@ -235,12 +235,7 @@ impl Report {
     }
 }
 
-fn judge(
-    technique: &Technique,
-    packets: &[crate::pcap::Packet],
-    token: &[u8],
-    report: &Report,
-) -> Verdict {
+fn judge(technique: &Technique, packets: &[Packet], token: &[u8], report: &Report) -> Verdict {
     let judged = only(packets, &allowed());
     let probe = judged.noise.iter().find(|p| is_probe(p));
     let carrier = packets.iter().find(|p| p.outgoing && p.contains(token));

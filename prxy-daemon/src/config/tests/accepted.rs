@@ -280,6 +280,7 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("dns.", decode::DNS_KEYS),
         ("limits.", decode::LIMIT_KEYS),
         ("audit.", decode::AUDIT_KEYS),
+        ("provider_fetch.", providers::FETCH_KEYS),
         ("airgap.", pipeline::AIRGAP_KEYS),
         ("guardrails.", pipeline::GUARDRAILS_KEYS),
         ("", providers::PROVIDER_KEYS),

@@ -87,7 +87,7 @@ async fn a_gateway_that_lies_gets_nothing_past_the_broker() {
             &[JSON, ROUTE],
             &clean,
             400,
-            "unclean-query",
+            "bad-query",
         ),
         (
             "compressed",

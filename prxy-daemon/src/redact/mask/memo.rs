@@ -45,7 +45,7 @@ impl Memo {
             return found;
         }
         let found = scan();
-        let found = if found.spans.is_empty() { self.nothing() } else { Arc::new(found) };
+        let found = if found.is_empty() { self.nothing() } else { Arc::new(found) };
         shard.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&found));
         found
     }

@@ -10,8 +10,8 @@ use super::{Masked, Masker, Refusal, place, telling_name};
 use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
 use crate::provider::Api;
 use crate::provider::request::{Position, may_hold_json, position};
-use crate::redact::scan::{Found, LabelId, Span};
-use crate::redact::{Label, Vault, VaultError};
+use crate::redact::scan::{Found, Hidden, LabelId, Span};
+use crate::redact::{Action, Label, Vault, VaultError};
 
 /// The changes that a walk gathers.
 pub(super) struct Plan<'m, 'a> {
@@ -49,7 +49,7 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         let found = self.masker.found(path, &token);
         let holds_json = !token.is_key && may_hold_json(self.api, path);
         if found.spans.is_empty() && !holds_json && self.echoes.is_none() {
-            return Ok(());
+            return self.refuse_hidden(&found, || place(path, token.is_key));
         }
         self.refuse_blocked(&found.spans, path, token.is_key)?;
         let position = position(self.api, path, token.is_key);
@@ -62,7 +62,8 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         };
         if !may_change {
             // What only looks like a placeholder stays: here it is nothing that will be restored.
-            return self.refuse_rest(&found, path, token.is_key);
+            self.refuse_rest(&found, path, token.is_key)?;
+            return self.refuse_hidden(&found, || place(path, token.is_key));
         }
         let found = match &self.echoes {
             Some(echoes) => echoes.add(self.masker, &text, &found),
@@ -72,7 +73,9 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
             Position::JsonText => nested_hits(self.masker, &text, &found, &place(path, false))?,
             _ => found.spans.iter().map(|span| Hit::plain(span, &text)).collect(),
         };
-        if !hits.is_empty() {
+        if hits.is_empty() {
+            self.refuse_hidden(&found, || place(path, token.is_key))?;
+        } else {
             let name = if token.is_key { None } else { telling_name(path) };
             let path = place(path, token.is_key);
             self.changes.push(Change { path, name, place: Place::String(token), hits });
@@ -207,6 +210,7 @@ impl<'m, 'a> Plan<'m, 'a> {
             let text = settled.as_deref().unwrap_or(masked);
             let found = self.masker.found_again(name, text);
             if found.rest.is_empty() {
+                self.refuse_hidden(&found, || path.to_owned())?;
                 return Ok(settled);
             }
             let unstable = || Refusal::MaskUnstable { path: path.to_owned() };
@@ -228,7 +232,8 @@ impl<'m, 'a> Plan<'m, 'a> {
             settled = Some(replaced(text, &hits, &placeholders));
         }
         let rest = settled.as_deref().map(|text| self.masker.found_again(name, text));
-        if rest.is_some_and(|found| found.rest.is_empty()) {
+        if let Some(found) = rest.filter(|found| found.rest.is_empty()) {
+            self.refuse_hidden(&found, || path.to_owned())?;
             return Ok(settled);
         }
         Err(Refusal::MaskUnstable { path: path.to_owned() })
@@ -285,6 +290,19 @@ impl<'m, 'a> Plan<'m, 'a> {
                 path: place(path, is_key),
             }),
         }
+    }
+
+    /// What only escapes spell cannot be replaced where it stands.
+    fn refuse_hidden(&self, found: &Found, path: impl FnOnce() -> String) -> Result<(), Refusal> {
+        let Some(hidden) = found.hidden else { return Ok(()) };
+        let path = path();
+        let Hidden::Label(label) = hidden else { return Err(Refusal::TooEscaped { path }) };
+        let blocked = self.masker.scanner.action(label) == Action::Block;
+        let label = self.masker.label(label);
+        Err(match blocked {
+            true => Refusal::BlockedLabel { label, path },
+            false => Refusal::UnsafePosition { label, path },
+        })
     }
 
     fn refuse_rest(&self, found: &Found, path: &Path<'_>, is_key: bool) -> Result<(), Refusal> {

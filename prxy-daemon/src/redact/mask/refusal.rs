@@ -16,6 +16,12 @@ pub enum Refusal {
     /// The body nests too deeply.
     #[error("the body nests more than {} levels", crate::json::MAX_DEPTH)]
     TooDeep,
+    /// A text whose escapes are escaped too often to be read to the end.
+    #[error("text at {path} is escaped too many times over")]
+    TooEscaped {
+        /// Where, as a JSON path.
+        path: String,
+    },
     /// Policy blocks what was found.
     #[error("{} at {path} is blocked by policy", label.as_str())]
     BlockedLabel {
@@ -56,7 +62,7 @@ impl Refusal {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NotJson { .. } => "not-json",
-            Self::TooDeep => "too-deep",
+            Self::TooDeep | Self::TooEscaped { .. } => "too-deep",
             Self::BlockedLabel { .. } => "blocked-label",
             Self::UnsafePosition { .. } => "unsafe-position",
             Self::MaskUnstable { .. } => "mask-unstable",

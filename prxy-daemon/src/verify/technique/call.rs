@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Aim, Failure};
 use crate::sys::attempt;
@@ -17,8 +17,8 @@ pub fn relay_name(token: &str) -> String {
 }
 
 /// The path of the relay for an attempt's datagrams.
-pub fn relay_path(token: &str) -> PathBuf {
-    std::env::temp_dir().join(relay_name(token))
+pub fn relay_path(scratch: &Path, token: &str) -> PathBuf {
+    scratch.join(relay_name(token))
 }
 
 pub(super) fn open(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Failure> {
@@ -97,7 +97,7 @@ pub(super) fn mapped(ip: IpAddr) -> IpAddr {
 }
 
 /// The bytes of a `sockaddr_in` or `sockaddr_in6`.
-pub(super) fn inet(ip: IpAddr, port: u16) -> Vec<u8> {
+pub(in crate::verify) fn inet(ip: IpAddr, port: u16) -> Vec<u8> {
     let mut bytes = family_bytes(family(ip)).to_vec();
     bytes.extend(port.to_be_bytes());
     match SocketAddr::new(ip, port) {

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use prxy_common::Role;
 
+pub(super) use call::inet;
 pub use call::{LISTEN_PORT, link_address, relay_name, relay_path};
 
 /// One way out.
@@ -131,6 +132,8 @@ pub struct Aim {
     pub token: String,
     /// The mount point of cgroup v2.
     pub cgroup_root: PathBuf,
+    /// A directory that everyone may write to.
+    pub scratch: PathBuf,
     /// How long to wait for what a peer would do.
     pub patience: Duration,
     /// The number of a descriptor that was opened for it elsewhere, if it has it at all.

@@ -34,7 +34,7 @@ fn datagram(aim: &Aim) -> Result<(), Failure> {
     // A socket of a pair is connected, and may yet name another receiver for each datagram.
     let (ours, _theirs) = attempt::socketpair(libc::SOCK_DGRAM).map_err(at("socketpair"))?;
     let mut address = family_bytes(libc::AF_UNIX).to_vec();
-    address.extend(relay_path(&aim.token).as_os_str().as_encoded_bytes());
+    address.extend(relay_path(&aim.scratch, &aim.token).as_os_str().as_encoded_bytes());
     address.push(0);
     attempt::sendmsg_to(&ours, aim.token.as_bytes(), 0, &address).map_err(at("sendmsg"))?;
     // Until the relay has passed it on.

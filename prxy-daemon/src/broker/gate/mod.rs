@@ -1,0 +1,209 @@
+//! The second pair of eyes: what may be sent, decided on the exact bytes that would be sent.
+//!
+//! The gateway's word counts for nothing here but the number of a route. [`Gate::judge`] reads top
+//! to bottom: route, method and path, query, body's declared form, headers, credential, body.
+//! Whatever it does not name does not leave; what is sent is built anew, so that nothing of how the
+//! request was framed goes on. Reading order: here, then `headers`, then `body`.
+
+mod body;
+mod headers;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::Full;
+use thiserror::Error;
+
+use crate::broker::{Config, Route};
+use crate::hop;
+use crate::provider::{Api, fetch};
+use crate::redact::mask::{self, Masker};
+
+use headers::single;
+
+/// A method and a path that a provider of `api` is known to serve.
+pub(crate) struct Endpoint {
+    pub(crate) api: Api,
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+}
+
+/// All that can be asked of a provider.
+pub(crate) const ENDPOINTS: [Endpoint; 2] = [
+    Endpoint { api: Api::Anthropic, method: Method::POST, path: "/v1/messages" },
+    Endpoint { api: Api::OpenAi, method: Method::POST, path: "/v1/chat/completions" },
+];
+
+/// What a query may say, pair by pair. A key of Google's (`key=`) has its own header.
+const QUERIES: [(Api, &str); 4] = [
+    (Api::Anthropic, "beta=true"),
+    (Api::Anthropic, "beta=false"),
+    (Api::Google, "alt=sse"),
+    (Api::Google, "alt=json"),
+];
+
+/// Judges requests for every route.
+pub(super) struct Gate {
+    routes: Vec<Route>,
+    masker: Option<Arc<Masker>>,
+}
+
+/// A request that may be sent, to this route and no other.
+#[must_use]
+pub(super) struct Outgoing {
+    pub(super) route: usize,
+    pub(super) request: Request<Full<Bytes>>,
+}
+
+/// Why a request is not sent.
+#[derive(Debug, Error)]
+pub(super) enum Refusal {
+    #[error("no such route")]
+    UnknownRoute,
+    #[error("the provider does not serve this method and path")]
+    ForbiddenPath,
+    #[error("the query says something that is not passed on")]
+    BadQuery,
+    #[error("header {0} has an unusual form")]
+    BadHeader(HeaderName),
+    #[error("header {0} holds text that must not leave")]
+    UncleanHeader(HeaderName),
+    #[error("this credential is not one of those that may be passed on (`client_key_sha256`)")]
+    CredentialNotAllowed,
+    #[error("the body is not application/json")]
+    ContentType,
+    #[error("the body is compressed")]
+    ContentEncoding,
+    #[error(transparent)]
+    Body(#[from] mask::Refusal),
+    #[error(transparent)]
+    Fetch(#[from] fetch::Refusal),
+}
+
+impl Refusal {
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownRoute => "unknown-route",
+            Self::ForbiddenPath => "forbidden-path",
+            Self::BadQuery => "bad-query",
+            Self::BadHeader(_) => "bad-header",
+            Self::UncleanHeader(_) => "unclean-header",
+            Self::CredentialNotAllowed => "credential-not-allowed",
+            Self::ContentType => "unsupported-content-type",
+            Self::ContentEncoding => "unsupported-content-encoding",
+            Self::Body(refusal) => refusal.reason(),
+            Self::Fetch(refusal) => refusal.reason(),
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::ForbiddenPath => StatusCode::NOT_FOUND,
+            Self::CredentialNotAllowed => StatusCode::FORBIDDEN,
+            Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl Gate {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { routes: config.routes.clone(), masker: config.masker.clone() }
+    }
+
+    /// Builds the request that may be sent instead of the one that came, or says why there is none.
+    pub(super) fn judge(&self, head: &Parts, body: Bytes) -> Result<Outgoing, Refusal> {
+        let (number, route) = self.route(&head.headers)?;
+        let path = endpoint(route, &head.method, head.uri.path())?;
+        let query = query(route.api, &head.uri)?;
+        check_form(&head.headers)?;
+        let headers = headers::chosen(route, &head.headers, &|text| self.is_clean(text))?;
+        body::check(route, self.masker.as_deref(), &body)?;
+
+        let uri = format!("{}{path}{query}", route.path_prefix);
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = head.method.clone();
+        *request.uri_mut() = uri.parse().map_err(|_| Refusal::ForbiddenPath)?;
+        *request.headers_mut() = headers;
+        Ok(Outgoing { route: number, request })
+    }
+
+    fn route(&self, headers: &HeaderMap) -> Result<(usize, &Route), Refusal> {
+        let number = single(headers, &hop::ROUTE).map_err(|_| Refusal::UnknownRoute)?;
+        let number = number
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.parse::<usize>().ok());
+        let number = number.ok_or(Refusal::UnknownRoute)?;
+        Ok((number, self.routes.get(number).ok_or(Refusal::UnknownRoute)?))
+    }
+
+    /// Whether `text` passes as the body's strings do; it has been checked to need no JSON escapes.
+    fn is_clean(&self, text: &str) -> bool {
+        self.masker
+            .as_ref()
+            .is_none_or(|masker| masker.check(format!("\"{text}\"").as_bytes()).is_ok())
+    }
+}
+
+fn endpoint(route: &Route, method: &Method, path: &str) -> Result<&'static str, Refusal> {
+    ENDPOINTS
+        .iter()
+        .find(|endpoint| {
+            endpoint.api == route.api && endpoint.method == *method && endpoint.path == path
+        })
+        .map(|endpoint| endpoint.path)
+        .ok_or(Refusal::ForbiddenPath)
+}
+
+/// The query with its question mark; `?beta=true` is what clients send.
+fn query(api: Api, uri: &Uri) -> Result<String, Refusal> {
+    let Some(query) = uri.query().filter(|query| !query.is_empty()) else {
+        return Ok(String::new());
+    };
+    if is_listed_query(api, query) { Ok(format!("?{query}")) } else { Err(Refusal::BadQuery) }
+}
+
+/// The body must be plain JSON by its own declaration, or the scan would not have seen it.
+fn check_form(headers: &HeaderMap) -> Result<(), Refusal> {
+    let encoding =
+        single(headers, &header::CONTENT_ENCODING).map_err(|_| Refusal::ContentEncoding)?;
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Refusal::ContentEncoding);
+    }
+    let form = single(headers, &header::CONTENT_TYPE).map_err(|_| Refusal::ContentType)?;
+    if form.is_some_and(is_json) { Ok(()) } else { Err(Refusal::ContentType) }
+}
+
+/// Whether a query says nothing but what is listed, each at most once.
+pub(crate) fn is_listed_query(api: Api, query: &str) -> bool {
+    let mut said = Vec::new();
+    query.is_empty()
+        || query.split('&').all(|pair| {
+            let new = QUERIES.contains(&(api, pair)) && !said.contains(&pair);
+            said.push(pair);
+            new
+        })
+}
+
+/// Whether a `content-type` says JSON, in UTF-8.
+pub(crate) fn is_json(value: &HeaderValue) -> bool {
+    let Ok(text) = value.to_str() else { return false };
+    let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+    let utf8 = parameters.split(';').map(str::trim).filter(|parameter| !parameter.is_empty()).all(
+        |parameter| {
+            parameter.eq_ignore_ascii_case("charset=utf-8")
+                || parameter.eq_ignore_ascii_case("charset=\"utf-8\"")
+        },
+    );
+    essence.trim().eq_ignore_ascii_case("application/json") && utf8
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}

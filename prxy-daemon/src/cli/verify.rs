@@ -1,0 +1,70 @@
+//! `prxy verify`: what to try, and how to print what came of it.
+
+use std::io::Write;
+
+use anyhow::anyhow;
+use prxy_common::Role;
+
+use super::arguments::{Arguments, UsageError};
+use super::{Failure, print};
+use crate::verify::technique::{self, Layer, Technique};
+use crate::verify::{self, Options};
+
+/// Tries, prints, and fails if anything got through.
+pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    if arguments.list {
+        let text = if arguments.markdown { verify::markdown() } else { list() };
+        return print(out, &text);
+    }
+    let options = Options {
+        role: arguments.role.as_deref().map(role).transpose()?,
+        technique: arguments.technique.as_deref().map(named).transpose()?,
+        without: arguments.without.as_deref().map(layer).transpose()?,
+    };
+    let report = verify::run(&options).map_err(anyhow::Error::new)?;
+    let text = if arguments.json {
+        let mut text = serde_json::to_string(&report).map_err(anyhow::Error::new)?;
+        text.push('\n');
+        text
+    } else {
+        report.to_string()
+    };
+    print(out, &text)?;
+    match report.ok {
+        true => Ok(()),
+        false => {
+            Err(anyhow!("verify: not every attempt failed, or not every control worked").into())
+        }
+    }
+}
+
+/// A role by its name.
+pub(super) fn role(name: &str) -> Result<Role, UsageError> {
+    let roles = || Role::ALL.iter().copied().filter(|role| *role != Role::Unknown);
+    roles().find(|role| role.name() == name).ok_or_else(|| UsageError::UnknownValue {
+        option: "role",
+        value: name.to_owned(),
+        known: roles().map(Role::name).collect::<Vec<_>>().join(", "),
+    })
+}
+
+fn named(name: &str) -> Result<&'static Technique, UsageError> {
+    technique::by_name(name).ok_or_else(|| UsageError::UnknownValue {
+        option: "technique",
+        value: name.to_owned(),
+        known: "prxy verify --list".to_owned(),
+    })
+}
+
+fn layer(name: &str) -> Result<Layer, UsageError> {
+    let layers = [Layer::Seccomp, Layer::Cgroup, Layer::Landlock, Layer::Namespace];
+    layers.into_iter().find(|layer| layer.name() == name).ok_or_else(|| UsageError::UnknownValue {
+        option: "without",
+        value: name.to_owned(),
+        known: layers.map(Layer::name).join(", "),
+    })
+}
+
+fn list() -> String {
+    technique::all().map(|one| format!("{:20} {}\n", one.name, one.what)).collect()
+}

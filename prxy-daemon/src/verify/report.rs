@@ -1,0 +1,260 @@
+//! What a run has found, for people and for machines.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use prxy_common::Role;
+use serde::Serialize;
+
+use super::attempt::Said;
+use super::technique::{Layer, Technique};
+
+/// What a run has found.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The version of this binary.
+    pub prxy: &'static str,
+    /// The release of the running kernel.
+    pub kernel: String,
+    /// The layer that was left out on request; then failures are what is looked for.
+    pub without: Option<&'static str>,
+    /// How many techniques were tried.
+    pub techniques: usize,
+    /// One entry for each technique, role and user.
+    pub results: Vec<Row>,
+    /// Frames that nobody may send and that no attempt accounts for; never empty is never ok.
+    pub unaccounted: Vec<String>,
+    /// How many ended in which way.
+    pub summary: BTreeMap<&'static str, usize>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Whether every control got through and every attempt failed.
+    pub ok: bool,
+}
+
+/// What became of one technique in one role.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The technique's name.
+    pub technique: &'static str,
+    /// The rows of the threat table.
+    pub threat: &'static str,
+    /// The role's name.
+    pub role: &'static str,
+    /// `user`: the role's exact confinement; `root`: its cgroup and namespaces only.
+    #[serde(rename = "as")]
+    pub rights: &'static str,
+    /// `got-through`, `unavailable` or `failed`.
+    pub control: &'static str,
+    /// What the control showed.
+    pub control_detail: String,
+    /// `blocked`, `got-through`, `unavailable` or `not-promised`.
+    pub result: &'static str,
+    /// The layer that stopped it.
+    pub layer: Option<&'static str>,
+    /// The hook and reason, the call, the frame, or why it is not promised.
+    pub detail: Option<String>,
+    /// How the layer is known: `kernel-event`, or `alone`: that layer by itself refuses likewise.
+    pub how: Option<&'static str>,
+    /// The system call that failed.
+    pub call: Option<String>,
+    /// Its errno.
+    pub errno: Option<String>,
+}
+
+/// What a control has shown.
+pub(super) enum Control {
+    GotThrough(String),
+    Unavailable(String),
+    Failed(String),
+}
+
+/// How a row ends without an attempt.
+pub(super) enum Outcome {
+    NotPromised(&'static str),
+    Unavailable,
+}
+
+/// What stopped an attempt, and how that is known.
+pub(super) struct Stopped {
+    pub(super) layer: Layer,
+    pub(super) detail: String,
+    pub(super) how: &'static str,
+}
+
+impl Row {
+    pub(super) fn new(
+        technique: &Technique,
+        role: Role,
+        rights: &'static str,
+        control: &Control,
+    ) -> Self {
+        let (word, detail) = match control {
+            Control::GotThrough(how) => ("got-through", how),
+            Control::Unavailable(why) => ("unavailable", why),
+            Control::Failed(why) => ("failed", why),
+        };
+        Self {
+            technique: technique.name,
+            threat: technique.threat,
+            role: role.name(),
+            rights,
+            control: word,
+            control_detail: detail.clone(),
+            result: "unavailable",
+            layer: None,
+            detail: None,
+            how: None,
+            call: None,
+            errno: None,
+        }
+    }
+
+    pub(super) fn ended(self, outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::NotPromised(why) => {
+                Self { result: "not-promised", detail: Some(why.to_owned()), ..self }
+            }
+            Outcome::Unavailable => self,
+        }
+    }
+
+    pub(super) fn tried(
+        self,
+        said: &Said,
+        through: Option<String>,
+        stopped: Option<Stopped>,
+    ) -> Self {
+        let row = Self { call: said.call().map(str::to_owned), errno: said.errno(), ..self };
+        match (through, stopped) {
+            (Some(how), _) => Self { result: "got-through", detail: Some(how), ..row },
+            (None, _) if matches!(said, Said::Broken(_)) => {
+                Self { result: "broken", detail: Some(said.describe()), ..row }
+            }
+            (None, Some(by)) => Self {
+                result: "blocked",
+                layer: Some(by.layer.name()),
+                detail: Some(by.detail),
+                how: Some(by.how),
+                ..row
+            },
+            (None, None) => Self { result: "blocked", ..row },
+        }
+    }
+}
+
+impl Said {
+    /// In words.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Done => "every call succeeded, and nothing came out".to_owned(),
+            Self::Failed { at, .. } => format!("{at}: {}", self.errno().unwrap_or_default()),
+            Self::Killed(signal) => format!("killed by signal {signal}"),
+            Self::Hung => "did not end in time".to_owned(),
+            Self::Broken(why) => format!("not tried: {why}"),
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn new(
+        without: Option<Layer>,
+        techniques: usize,
+        results: Vec<Row>,
+        unaccounted: Vec<String>,
+        seconds: f64,
+    ) -> Self {
+        let mut summary = BTreeMap::new();
+        for row in &results {
+            *summary.entry(row.result).or_default() += 1;
+        }
+        let bad =
+            |row: &Row| row.control == "failed" || matches!(row.result, "got-through" | "broken");
+        let ok = !results.iter().any(bad)
+            && results.iter().any(|row| row.result == "blocked")
+            && unaccounted.is_empty();
+        let release = nix::sys::utsname::uname();
+        let kernel = release.map(|name| name.release().to_string_lossy().into_owned());
+        Self {
+            prxy: env!("CARGO_PKG_VERSION"),
+            kernel: kernel.unwrap_or_default(),
+            without: without.map(Layer::name),
+            techniques,
+            results,
+            unaccounted,
+            summary,
+            seconds,
+            ok,
+        }
+    }
+}
+
+/// A table; roles with the same outcome share a line.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "prxy {} verify, Linux {}", self.prxy, self.kernel)?;
+        let mut lines: Vec<(Vec<&str>, [String; 7])> = Vec::new();
+        for row in &self.results {
+            let cells = row.cells();
+            let same = lines.last_mut().filter(|(_, last)| *last == cells);
+            match same {
+                Some((roles, _)) => roles.push(row.role),
+                None => match lines.iter_mut().rev().take(12).find(|(_, other)| *other == cells) {
+                    Some((roles, _)) => roles.push(row.role),
+                    None => lines.push((vec![row.role], cells)),
+                },
+            }
+        }
+        let head = ["technique", "as", "control", "result", "stopped by", "call", "errno"]
+            .map(str::to_owned);
+        let mut table = vec![(head, "roles".to_owned())];
+        table.extend(lines.into_iter().map(|(roles, cells)| (cells, roles.join(" "))));
+        let widths: [usize; 7] = std::array::from_fn(|column| {
+            table.iter().map(|(cells, _)| cells[column].chars().count()).max().unwrap_or(0)
+        });
+        for (cells, roles) in table {
+            for (cell, width) in cells.iter().zip(widths) {
+                write!(f, "{cell:width$}  ")?;
+            }
+            writeln!(f, "{roles}")?;
+        }
+        for frame in &self.unaccounted {
+            writeln!(f, "unaccounted for: {frame}")?;
+        }
+        if let Some(layer) = self.without {
+            writeln!(f, "without {layer}, as you asked: what got through shows that it counts")?;
+        }
+        let counts: Vec<_> =
+            self.summary.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        let verdict = if self.ok { "ok" } else { "NOT OK" };
+        let counts = counts.join(", ");
+        writeln!(f, "{verdict}: {} techniques, {counts}, {:.1} s", self.techniques, self.seconds)
+    }
+}
+
+impl Row {
+    fn cells(&self) -> [String; 7] {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let by = match (self.layer, &self.detail) {
+            (Some(layer), Some(detail)) if self.how == Some("kernel-event") => {
+                format!("{layer}: {detail}")
+            }
+            (Some(layer), _) => layer.to_owned(),
+            (None, Some(detail)) => format!("({detail})"),
+            (None, None) => String::new(),
+        };
+        let control = match self.control {
+            "got-through" => self.control.to_owned(),
+            other => format!("{other} ({})", self.control_detail),
+        };
+        [
+            self.technique.to_owned(),
+            self.rights.to_owned(),
+            control,
+            self.result.to_owned(),
+            by,
+            text(&self.call),
+            text(&self.errno),
+        ]
+    }
+}
