@@ -253,7 +253,8 @@ impl Rules {
                 && parent.is_some_and(|parent| table::quotes_urls(self.api, parent.as_str()));
             return (!quoted && !begins(&token.decode(), "data:")).then_some(Kind::UrlSource);
         }
-        if !token.raw().starts_with(LEADS) {
+        let may_lead = |c: char| !c.is_ascii_alphanumeric() || LEADS.contains(&c);
+        if !token.raw().starts_with(may_lead) {
             return None;
         }
         let text = token.decode();
@@ -419,5 +420,5 @@ impl Keys {
 }
 
 const FEW: usize = 32;
-/// How a string begins that may mean an address: its scheme, spaces, an escape.
-const LEADS: [char; 12] = ['h', 'H', 'f', 'F', 'g', 'G', 's', 'S', 'w', 'W', ' ', '\\'];
+/// How schemes begin; before one, a reader may skip spaces or decode an escape.
+const LEADS: [char; 10] = ['h', 'H', 'f', 'F', 'g', 'G', 's', 'S', 'w', 'W'];
