@@ -18,6 +18,7 @@ pub(crate) mod kernel;
 mod notify;
 pub(crate) mod plan;
 mod programs;
+mod pulse;
 mod reload;
 mod roles;
 mod supervise;

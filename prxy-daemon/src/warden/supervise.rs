@@ -20,6 +20,7 @@ use super::control::{Control, Reply, Request};
 use super::identity::Home;
 use super::kernel::Kernel;
 use super::notify::Notify;
+use super::pulse::Pulse;
 use super::reload::Settings;
 use super::watchdog::{Loss, Watchdog};
 use super::{During, WardenError};
@@ -45,6 +46,7 @@ pub(crate) struct Supervisor {
     /// The last epoch that any role has heard of; none is ever used twice.
     pub(super) proposed: u32,
     watchdog: Watchdog,
+    pulse: Pulse,
     halted: Option<Halt>,
     /// What was asked for, in order.
     tasks: VecDeque<Task>,
@@ -92,6 +94,7 @@ impl Supervisor {
         let log = EgressLog::open(&home.audit()).during("open the audit log")?;
         let control = Control::open(home.dir()).during("make the control socket")?;
         let watchdog = Watchdog::new(&kernel, &children)?;
+        let pulse = Pulse::new(children.iter().map(|child| child.role));
         let supervisor = Self {
             kernel,
             children,
@@ -105,6 +108,7 @@ impl Supervisor {
             epoch: FIRST_EPOCH,
             proposed: FIRST_EPOCH,
             watchdog,
+            pulse,
             halted: None,
             tasks: VecDeque::new(),
         };
@@ -208,7 +212,7 @@ impl Supervisor {
         }
         match &self.halted {
             None => match self.watchdog.look(&self.kernel) {
-                None => {}
+                None => self.feel_pulse()?,
                 Some(loss) => self.halt(loss)?,
             },
             Some(halt) if halt.since.elapsed() >= HALT_TIME => {
@@ -217,6 +221,15 @@ impl Supervisor {
             Some(_) => {}
         }
         Ok(news)
+    }
+
+    /// A role that does not answer is as bad as one that has ended.
+    fn feel_pulse(&mut self) -> Result<(), WardenError> {
+        let due = self.pulse.due().map_err(|role| {
+            self.log.append_event("hung", json!({ "role": role.name() }));
+            WardenError::new("supervise", format_args!("{} does not answer any more", role.name()))
+        })?;
+        due.into_iter().try_for_each(|role| self.tell(role, &FromWarden::Ping))
     }
 
     /// What only the warden knows; the rest, `prxy status` reads itself.
@@ -284,6 +297,10 @@ impl Supervisor {
     pub(super) fn handle(&mut self, news: News) -> Result<(), WardenError> {
         match news {
             News::Gone => Err(WardenError::new("supervise", children::obituary(&self.children))),
+            News::Message(index, ToWarden::Alive) => {
+                self.pulse.heard(self.children[index].role);
+                Ok(())
+            }
             News::Message(index, ToWarden::Answer { route, ttl_secs, addresses })
                 if self.children[index].role == Role::Resolver =>
             {
