@@ -22,6 +22,7 @@ pub(crate) const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("tcpdump", "tcpdump"),
     ("curl", "curl"),
+    ("openssl", "openssl"),
     ("systemctl", "systemd"),
     ("nsenter", "util-linux"),
 ];

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Verb {
     Serve,
+    Reload,
     Verify,
     Exec,
     ConfigCheck,
@@ -40,6 +41,12 @@ pub(super) const COMMANDS: &[Command] = &[
         verb: Verb::Serve,
         summary: "Run the gateway until it is told to end",
         options: SOURCES,
+    },
+    Command {
+        words: &["reload"],
+        verb: Verb::Reload,
+        summary: "Let the running daemon read its configuration again",
+        options: &["json", "data-dir"],
     },
     Command {
         words: &["verify"],

@@ -6,6 +6,7 @@ mod arguments;
 mod definition;
 mod exec;
 mod help;
+mod reload;
 mod serve;
 mod verify;
 
@@ -14,6 +15,7 @@ mod tests;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use thiserror::Error;
@@ -63,6 +65,9 @@ pub fn run(
             let (config, _) = origin.load()?;
             return Ok(serve::start(&config, &origin)?);
         }
+        Verb::Reload => {
+            return reload::run(&data_dir(arguments.data_dir, env)?, arguments.json, out);
+        }
         Verb::Verify => return verify::run(&arguments, out),
         Verb::Exec => return exec::run(arguments, env),
         Verb::ConfigCheck => {
@@ -87,6 +92,17 @@ fn sources(arguments: Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Sour
         env,
         root: nix::unistd::Uid::effective().is_root(),
     }
+}
+
+/// The data directory alone; the configuration may be wrong, or not for this user to read.
+fn data_dir(
+    option: Option<PathBuf>,
+    env: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<PathBuf, Failure> {
+    let root = nix::unistd::Uid::effective().is_root();
+    let sources = Sources { config: None, listen: None, data_dir: option, env, root };
+    let none = || anyhow::anyhow!("which data directory? Give --data-dir");
+    Ok(sources.directory().ok().flatten().ok_or_else(none)?)
 }
 
 fn origin(sources: &Sources<'_>) -> String {

@@ -40,7 +40,7 @@ impl Sources<'_> {
     }
 
     /// `Err` names the source that is no directory.
-    fn directory(&self) -> Result<Option<PathBuf>, &'static str> {
+    pub(crate) fn directory(&self) -> Result<Option<PathBuf>, &'static str> {
         let given = match (&self.data_dir, (self.env)("PRXY_DATA_DIR")) {
             (Some(path), _) => Some((path.clone(), "--data-dir")),
             (None, Some(path)) => Some((path.into(), "PRXY_DATA_DIR")),

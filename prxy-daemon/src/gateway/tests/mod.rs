@@ -5,7 +5,9 @@
 mod bad_input;
 mod life;
 mod mock;
+mod raw;
 mod refusals;
+mod reload;
 mod roundtrip;
 
 use std::io;
