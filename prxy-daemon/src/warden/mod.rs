@@ -19,6 +19,7 @@ pub(crate) mod kernel;
 mod notify;
 pub(crate) mod plan;
 mod programs;
+mod pulse;
 mod reload;
 mod roles;
 mod status;

@@ -20,6 +20,7 @@ use super::control::{Control, Reply, Request};
 use super::identity::Home;
 use super::kernel::Kernel;
 use super::notify::Notify;
+use super::pulse::Pulse;
 use super::reload::Settings;
 use super::watchdog::{Loss, Watchdog};
 use super::{During, WardenError, status};
@@ -48,6 +49,7 @@ pub(crate) struct Supervisor {
     /// The last epoch that any role has heard of; none is ever used twice.
     pub(super) proposed: u32,
     watchdog: Watchdog,
+    pulse: Pulse,
     halted: Option<Halt>,
     /// What was asked for, in order.
     tasks: VecDeque<Task>,
@@ -98,6 +100,7 @@ impl Supervisor {
         let facts = status::facts(&settings.config);
         let control = Control::open(home.dir()).during("make the control socket")?;
         let watchdog = Watchdog::new(&kernel, &children)?;
+        let pulse = Pulse::new(children.iter().map(|child| child.role));
         let supervisor = Self {
             kernel,
             children,
@@ -113,6 +116,7 @@ impl Supervisor {
             epoch: FIRST_EPOCH,
             proposed: FIRST_EPOCH,
             watchdog,
+            pulse,
             halted: None,
             tasks: VecDeque::new(),
         };
@@ -214,7 +218,7 @@ impl Supervisor {
         self.record()?;
         match &self.halted {
             None => match self.watchdog.look(&self.kernel) {
-                None => {}
+                None => self.feel_pulse()?,
                 Some(loss) => self.halt(loss)?,
             },
             Some(halt) if halt.since.elapsed() >= HALT_TIME => {
@@ -223,6 +227,15 @@ impl Supervisor {
             Some(_) => {}
         }
         Ok(news)
+    }
+
+    /// A role that does not answer is as bad as one that has ended.
+    fn feel_pulse(&mut self) -> Result<(), WardenError> {
+        let due = self.pulse.due().map_err(|role| {
+            self.log.append_event("hung", json!({ "role": role.name() }));
+            WardenError::new("supervise", format_args!("{} does not answer any more", role.name()))
+        })?;
+        due.into_iter().try_for_each(|role| self.tell(role, &FromWarden::Ping))
     }
 
     /// What only the warden knows; the rest, `prxy status` reads itself.
@@ -290,6 +303,10 @@ impl Supervisor {
     pub(super) fn handle(&mut self, news: News) -> Result<(), WardenError> {
         match news {
             News::Gone => Err(WardenError::new("supervise", children::obituary(&self.children))),
+            News::Message(index, ToWarden::Alive) => {
+                self.pulse.heard(self.children[index].role);
+                Ok(())
+            }
             News::Message(index, ToWarden::Answer { route, ttl_secs, addresses })
                 if self.children[index].role == Role::Resolver =>
             {
