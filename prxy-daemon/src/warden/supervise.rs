@@ -94,7 +94,7 @@ impl Supervisor {
         signals: SignalFd,
         home: &Home,
     ) -> Result<Self, WardenError> {
-        let audit = settings.config.audit.clone();
+        let audit = settings.config.audit;
         let log = EgressLog::open(&home.audit(), audit.rotation, status::start(&settings.config))
             .during("open the audit log")?;
         let facts = status::facts(&settings.config);
