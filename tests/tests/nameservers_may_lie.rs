@@ -275,7 +275,7 @@ const BAD: &[Case] = &[
         keys: NONE,
         acts: |q| {
             over_tcp(q, |_| {
-                vec![Step::Send((0..70_000_u32).map(|i| (i * 7919 >> 5) as u8).collect())]
+                vec![Step::Send((0..70_000_u32).map(|i| ((i * 7919) >> 5) as u8).collect())]
             })
         },
     },
@@ -361,7 +361,8 @@ fn pins_are_what_keeps_a_liars_public_address_out() {
 fn a_second_nameserver_makes_up_for_the_first() {
     let mut scene = stage(&["dead", "failing", "ignorant", "lying", "private", "stalling"]);
     let first = Dns::start(&scene.range.lab.net, (PROVIDER_B, 53).into()).unwrap();
-    let cases: &[(&str, &str, fn(&Asked) -> Vec<Step>)] = &[
+    type Case = (&'static str, &'static str, fn(&Asked) -> Vec<Step>);
+    let cases: &[Case] = &[
         ("dead", NONE, |_| vec![]),
         ("failing", NONE, |q| code(q, 2)),
         ("ignorant", NONE, |q| code(q, 3)),
