@@ -27,7 +27,8 @@ use prxy_tests::{eventually, sys};
 use tokio::net::TcpStream;
 
 /// In their order; each leaves the service to come back by itself.
-const EPISODES: &[(&str, fn(&Service))] = &[
+type Episode = (&'static str, fn(&Service));
+const EPISODES: &[Episode] = &[
     ("each process is killed in turn", each_is_killed),
     ("some process is killed at any moment", random_kills),
     ("hundreds of connections when the gateway is killed", killed_with_hundreds_of_connections),
