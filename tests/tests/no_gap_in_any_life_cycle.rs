@@ -26,8 +26,9 @@ use prxy_tests::traffic::Traffic;
 use prxy_tests::{eventually, sys};
 use tokio::net::TcpStream;
 
-/// In their order; each leaves the service to come back by itself.
 type Episode = (&'static str, fn(&Service));
+
+/// In their order; each leaves the service to come back by itself.
 const EPISODES: &[Episode] = &[
     ("each process is killed in turn", each_is_killed),
     ("some process is killed at any moment", random_kills),
