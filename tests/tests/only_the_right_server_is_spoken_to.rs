@@ -5,10 +5,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use prxy::verify::frame::Packet;
 use prxy_tests::capture;
 use prxy_tests::http::{self, Wire};
 use prxy_tests::lab::{ATTACKER, DNS, PROVIDER_A};
-use prxy_tests::pcap::Packet;
 use prxy_tests::provider::{Format, Provider, Reply, Script};
 use prxy_tests::samples::{self, Delivery};
 use prxy_tests::scene::{ANTHROPIC, OPENAI, Scene};

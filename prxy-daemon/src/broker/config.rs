@@ -1,6 +1,9 @@
-//! What the broker needs, read before it loses its files: trust roots, keys, routes.
+//! What the broker needs: routes with their trust roots and keys, and the second scan.
+//!
+//! What a later configuration may need as well is read before the files are out of reach, and kept:
+//! [`Kept`].
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +17,9 @@ use thiserror::Error;
 
 use crate::broker::Secret;
 use crate::broker::pins::PinVerifier;
-use crate::config::{self, Host, KeyPin, Module, Transport};
+use crate::config::{self, Bundles, Host, KeyPin, Module, Transport};
+use crate::link::reload::Objection;
+use crate::link::{FIRST_EPOCH, Obstacle};
 use crate::provider::{Api, fetch};
 use crate::redact::mask::Masker;
 use crate::redact::scan::ScannerError;
@@ -22,6 +27,8 @@ use crate::redact::scan::ScannerError;
 /// Everything that the broker holds.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Which configuration this is.
+    pub epoch: u32,
     /// By route number, as in [`config::Config::providers`].
     pub routes: Vec<Route>,
     /// The second scan; `None` when the pipeline has no guardrails.
@@ -49,14 +56,76 @@ pub struct Route {
     pub fetch: fetch::Kinds,
     /// SHA-256 of the clients' credentials that may be passed on; empty: whichever they bring.
     pub client_keys: Vec<[u8; 32]>,
+    /// What its connections depend on.
+    pub(super) identity: Identity,
+}
+
+/// What makes a provider's connections what they are: while it stays, they stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// Without what concerns single requests; whatever else the configuration says counts.
+    provider: config::Provider,
+    /// The bundle's content.
+    roots: Option<blake3::Hash>,
+}
+
+impl Identity {
+    pub(super) fn of(provider: &config::Provider, bundles: &Bundles) -> Self {
+        let ca_file = match &provider.transport {
+            Transport::Tls { ca_file, .. } => ca_file.as_deref(),
+            Transport::Plaintext => None,
+        };
+        let roots = ca_file.and_then(|path| bundles.get(path)).map(blake3::hash);
+        let provider = config::Provider {
+            api: Api::OpenAi,
+            path_prefix: String::new(),
+            key_name: None,
+            fetch: Default::default(),
+            client_keys: Vec::new(),
+            ..provider.clone()
+        };
+        Self { provider, roots }
+    }
+}
+
+/// What is read once, before the sandbox closes: keys and the system's trust roots.
+#[derive(Debug)]
+pub struct Kept {
+    keys: BTreeMap<String, Option<Secret>>,
+    /// Read also where no provider of the first configuration needs them.
+    system: Option<Arc<RootCertStore>>,
+}
+
+impl Kept {
+    /// Reads keys through `lookup`, which maps names such as `OPENAI_API_KEY` to values.
+    ///
+    /// # Errors
+    /// A key is there but cannot be read or used.
+    pub fn read(
+        config: &config::Config,
+        lookup: impl Fn(&str) -> io::Result<Option<String>>,
+    ) -> Result<Self, ConfigError> {
+        let mut keys = BTreeMap::new();
+        for provider in &config.providers {
+            if let Some(name) = &provider.key_name
+                && !keys.contains_key(name)
+            {
+                keys.insert(name.clone(), own_key(provider, name, &lookup)?);
+            }
+        }
+        tell_whose_keys(&config.providers, &keys);
+        Ok(Self { keys, system: system_roots() })
+    }
 }
 
 /// The broker cannot start.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// A trust bundle could not be read.
+    /// A trust bundle could not be read, or has no form.
     #[error("cannot read trust roots from {}: {source}", path.display())]
     Roots {
+        /// The number of the provider that names it first.
+        route: u16,
         /// Which file.
         path: PathBuf,
         /// Why.
@@ -66,14 +135,28 @@ pub enum ConfigError {
     /// A trust bundle holds no usable certificate.
     #[error("no usable trust root in {from}")]
     NoRoots {
+        /// The number of the provider that needs it first.
+        route: u16,
         /// The file, or the system's store.
         from: String,
     },
     /// The host cannot stand in a certificate or in a `Host` header.
     #[error("provider {provider}: unusable host")]
     Host {
+        /// The provider's number.
+        route: u16,
         /// The provider's name.
         provider: String,
+    },
+    /// The key was not looked for at the start.
+    #[error("provider {provider}: {key_name} was not read at the start")]
+    UnknownKey {
+        /// The provider's number.
+        route: u16,
+        /// The provider's name.
+        provider: String,
+        /// Where the key would be.
+        key_name: String,
     },
     /// A key is there but cannot be read: must not pass for one that is not there, because then
     /// the clients' own would be sent instead.
@@ -103,36 +186,67 @@ pub enum ConfigError {
     Tls(#[from] rustls::Error),
 }
 
+impl ConfigError {
+    /// The same for the warden, which words it itself.
+    pub(crate) fn objection(&self) -> Objection {
+        match self {
+            Self::Roots { route, .. } | Self::NoRoots { route, .. } => {
+                Objection(Obstacle::Roots, Some(*route))
+            }
+            Self::Host { route, .. } => Objection(Obstacle::Host, Some(*route)),
+            Self::UnknownKey { route, .. } => Objection(Obstacle::Key, Some(*route)),
+            Self::Credential { .. } | Self::Key { .. } => Objection(Obstacle::Key, None),
+            Self::Policy(_) => Objection(Obstacle::Pipeline, None),
+            Self::Tls(_) => Objection(Obstacle::Roots, None),
+        }
+    }
+}
+
 impl Config {
-    /// Reads trust roots from files and keys through `lookup`, which maps names such as
-    /// `OPENAI_API_KEY` to values.
+    /// The first configuration.
+    ///
+    /// # Errors
+    /// Those of [`Kept::read`] and [`Self::build`].
     pub fn load(
         config: &config::Config,
+        bundles: &Bundles,
         lookup: impl Fn(&str) -> io::Result<Option<String>>,
+    ) -> Result<(Self, Kept), ConfigError> {
+        let kept = Kept::read(config, lookup)?;
+        Ok((Self::build(config, FIRST_EPOCH, bundles, &kept)?, kept))
+    }
+
+    /// Builds everything from what is in memory.
+    ///
+    /// # Errors
+    /// What is missing or cannot be used.
+    pub fn build(
+        config: &config::Config,
+        epoch: u32,
+        bundles: &Bundles,
+        kept: &Kept,
     ) -> Result<Self, ConfigError> {
-        let mut trust = Trust::default();
-        let routes = config
-            .providers
-            .iter()
-            .map(|provider| Route::load(provider, &mut trust, &lookup))
+        let routes = (0_u16..)
+            .zip(&config.providers)
+            .map(|(number, provider)| Route::build(number, provider, bundles, kept))
             .collect::<Result<Vec<_>, _>>()?;
         let policy = config.pipeline.iter().find_map(|module| match module {
             Module::Guardrails(policy) => Some(policy),
             Module::Airgap { .. } => None,
         });
-        tell_whose_keys(&routes, &config.providers);
         let masker = policy.map(Masker::new).transpose()?.map(Arc::new);
-        Ok(Self { routes, masker, max_body_bytes: config.max_body_bytes })
+        Ok(Self { epoch, routes, masker, max_body_bytes: config.max_body_bytes })
     }
 }
 
 impl Route {
-    fn load(
+    fn build(
+        number: u16,
         provider: &config::Provider,
-        trust: &mut Trust,
-        lookup: impl Fn(&str) -> io::Result<Option<String>>,
+        bundles: &Bundles,
+        kept: &Kept,
     ) -> Result<Self, ConfigError> {
-        let unusable_host = || ConfigError::Host { provider: provider.name.clone() };
+        let unusable_host = || ConfigError::Host { route: number, provider: provider.name.clone() };
         let tls = match &provider.transport {
             Transport::Plaintext => None,
             Transport::Tls { ca_file, keys } => {
@@ -142,11 +256,22 @@ impl Route {
                     }
                     Host::Address(address) => ServerName::from(*address),
                 };
-                Some((client_config(trust.roots(ca_file.as_deref())?, keys)?, name))
+                let roots = match ca_file {
+                    Some(path) => Arc::new(bundle(number, path, bundles)?),
+                    None => kept.system.clone().ok_or_else(|| ConfigError::NoRoots {
+                        route: number,
+                        from: "the system's store".to_owned(),
+                    })?,
+                };
+                Some((client_config(roots, keys)?, name))
             }
         };
-        let key = match provider.key_name.as_deref() {
-            Some(name) => own_key(provider, name, lookup)?,
+        let key = match &provider.key_name {
+            Some(name) => kept.keys.get(name).cloned().ok_or_else(|| ConfigError::UnknownKey {
+                route: number,
+                provider: provider.name.clone(),
+                key_name: name.clone(),
+            })?,
             None => None,
         };
         Ok(Self {
@@ -158,6 +283,7 @@ impl Route {
             key,
             fetch: provider.fetch.allow,
             client_keys: provider.client_keys.clone(),
+            identity: Identity::of(provider, bundles),
         })
     }
 }
@@ -180,17 +306,23 @@ fn own_key(
 }
 
 /// A key that was meant to be there and is not must show: the clients' own would be used instead.
-fn tell_whose_keys(routes: &[Route], providers: &[config::Provider]) {
-    for (route, provider) in routes.iter().zip(providers) {
+fn tell_whose_keys(providers: &[config::Provider], keys: &BTreeMap<String, Option<Secret>>) {
+    for provider in providers {
         let name = provider.key_name.as_deref();
-        match (&route.key, name) {
-            (Some(_), Some(name)) => tracing::info!("provider {}: key from {name}", route.name),
-            (None, Some(name)) => tracing::info!(
-                "provider {}: {name} is not set, clients' own credentials are passed on",
-                route.name
+        let key = name.and_then(|name| keys.get(name)).and_then(Option::as_ref);
+        match (key, name) {
+            (Some(_), Some(key_name)) => {
+                tracing::info!("provider {}: key from {key_name}", provider.name);
+            }
+            (None, Some(key_name)) => tracing::info!(
+                "provider {}: {key_name} is not set, clients' own credentials are passed on",
+                provider.name
             ),
             (_, None) => {
-                tracing::info!("provider {}: clients' own credentials are passed on", route.name);
+                tracing::info!(
+                    "provider {}: clients' own credentials are passed on",
+                    provider.name
+                );
             }
         }
     }
@@ -238,48 +370,23 @@ pub(crate) fn client_config(
     Ok(Arc::new(config))
 }
 
-/// The system's roots, read at most once.
-#[derive(Default)]
-struct Trust {
-    system: Option<Arc<RootCertStore>>,
-}
-
-impl Trust {
-    fn roots(&mut self, ca_file: Option<&Path>) -> Result<Arc<RootCertStore>, ConfigError> {
-        if let Some(path) = ca_file {
-            return bundle(path).map(Arc::new);
-        }
-        if let Some(roots) = &self.system {
-            return Ok(Arc::clone(roots));
-        }
-        let loaded = rustls_native_certs::load_native_certs();
-        let mut roots = RootCertStore::empty();
-        // System stores carry certificates that no verifier takes; the others still hold.
-        let (added, _ignored) = roots.add_parsable_certificates(loaded.certs);
-        if added == 0 {
-            return Err(ConfigError::NoRoots { from: "the system's store".to_owned() });
-        }
-        let roots = Arc::new(roots);
-        self.system = Some(Arc::clone(&roots));
-        Ok(roots)
-    }
-}
-
-fn bundle(path: &Path) -> Result<RootCertStore, ConfigError> {
-    let unreadable = |source| ConfigError::Roots { path: path.to_owned(), source };
-    let pem =
-        fs::read(path).map_err(|error| unreadable(rustls::pki_types::pem::Error::Io(error)))?;
+/// The system's roots, if it has any.
+fn system_roots() -> Option<Arc<RootCertStore>> {
+    let loaded = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(unreadable)?;
-        roots
-            .add(certificate)
-            .map_err(|_| ConfigError::NoRoots { from: path.display().to_string() })?;
+    // System stores carry certificates that no verifier takes; the others still hold.
+    let (added, _ignored) = roots.add_parsable_certificates(loaded.certs);
+    (added > 0).then(|| Arc::new(roots))
+}
+
+fn bundle(route: u16, path: &Path, bundles: &Bundles) -> Result<RootCertStore, ConfigError> {
+    let no_roots = || ConfigError::NoRoots { route, from: path.display().to_string() };
+    let unreadable = |source| ConfigError::Roots { route, path: path.to_owned(), source };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(bundles.get(path).ok_or_else(no_roots)?) {
+        roots.add(certificate.map_err(unreadable)?).map_err(|_| no_roots())?;
     }
-    if roots.is_empty() {
-        return Err(ConfigError::NoRoots { from: path.display().to_string() });
-    }
-    Ok(roots)
+    if roots.is_empty() { Err(no_roots()) } else { Ok(roots) }
 }
 
 #[cfg(test)]
@@ -304,12 +411,20 @@ mod tests {
         }
     }
 
-    fn load(transport: Transport, key: Option<&str>) -> Result<Route, ConfigError> {
-        let provider = provider(Host::Name("lab.example".to_owned()), 443, transport);
-        Route::load(&provider, &mut Trust::default(), |name| {
+    fn config(provider: config::Provider) -> config::Config {
+        let mut config = crate::config::tests::load("").unwrap();
+        config.providers = vec![provider];
+        config
+    }
+
+    fn load(transport: Transport, pem: &str, key: Option<&str>) -> Result<Route, ConfigError> {
+        let config = config(provider(Host::Name("lab.example".to_owned()), 443, transport));
+        let bundles = [("ca.pem".into(), pem.as_bytes().to_vec())].into_iter().collect();
+        let (built, _) = Config::load(&config, &bundles, |name| {
             assert_eq!(name, "LAB_API_KEY");
             Ok(key.map(str::to_owned))
-        })
+        })?;
+        Ok(built.routes[0].clone())
     }
 
     #[test]
@@ -331,29 +446,76 @@ mod tests {
 
     #[test]
     fn a_key_that_is_none_stops_the_start_without_being_shown() {
-        let error = load(Transport::Plaintext, Some("sk two words")).unwrap_err();
+        let error = load(Transport::Plaintext, "", Some("sk two words")).unwrap_err();
         let text = format!("{error} {error:?}");
         assert!(text.contains("LAB_API_KEY") && !text.contains("two words"), "{text}");
-        assert!(load(Transport::Plaintext, None).unwrap().key.is_none());
-        let route = load(Transport::Plaintext, Some("sk-123\n")).unwrap();
+        assert!(load(Transport::Plaintext, "", None).unwrap().key.is_none());
+        let route = load(Transport::Plaintext, "", Some("sk-123\n")).unwrap();
         assert!(route.key.is_some() && !format!("{route:?}").contains("sk-123"));
     }
 
     #[test]
     fn trust_roots_that_cannot_be_used_stop_the_start() {
-        let dir = tempfile::tempdir().unwrap();
-        let from = |name: &str, text: Option<&str>| {
-            let path = dir.path().join(name);
-            if let Some(text) = text {
-                fs::write(&path, text).unwrap();
-            }
-            load(Transport::Tls { ca_file: Some(path), keys: Vec::new() }, None).unwrap_err()
+        let from = |pem: &str| {
+            let ca_file = Some(PathBuf::from("ca.pem"));
+            load(Transport::Tls { ca_file, keys: Vec::new() }, pem, None).unwrap_err()
         };
-        assert!(matches!(from("absent.pem", None), ConfigError::Roots { .. }));
-        assert!(matches!(from("empty.pem", Some("")), ConfigError::NoRoots { .. }));
+        assert!(matches!(from(""), ConfigError::NoRoots { .. }));
         let cut = "-----BEGIN CERTIFICATE-----\nAAAA\n";
-        assert!(matches!(from("cut.pem", Some(cut)), ConfigError::Roots { .. }));
+        assert!(matches!(from(cut), ConfigError::Roots { .. }));
         let wrong = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert!(matches!(from("wrong.pem", Some(wrong)), ConfigError::NoRoots { .. }));
+        assert!(matches!(from(wrong), ConfigError::NoRoots { .. }));
+        let other = Transport::Tls { ca_file: Some("other.pem".into()), keys: Vec::new() };
+        let nowhere = load(other, wrong, None);
+        assert!(matches!(nowhere, Err(ConfigError::NoRoots { .. })));
+    }
+
+    #[test]
+    fn a_later_configuration_uses_what_was_kept_and_nothing_else() {
+        let lab = || provider(Host::Name("lab.example".to_owned()), 443, Transport::Plaintext);
+        let bundles = Bundles::default();
+        let key = |_: &str| Ok(Some("sk-123".to_owned()));
+        let (_, kept) = Config::load(&config(lab()), &bundles, key).unwrap();
+        let built = Config::build(&config(lab()), 2, &bundles, &kept).unwrap();
+        assert_eq!((built.epoch, built.routes[0].key.is_some()), (2, true));
+        let other = config::Provider { key_name: Some("OTHER_KEY".to_owned()), ..lab() };
+        let refused = Config::build(&config(other), 2, &bundles, &kept).unwrap_err();
+        assert_eq!(refused.objection(), Objection(Obstacle::Key, Some(0)));
+    }
+
+    #[test]
+    fn connections_are_shared_only_where_nothing_that_they_depend_on_differs() {
+        let lab = || {
+            let ca_file = Some("ca.pem".into());
+            let transport = Transport::Tls { ca_file, keys: Vec::new() };
+            provider(Host::Name("lab.example".to_owned()), 443, transport)
+        };
+        let bundles = |pem: &str| [("ca.pem".into(), pem.into())].into_iter().collect::<Bundles>();
+        let usual = Identity::of(&lab(), &bundles("A"));
+        let elsewise = config::Provider {
+            api: Api::Anthropic,
+            path_prefix: "/x".to_owned(),
+            key_name: None,
+            ..lab()
+        };
+        assert_eq!(Identity::of(&elsewise, &bundles("A")), usual);
+        assert_ne!(Identity::of(&lab(), &bundles("B")), usual);
+        for changed in [
+            config::Provider { name: "other".to_owned(), ..lab() },
+            config::Provider { host: Host::Name("b.example".to_owned()), ..lab() },
+            config::Provider { port: 444, ..lab() },
+            config::Provider { private: false, ..lab() },
+            config::Provider { transport: Transport::Plaintext, ..lab() },
+            config::Provider {
+                transport: Transport::Tls { ca_file: None, keys: Vec::new() },
+                ..lab()
+            },
+            config::Provider {
+                addresses: config::Addresses::Fixed(vec!["192.0.2.1".parse().unwrap()]),
+                ..lab()
+            },
+        ] {
+            assert_ne!(Identity::of(&changed, &bundles("A")), usual, "{changed:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! One request through the gate, to the provider, and the answer back as it comes.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,13 +10,22 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use serde::Serialize;
 
+use crate::broker::config::Identity;
 use crate::broker::gate::{Gate, Outgoing};
 use crate::broker::upstream::Upstream;
-use crate::broker::{Config, Dialer};
+use crate::broker::{Config, Dialer, POLICY_CHANGED};
 use crate::hop::{self, Answer, CollectError, Pool, SendError};
+use crate::link::RouteId;
 
-/// The broker's state: the gate and a pool per route.
-pub(super) struct Broker<D> {
+/// The broker, whose configuration can be replaced while it serves.
+pub struct Broker<D> {
+    dialer: Arc<D>,
+    /// A request is decided and sent by the one that was in force when its body was there.
+    policy: RwLock<Arc<Policy<D>>>,
+}
+
+/// What one configuration makes of the broker: the gate and a pool per route.
+pub(crate) struct Policy<D> {
     gate: Gate,
     lanes: Vec<Lane<D>>,
     max_body_bytes: usize,
@@ -24,6 +33,7 @@ pub(super) struct Broker<D> {
 
 struct Lane<D> {
     name: String,
+    identity: Identity,
     pool: Pool<Upstream<D>>,
 }
 
@@ -31,16 +41,36 @@ struct Lane<D> {
 pub(super) type Reply = Response<Either<Full<Bytes>, Answer>>;
 
 impl<D: Dialer> Broker<D> {
-    pub(super) fn new(config: Config, dialer: Arc<D>) -> Self {
-        let gate = Gate::new(&config);
-        let lane = |(number, route): (usize, crate::broker::Route)| Lane {
-            name: route.name,
-            pool: Pool::new(Upstream::new(Arc::clone(&dialer), number, route.tls)),
-        };
-        let lanes = config.routes.into_iter().enumerate().map(lane).collect();
-        // A placeholder can be longer than what it stands for.
-        let max_body_bytes = config.max_body_bytes.saturating_mul(2).saturating_add(64 * 1024);
-        Self { gate, lanes, max_body_bytes }
+    /// Builds it with its first configuration.
+    pub fn new(config: Config, dialer: D) -> Self {
+        let dialer = Arc::new(dialer);
+        let policy = RwLock::new(Arc::new(Policy::new(config, &dialer, &[])));
+        Self { dialer, policy }
+    }
+
+    /// Builds what another configuration needs, beside the one in force. Connections that nothing
+    /// changes for are shared by both.
+    pub(crate) fn prepare(&self, config: Config) -> Policy<D> {
+        Policy::new(config, &self.dialer, &self.policy().lanes)
+    }
+
+    /// Puts a prepared configuration in force. Connections that it does not share end with their
+    /// answers.
+    pub(crate) fn commit(&self, policy: Policy<D>) {
+        let policy = Arc::new(policy);
+        let old = std::mem::replace(
+            &mut *self.policy.write().unwrap_or_else(PoisonError::into_inner),
+            Arc::clone(&policy),
+        );
+        for lane in &old.lanes {
+            if policy.lanes.iter().all(|kept| kept.identity != lane.identity) {
+                lane.pool.retire();
+            }
+        }
+    }
+
+    fn policy(&self) -> Arc<Policy<D>> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers one request of the gateway.
@@ -53,26 +83,24 @@ impl<D: Dialer> Broker<D> {
 
     async fn forward(&self, request: Request<Incoming>) -> Result<Response<Answer>, Failure> {
         let (head, mut body) = request.into_parts();
+        let limit = self.policy().max_body_bytes;
         let body =
-            hop::collect(&mut body, self.max_body_bytes, BODY_PATIENCE).await.map_err(|error| {
-                match error {
-                    CollectError::TooLarge => Failure::own(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        "body-too-large",
-                        "body too large",
-                    ),
-                    CollectError::Broken | CollectError::Stalled => {
-                        Failure::own(StatusCode::BAD_REQUEST, "body-broken", "body broke off")
-                    }
+            hop::collect(&mut body, limit, BODY_PATIENCE).await.map_err(|error| match error {
+                CollectError::TooLarge => {
+                    Failure::own(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "body too large")
+                }
+                CollectError::Broken | CollectError::Stalled => {
+                    Failure::own(StatusCode::BAD_REQUEST, "body-broken", "body broke off")
                 }
             })?;
-        let Outgoing { route, request } = hop::on_cpu(body.len(), || self.gate.judge(&head, body))
-            .map_err(|refusal| {
+        let policy = self.policy();
+        let Outgoing { route, request } =
+            hop::on_cpu(body.len(), || policy.gate.judge(&head, body)).map_err(|refusal| {
                 tracing::warn!(reason = refusal.reason(), %refusal, "refused");
                 Failure::own(refusal.status(), refusal.reason(), refusal)
             })?;
         // The gate knows no other routes than these.
-        let lane = self.lanes.get(route).ok_or_else(|| {
+        let lane = policy.lanes.get(route).ok_or_else(|| {
             Failure::own(StatusCode::BAD_REQUEST, "unknown-route", "no such route")
         })?;
         let response = self.send(lane, request).await.inspect_err(|failure| {
@@ -90,7 +118,9 @@ impl<D: Dialer> Broker<D> {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(SendError::Connect(error))) => {
                 let status = match error.reason() {
-                    "no-address" | "netgate-gone" => StatusCode::SERVICE_UNAVAILABLE,
+                    "no-address" | "netgate-gone" | POLICY_CHANGED => {
+                        StatusCode::SERVICE_UNAVAILABLE
+                    }
                     _ => StatusCode::BAD_GATEWAY,
                 };
                 Err(Failure::own(
@@ -135,6 +165,25 @@ impl<D: Dialer> Broker<D> {
         }
         tracing::debug!(route = lane.name, status = response.status().as_u16(), "answered");
         Ok(response)
+    }
+}
+
+impl<D: Dialer> Policy<D> {
+    fn new(config: Config, dialer: &Arc<D>, known: &[Lane<D>]) -> Self {
+        let gate = Gate::new(&config);
+        let lane = |(number, route): (u16, crate::broker::Route)| {
+            let id = RouteId { epoch: config.epoch, number };
+            let same = known.iter().find(|lane| lane.identity == route.identity);
+            let pool = match same {
+                Some(lane) => lane.pool.with(lane.pool.connector().renumbered(id)),
+                None => Pool::new(Upstream::new(Arc::clone(dialer), id, route.tls)),
+            };
+            Lane { name: route.name, identity: route.identity, pool }
+        };
+        let lanes = (0_u16..).zip(config.routes).map(lane).collect();
+        // A placeholder can be longer than what it stands for.
+        let max_body_bytes = config.max_body_bytes.saturating_mul(2).saturating_add(64 * 1024);
+        Self { gate, lanes, max_body_bytes }
     }
 }
 

@@ -13,11 +13,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::broker::{DialError, Dialer};
+use crate::link::RouteId;
 
 /// The connection of one route, not yet dialled, being dialled, or open.
 pub(super) struct HelloStream<D> {
     dialer: Arc<D>,
-    route: usize,
+    route: RouteId,
     state: State,
 }
 
@@ -29,7 +30,7 @@ enum State {
 }
 
 impl<D: Dialer> HelloStream<D> {
-    pub(super) fn new(dialer: Arc<D>, route: usize) -> Self {
+    pub(super) fn new(dialer: Arc<D>, route: RouteId) -> Self {
         Self { dialer, route, state: State::Hello(Vec::new()) }
     }
 

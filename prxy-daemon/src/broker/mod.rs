@@ -1,6 +1,6 @@
 //! Speaks TLS and HTTP to providers, holds their keys, and looks at every request a second time.
 //!
-//! Runs without network and without files: [`Config::load`] reads trust roots and keys beforehand,
+//! Runs without network and without files: [`Kept`] holds system roots and keys, read beforehand,
 //! sockets come from a [`Dialer`] (netgate, in production), requests from a [`ConnectionSource`]
 //! (the gateway). Not for masking: what is not clean here is refused, never repaired.
 //!
@@ -24,10 +24,12 @@ use thiserror::Error;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::hop::{Limits, Tasks, serve};
+use crate::link::RouteId;
 
 #[cfg(test)]
 pub(crate) use config::client_config;
-pub use config::{Config, ConfigError, Route};
+pub use config::{Config, ConfigError, Kept, Route};
+pub use forward::Broker;
 pub use secret::Secret;
 
 /// Yields the connections that the gateway opens.
@@ -45,7 +47,7 @@ pub trait Dialer: Send + Sync + 'static {
     /// client goes away or ten seconds have passed; a socket that comes later must be closed.
     fn dial(
         &self,
-        route: usize,
+        route: RouteId,
         client_hello: Vec<u8>,
     ) -> impl Future<Output = Result<TcpStream, DialError>> + Send;
 }
@@ -65,6 +67,9 @@ pub enum DialError {
     /// The ClientHello does not name the route's host, or hides the name.
     #[error("server name does not match the route")]
     SniMismatch,
+    /// The route belongs to a configuration that is no longer in force.
+    #[error("the configuration has changed meanwhile")]
+    PolicyChanged,
     /// Nobody is there to dial.
     #[error("netgate is gone")]
     NetgateGone,
@@ -78,18 +83,17 @@ impl DialError {
             Self::ConnectRefused => "connect-refused",
             Self::ConnectTimeout => "connect-timeout",
             Self::SniMismatch => "sni-mismatch",
+            Self::PolicyChanged => POLICY_CHANGED,
             Self::NetgateGone => "netgate-gone",
         }
     }
 }
 
 /// Serves the gateway until `listener` ends.
-pub async fn run(
-    config: Config,
+pub async fn run<D: Dialer>(
+    broker: Arc<Broker<D>>,
     mut listener: impl ConnectionSource,
-    dialer: impl Dialer,
 ) -> io::Result<()> {
-    let broker = Arc::new(forward::Broker::new(config, Arc::new(dialer)));
     let mut tasks = Tasks::new();
     let ended = loop {
         match listener.next().await {
@@ -127,6 +131,10 @@ impl<T: ConnectionSource> ConnectionSource for &mut T {
         T::next(self)
     }
 }
+
+/// Nothing was sent, because the policy under which the request was prepared is no longer in
+/// force; the gateway prepares it again.
+pub(crate) const POLICY_CHANGED: &str = "policy-changed";
 
 /// The gateway keeps idle connections as long as it likes.
 const LIMITS: Limits = Limits { header_timeout: None, max_headers: 128 };

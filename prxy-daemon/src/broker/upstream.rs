@@ -12,11 +12,12 @@ use tokio_rustls::TlsConnector;
 use crate::broker::hello::{self, HelloStream};
 use crate::broker::{DialError, Dialer, pins};
 use crate::hop::Connect;
+use crate::link::RouteId;
 
 /// Opens connections of one route.
 pub(super) struct Upstream<D> {
     dialer: Arc<D>,
-    route: usize,
+    route: RouteId,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
@@ -62,11 +63,16 @@ impl UpstreamError {
 impl<D: Dialer> Upstream<D> {
     pub(super) fn new(
         dialer: Arc<D>,
-        route: usize,
+        route: RouteId,
         tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     ) -> Self {
         let tls = tls.map(|(config, name)| (TlsConnector::from(config), name));
         Self { dialer, route, tls }
+    }
+
+    /// The same, tickets of earlier sessions included, under another number.
+    pub(super) fn renumbered(&self, route: RouteId) -> Self {
+        Self { dialer: Arc::clone(&self.dialer), route, tls: self.tls.clone() }
     }
 
     async fn open(&self) -> Result<Box<dyn Stream>, UpstreamError> {

@@ -3,10 +3,13 @@
 //! Not for the work itself: each command calls one function of the part that it concerns.
 
 mod arguments;
+mod audit;
 mod definition;
 mod exec;
 mod help;
+mod reload;
 mod serve;
+mod status;
 mod verify;
 
 #[cfg(test)]
@@ -14,11 +17,12 @@ mod tests;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use thiserror::Error;
 
-use crate::config::{Config, ConfigErrors, Sources};
+use crate::config::{Config, ConfigErrors, Origin, Sources};
 use arguments::Arguments;
 use definition::Verb;
 
@@ -59,9 +63,18 @@ pub fn run(
         Verb::Help => help::page(&arguments.topic),
         Verb::Version => format!("prxy {}\n", env!("CARGO_PKG_VERSION")),
         Verb::Serve => {
-            let config = Config::load(&sources(arguments, env))?;
-            return Ok(serve::start(&config)?);
+            let origin = Origin::of(&sources(arguments, env));
+            let (config, _) = origin.load()?;
+            return Ok(serve::start(&config, &origin)?);
         }
+        Verb::Reload => {
+            return reload::run(&data_dir(arguments.data_dir, env)?, arguments.json, out);
+        }
+        Verb::Status => {
+            return status::run(&data_dir(arguments.data_dir, env)?, arguments.json, out);
+        }
+        Verb::AuditVerify => return audit::verify(arguments, env, out),
+        Verb::AuditTail => return audit::tail(arguments, env, out),
         Verb::Verify => return verify::run(&arguments, out),
         Verb::Exec => return exec::run(arguments, env),
         Verb::ConfigCheck => {
@@ -86,6 +99,17 @@ fn sources(arguments: Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Sour
         env,
         root: nix::unistd::Uid::effective().is_root(),
     }
+}
+
+/// The data directory alone; the configuration may be wrong, or not for this user to read.
+fn data_dir(
+    option: Option<PathBuf>,
+    env: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<PathBuf, Failure> {
+    let root = nix::unistd::Uid::effective().is_root();
+    let sources = Sources { config: None, listen: None, data_dir: option, env, root };
+    let none = || anyhow::anyhow!("which data directory? Give --data-dir");
+    Ok(sources.directory().ok().flatten().ok_or_else(none)?)
 }
 
 fn origin(sources: &Sources<'_>) -> String {

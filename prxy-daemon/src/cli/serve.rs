@@ -4,10 +4,10 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::config::{Config, Module};
+use crate::config::{Config, Module, Origin};
 
 /// Runs the daemon until it is told to end.
-pub(super) fn start(config: &Config) -> anyhow::Result<()> {
+pub(super) fn start(config: &Config, origin: &Origin) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
@@ -18,7 +18,7 @@ pub(super) fn start(config: &Config) -> anyhow::Result<()> {
     for missing in missing(config) {
         tracing::warn!("{missing}");
     }
-    Ok(crate::warden::serve(config)?)
+    Ok(crate::warden::serve(config, origin)?)
 }
 
 /// What a pipeline leaves undone that everyone expects of prxy.

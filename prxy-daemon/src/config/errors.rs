@@ -10,7 +10,7 @@ use super::hide;
 use super::problem::{Kind, Span};
 
 /// Every problem that a load found; `Display` prints them all, with places and carets.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ConfigErrors {
     problems: Vec<Problem>,
 }

@@ -1,7 +1,7 @@
 //! Where configuration comes from, and which source wins: options, variables, the file, defaults.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -12,7 +12,10 @@ use super::decode::{self, Found, Parts};
 use super::errors::{Problems, Source};
 use super::problem::{Instead, Kind, Quoted};
 use super::providers::{self, Placed};
-use super::{Config, ConfigErrors, Enforcement, Host, Module, Provider, hide, pipeline, yaml};
+use super::{
+    Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, hide, pipeline, yaml,
+};
+use crate::audit::sha256;
 use crate::redact::Policy;
 
 /// What a configuration is made from.
@@ -40,7 +43,7 @@ impl Sources<'_> {
     }
 
     /// `Err` names the source that is no directory.
-    fn directory(&self) -> Result<Option<PathBuf>, &'static str> {
+    pub(crate) fn directory(&self) -> Result<Option<PathBuf>, &'static str> {
         let given = match (&self.data_dir, (self.env)("PRXY_DATA_DIR")) {
             (Some(path), _) => Some((path.clone(), "--data-dir")),
             (None, Some(path)) => Some((path.into(), "PRXY_DATA_DIR")),
@@ -57,85 +60,189 @@ impl Sources<'_> {
     }
 }
 
-pub(super) fn load(sources: &Sources<'_>) -> Result<Config, ConfigErrors> {
-    let mut problems = Problems::default();
-    let data_dir = sources.directory().unwrap_or_else(|name| {
-        problems.add(&Source::value(name, ""), None, Kind::EmptyVariable);
-        Some(PathBuf::new())
-    });
-    if data_dir.is_none() {
-        problems.add(&Source::value("prxy", ""), None, Kind::NoDataDir);
-    }
-    let data_dir = data_dir.unwrap_or_default();
+/// The sources of a configuration, kept so that it can be read again in the same way.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    config: Option<PathBuf>,
+    listen: Option<String>,
+    /// `Err` names the source that is no directory.
+    directory: Result<Option<PathBuf>, &'static str>,
+    variables: Vec<(&'static str, OsString)>,
+    /// Whether there was a file; one that was there must not be missing later.
+    expects_file: bool,
+    /// Where the file is; relative `ca_file`s begin there.
+    folder: PathBuf,
+}
 
-    let (parts, file) = match read(sources, &data_dir) {
-        Ok(Some((file, text))) => parse(&file, &text, &mut problems),
-        Ok(None) => (Parts::default(), None),
-        Err((file, kind)) => {
-            problems.add(&Source::value(&shown(&file), ""), None, kind);
-            (Parts::default(), None)
+/// The exact text that a configuration was read from; `None` if there is no file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(pub Option<String>);
+
+impl Origin {
+    /// Looks every option and variable up, once and for all.
+    pub fn of(sources: &Sources<'_>) -> Self {
+        let directory = sources.directory();
+        let file = sources.config.clone().or_else(|| {
+            directory.clone().ok().flatten().map(|directory| directory.join(FILE_NAME))
+        });
+        let folder = file.and_then(|file| absolute(file).ok()?.parent().map(Path::to_owned));
+        let variable = |name| (sources.env)(name).map(|value| (name, value));
+        Self {
+            config: sources.config.clone(),
+            listen: sources.listen.clone(),
+            directory,
+            variables: VARIABLES.iter().copied().filter_map(variable).collect(),
+            expects_file: sources.file().is_some(),
+            folder: folder.unwrap_or_default(),
         }
-    };
-    let stages = parts.pipeline.unwrap_or_else(|| pipeline::Stages {
-        modules: vec![Module::airgap(), Module::Guardrails(Policy::default())],
-        allowed: Vec::new(),
-    });
-    let allowed = stages.allowed;
-    let pipeline = match variable(sources, "PRXY_PIPE", &mut problems) {
-        Some(source) => {
-            let mut found = Found::default();
-            let modules = pipeline::from_names(&source.text, stages.modules, &mut found);
-            problems.extend(&source, found.0);
-            modules
-        }
-        None => stages.modules,
-    };
-    let list = List { allowed: &allowed, log_only: pipeline::is_log_only(&pipeline) };
-    let providers = choose(parts.providers, &list, file.as_ref(), &mut problems);
-    let option = sources.listen.as_ref().map(|text| Source::value("--listen", text));
-    let variable = variable(sources, "PRXY_LISTEN", &mut problems);
-    let mut listen = parts.listen.unwrap_or(DEFAULT_LISTEN);
-    for source in [variable, option].into_iter().flatten() {
-        match decode::listen(&source.text) {
-            Some(address) => listen = address,
-            None => {
-                let all = super::problem::Span { start: 0, end: source.text.len() };
-                let kind = Kind::BadListen(Quoted::new(&source.text));
-                problems.add(&source, Some(all), kind);
+    }
+
+    /// Reads the file and checks everything.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn load(&self) -> Result<(Config, Text), ConfigErrors> {
+        let directory = self.directory.clone().ok().flatten().unwrap_or_default();
+        match self.read(&directory) {
+            Ok(text) => Ok((self.parse(&text)?, text)),
+            Err((file, kind)) => {
+                let mut problems = Problems::default();
+                problems.add(&Source::value(&shown(&file), ""), None, kind);
+                // What else is wrong is told as well.
+                Err(self.check(&Text(None), problems).err().unwrap_or_default())
             }
         }
     }
-    problems.check()?;
-    Ok(Config {
-        listen,
-        data_dir,
-        pipeline,
-        providers,
-        nameservers: parts.nameservers,
-        enforcement: parts.enforcement.unwrap_or(Enforcement::Required),
-        max_body_bytes: parts.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY),
-    })
-}
 
-fn parse(file: &Path, text: &str, problems: &mut Problems) -> (Parts, Option<Arc<Source>>) {
-    let parsed = yaml::parse(text);
-    let hidden = match &parsed.root {
-        Some(_) => hide::key_values(text, &parsed),
-        None => hide::key_lines(text),
-    };
-    let name = shown(file);
-    let source = Arc::new(Source { name, text: text.to_owned(), has_lines: true, hidden });
-    let mut found = Found(parsed.problems);
-    let mut parts = match &parsed.root {
-        Some(root) => decode::parts(root, &mut found),
-        None => Parts::default(),
-    };
-    if let Some(providers) = &mut parts.providers {
-        let folder = absolute(file).ok().and_then(|file| file.parent().map(Path::to_owned));
-        providers::anchor(providers, &folder.unwrap_or_default());
+    /// Checks a text that [`Self::load`] has read, here or in another process; touches no file.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn parse(&self, text: &Text) -> Result<Config, ConfigErrors> {
+        self.check(text, Problems::default())
     }
-    problems.extend(&source, found.0);
-    (parts, Some(source))
+
+    fn check(&self, text: &Text, mut problems: Problems) -> Result<Config, ConfigErrors> {
+        let data_dir = self.directory.clone().unwrap_or_else(|name| {
+            problems.add(&Source::value(name, ""), None, Kind::EmptyVariable);
+            Some(PathBuf::new())
+        });
+        if data_dir.is_none() {
+            problems.add(&Source::value("prxy", ""), None, Kind::NoDataDir);
+        }
+        let data_dir = data_dir.unwrap_or_default();
+
+        let (parts, file) = match &text.0 {
+            Some(text) => self.parts(&self.file(&data_dir), text, &mut problems),
+            None => (Parts::default(), None),
+        };
+        let stages = parts.pipeline.unwrap_or_else(|| pipeline::Stages {
+            modules: vec![Module::airgap(), Module::Guardrails(Policy::default())],
+            allowed: Vec::new(),
+        });
+        let allowed = stages.allowed;
+        let pipeline = match self.variable("PRXY_PIPE", &mut problems) {
+            Some(source) => {
+                let mut found = Found::default();
+                let modules = pipeline::from_names(&source.text, stages.modules, &mut found);
+                problems.extend(&source, found.0);
+                modules
+            }
+            None => stages.modules,
+        };
+        let list = List { allowed: &allowed, log_only: pipeline::is_log_only(&pipeline) };
+        let providers = choose(parts.providers, &list, file.as_ref(), &mut problems);
+        let option = self.listen.as_ref().map(|text| Source::value("--listen", text));
+        let variable = self.variable("PRXY_LISTEN", &mut problems);
+        let mut listen = parts.listen.unwrap_or(DEFAULT_LISTEN);
+        for source in [variable, option].into_iter().flatten() {
+            match decode::listen(&source.text) {
+                Some(address) => listen = address,
+                None => {
+                    let all = super::problem::Span { start: 0, end: source.text.len() };
+                    let kind = Kind::BadListen(Quoted::new(&source.text));
+                    problems.add(&source, Some(all), kind);
+                }
+            }
+        }
+        problems.check()?;
+        let config_file = text
+            .0
+            .as_ref()
+            .map(|text| ConfigFile { path: self.file(&data_dir), sha256: sha256(text.as_bytes()) });
+        Ok(Config {
+            listen,
+            data_dir,
+            pipeline,
+            providers,
+            nameservers: parts.nameservers,
+            enforcement: parts.enforcement.unwrap_or(Enforcement::Required),
+            max_body_bytes: parts.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY),
+            audit: parts.audit,
+            file: config_file,
+        })
+    }
+
+    fn file(&self, data_dir: &Path) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| data_dir.join(FILE_NAME))
+    }
+
+    fn parts(
+        &self,
+        file: &Path,
+        text: &str,
+        problems: &mut Problems,
+    ) -> (Parts, Option<Arc<Source>>) {
+        let parsed = yaml::parse(text);
+        let hidden = match &parsed.root {
+            Some(_) => hide::key_values(text, &parsed),
+            None => hide::key_lines(text),
+        };
+        let name = shown(file);
+        let source = Arc::new(Source { name, text: text.to_owned(), has_lines: true, hidden });
+        let mut found = Found(parsed.problems);
+        let mut parts = match &parsed.root {
+            Some(root) => decode::parts(root, &mut found),
+            None => Parts::default(),
+        };
+        if let Some(providers) = &mut parts.providers {
+            providers::anchor(providers, &self.folder);
+        }
+        problems.extend(&source, found.0);
+        (parts, Some(source))
+    }
+
+    /// A variable that is set. One that is set to nothing is a mistake: it would undo what it should set.
+    fn variable(&self, name: &str, problems: &mut Problems) -> Option<Arc<Source>> {
+        let (_, value) = self.variables.iter().find(|(known, _)| *known == name)?;
+        let kind = match value.clone().into_string() {
+            Ok(text) if text.trim().is_empty() => Kind::EmptyVariable,
+            Ok(text) => return Some(Source::value(name, &text)),
+            Err(_) => Kind::NotUtf8,
+        };
+        problems.add(&Source::value(name, ""), None, kind);
+        None
+    }
+
+    /// The file's text; none if there is no file and none was asked for.
+    fn read(&self, data_dir: &Path) -> Result<Text, (PathBuf, Kind)> {
+        let path = self.file(data_dir);
+        if !self.expects_file {
+            // The link itself counts: one that leads nowhere is a mistake, not an absent file.
+            match path.symlink_metadata() {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    let misnamed = data_dir.join(MISNAMED);
+                    return match misnamed.symlink_metadata() {
+                        Ok(_) => Err((misnamed, Kind::MisnamedFile)),
+                        Err(_) => Ok(Text(None)),
+                    };
+                }
+                Err(error) => return Err((path, Kind::Unreadable(error.kind()))),
+            }
+        }
+        read_file(&path).map(|text| Text(Some(text))).map_err(|kind| (path, kind))
+    }
 }
 
 /// The airgap's `allowedHosts`, and whether they only decide what is recorded.
@@ -182,45 +289,25 @@ fn choose(
     providers
 }
 
-/// A variable that is set. One that is set to nothing is a mistake: it would undo what it should set.
-fn variable(sources: &Sources<'_>, name: &str, problems: &mut Problems) -> Option<Arc<Source>> {
-    let kind = match (sources.env)(name)?.into_string() {
-        Ok(text) if text.trim().is_empty() => Kind::EmptyVariable,
-        Ok(text) => return Some(Source::value(name, &text)),
-        Err(_) => Kind::NotUtf8,
-    };
-    problems.add(&Source::value(name, ""), None, kind);
-    None
-}
-
-/// The file's path and text; `None` if there is none and none was asked for.
-fn read(
-    sources: &Sources<'_>,
-    data_dir: &Path,
-) -> Result<Option<(PathBuf, String)>, (PathBuf, Kind)> {
-    let text_of = |path: PathBuf| match read_file(&path) {
-        Ok(text) => Ok(Some((path, text))),
-        Err(kind) => Err((path, kind)),
-    };
-    if let Some(path) = &sources.config {
-        return text_of(path.clone());
-    }
-    let path = data_dir.join(FILE_NAME);
-    // The link itself counts: one that leads nowhere is a mistake, not an absent file.
-    match path.symlink_metadata() {
-        Ok(_) => text_of(path),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let misnamed = data_dir.join(MISNAMED);
-            match misnamed.symlink_metadata() {
-                Ok(_) => Err((misnamed, Kind::MisnamedFile)),
-                Err(_) => Ok(None),
-            }
-        }
-        Err(error) => Err((path, Kind::Unreadable(error.kind()))),
-    }
-}
-
 fn read_file(path: &Path) -> Result<String, Kind> {
+    let trusted = |metadata: &Metadata| match metadata.permissions().mode() & 0o002 {
+        0 => Ok(()),
+        _ => Err(Kind::WorldWritable),
+    };
+    let bytes = read_regular(path, MAX_FILE, trusted)?;
+    let mut text = String::from_utf8(bytes).map_err(|_| Kind::NotUtf8)?;
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
+}
+
+/// A regular file of `limit` bytes at most; never waits for anybody.
+pub(super) fn read_regular(
+    path: &Path,
+    limit: u64,
+    check: impl FnOnce(&Metadata) -> Result<(), Kind>,
+) -> Result<Vec<u8>, Kind> {
     let unreadable = |error: std::io::Error| Kind::Unreadable(error.kind());
     // Without O_NONBLOCK, opening a pipe would wait for its writer.
     let file: File = OpenOptions::new()
@@ -232,25 +319,21 @@ fn read_file(path: &Path) -> Result<String, Kind> {
     if !metadata.is_file() {
         return Err(Kind::NotRegular);
     }
-    if metadata.permissions().mode() & 0o002 != 0 {
-        return Err(Kind::WorldWritable);
-    }
+    check(&metadata)?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE {
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > limit {
         return Err(Kind::TooLarge);
     }
-    let mut text = String::from_utf8(bytes).map_err(|_| Kind::NotUtf8)?;
-    if text.starts_with('\u{feff}') {
-        text.remove(0);
-    }
-    Ok(text)
+    Ok(bytes)
 }
 
 fn shown(path: &Path) -> String {
     path.to_string_lossy().chars().map(hide::printable).collect()
 }
 
+/// All variables but those that name the data directory.
+const VARIABLES: [&str; 2] = ["PRXY_PIPE", "PRXY_LISTEN"];
 const FILE_NAME: &str = "config.yaml";
 const MISNAMED: &str = "config.yml";
 const ROOT_DIR: &str = "/var/lib/prxy";

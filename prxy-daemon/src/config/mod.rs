@@ -3,7 +3,9 @@
 //! Not for applying it: every component takes its own part and builds itself; nor for keys,
 //! of which only the names stand here.
 
+mod bundles;
 mod decode;
+mod difference;
 mod errors;
 mod hide;
 mod load;
@@ -17,17 +19,20 @@ mod url;
 mod yaml;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::audit::Rotation;
 use crate::provider::{Api, fetch};
 use crate::redact::Policy;
 
+pub use bundles::{BundleError, Bundles};
+pub(crate) use difference::difference;
 pub use errors::ConfigErrors;
-pub use load::Sources;
+pub use load::{Origin, Sources, Text};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -49,12 +54,16 @@ pub struct Config {
     pub enforcement: Enforcement,
     /// Largest request body, in bytes (64 MiB unless configured).
     pub max_body_bytes: usize,
+    /// How the audit log is kept.
+    pub audit: Audit,
+    /// The file that was read, if there was one.
+    pub file: Option<ConfigFile>,
 }
 
 impl Config {
     /// Reads all sources and checks them; either everything is right, or all problems are told.
     pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigErrors> {
-        load::load(sources)
+        Origin::of(sources).load().map(|(config, _)| config)
     }
 
     /// Whether the airgap only records what it would block.
@@ -66,6 +75,40 @@ impl Config {
     pub fn summary(&self) -> impl fmt::Display {
         summary::Summary(self)
     }
+}
+
+/// How the audit log is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// When a new file begins, and how many old ones stay.
+    pub rotation: Rotation,
+    /// What happens when it cannot be written.
+    pub on_full: OnFull,
+}
+
+/// What happens when the audit log cannot be written, as on a full disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFull {
+    /// Go on: the kernel enforces as before, and lines are counted that are left out.
+    Continue,
+    /// End: nothing is sent that is not recorded.
+    Stop,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        let rotation = Rotation { max_bytes: DEFAULT_AUDIT_BYTES, keep: DEFAULT_AUDIT_FILES };
+        Self { rotation, on_full: OnFull::Continue }
+    }
+}
+
+/// The file that a configuration was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// As it was named.
+    pub path: PathBuf,
+    /// Of its bytes, as `sha256sum` prints it.
+    pub sha256: String,
 }
 
 /// Whether the kernel filter must hold.
@@ -116,7 +159,7 @@ pub enum OnViolation {
 }
 
 /// One upstream that requests can be routed to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     /// The name in `/{name}/…`, such as `anthropic`.
     pub name: String,
@@ -202,3 +245,7 @@ pub enum Transport {
     /// No TLS: `dangerously_allow_plaintext` on a private provider.
     Plaintext,
 }
+
+const DEFAULT_AUDIT_BYTES: u64 = 64 << 20;
+/// 4 GiB in all: years of ordinary use, and the most that a hostile role can fill.
+const DEFAULT_AUDIT_FILES: usize = 64;

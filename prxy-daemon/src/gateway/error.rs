@@ -7,6 +7,7 @@ use http_body_util::Full;
 use serde_json::json;
 use thiserror::Error;
 
+use crate::broker::POLICY_CHANGED;
 use crate::hop;
 use crate::pipeline;
 use crate::provider::Api;
@@ -114,6 +115,11 @@ impl Failure {
             Self::Broker { reason, .. } => return reason.clone(),
             Self::BadAnswer => "bad-answer",
         })
+    }
+
+    /// Whether the request may be prepared again, by the policy that is in force by then.
+    pub(super) fn is_policy_change(&self) -> bool {
+        matches!(self, Self::Broker { reason, .. } if reason == POLICY_CHANGED)
     }
 
     /// The answer in the error format of `api`.

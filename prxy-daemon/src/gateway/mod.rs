@@ -21,13 +21,11 @@ use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
-use thiserror::Error;
 use tokio::net::{TcpListener, UnixStream};
 
-use crate::config::Config;
 use crate::hop::{Limits, Tasks, serve};
-use crate::redact::scan::ScannerError;
-use crate::store::Store;
+
+pub use request::Gateway;
 
 /// The way to the broker.
 pub trait BrokerLink: Send + Sync + 'static {
@@ -35,26 +33,12 @@ pub trait BrokerLink: Send + Sync + 'static {
     fn connect(&self) -> impl Future<Output = io::Result<UnixStream>> + Send;
 }
 
-/// The gateway cannot start.
-#[derive(Debug, Error)]
-pub enum RunError {
-    /// The listener is not usable.
-    #[error("listener")]
-    Listener(#[from] io::Error),
-    /// A module of the pipeline cannot be built.
-    #[error("pipeline")]
-    Pipeline(#[from] ScannerError),
-}
-
 /// Serves clients on `listener` until `shutdown`, then lets running answers end.
-pub async fn run(
-    config: &Config,
+pub async fn run<L: BrokerLink>(
+    gateway: Arc<Gateway<L>>,
     listener: TcpListener,
-    broker: impl BrokerLink,
-    store: Store,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), RunError> {
-    let gateway = Arc::new(request::Gateway::new(config, listener.local_addr()?, broker, store)?);
+) {
     let mut tasks = Tasks::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -85,7 +69,6 @@ pub async fn run(
     }
     drop(listener);
     tasks.drain(DRAIN).await;
-    Ok(())
 }
 
 /// The timeout also bounds how long an idle connection is kept; SDKs drop theirs long before.

@@ -13,6 +13,7 @@ use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::net::UnixStream;
+use tokio::sync::watch;
 
 use super::answer::{self, Reply};
 use super::error::{Failure, guess_api};
@@ -22,51 +23,76 @@ use super::{BrokerLink, admit};
 use crate::broker::gate::{Endpoint, is_json};
 use crate::config::{Config, Provider};
 use crate::hop::{self, CollectError, Connect, Pool};
+use crate::link::{FIRST_EPOCH, RouteId};
 use crate::pipeline::{Exchange, Pipeline, Verdict};
 use crate::provider::fetch;
 use crate::redact::scan::ScannerError;
 use crate::redact::{Label, Vault};
 use crate::store::Store;
 
-/// The gateway's state.
-pub(super) struct Gateway<L> {
+/// The gateway, whose configuration can be replaced while it serves.
+pub struct Gateway<L> {
     listen: SocketAddr,
+    store: Store,
+    broker: Pool<Link<L>>,
+    policy: watch::Sender<Arc<Policy>>,
+}
+
+/// What one configuration makes of the gateway.
+pub(crate) struct Policy {
+    epoch: u32,
     providers: Vec<Provider>,
     pipeline: Pipeline,
     modules: HeaderValue,
     log_only: Option<LogOnly>,
-    store: Store,
-    broker: Pool<Link<L>>,
     max_body_bytes: usize,
 }
 
+impl Policy {
+    fn new(config: &Config, epoch: u32) -> Result<Self, ScannerError> {
+        let pipeline = Pipeline::build(config)?;
+        // Module names are lower-case words.
+        let modules =
+            HeaderValue::try_from(pipeline.names()).unwrap_or(HeaderValue::from_static(""));
+        let (providers, max_body_bytes) = (config.providers.clone(), config.max_body_bytes);
+        let log_only = config.is_log_only().then(LogOnly::new);
+        Ok(Self { epoch, providers, pipeline, modules, log_only, max_body_bytes })
+    }
+}
+
 impl<L: BrokerLink> Gateway<L> {
-    pub(super) fn new(
+    /// Builds it with its first configuration.
+    ///
+    /// # Errors
+    /// A module of the pipeline cannot be built.
+    pub fn new(
         config: &Config,
         listen: SocketAddr,
         broker: L,
         store: Store,
     ) -> Result<Self, ScannerError> {
-        let pipeline = Pipeline::build(config)?;
-        // Module names are lower-case words.
-        let modules =
-            HeaderValue::try_from(pipeline.names()).unwrap_or(HeaderValue::from_static(""));
-        Ok(Self {
-            listen,
-            providers: config.providers.clone(),
-            pipeline,
-            modules,
-            log_only: config.is_log_only().then(LogOnly::new),
-            store,
-            broker: Pool::new(Link(broker)),
-            max_body_bytes: config.max_body_bytes,
-        })
+        let policy = watch::Sender::new(Arc::new(Policy::new(config, FIRST_EPOCH)?));
+        Ok(Self { listen, store, broker: Pool::new(Link(broker)), policy })
+    }
+
+    /// Builds what another configuration needs, beside the one in force.
+    pub(crate) fn prepare(&self, config: &Config, epoch: u32) -> Result<Policy, ScannerError> {
+        Policy::new(config, epoch)
+    }
+
+    /// Puts a prepared configuration in force for every request that is not on its way yet.
+    pub(crate) fn commit(&self, policy: Policy) {
+        self.policy.send_replace(Arc::new(policy));
+    }
+
+    fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.borrow())
     }
 
     /// Answers one request, whatever happens.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
         let mut response = self.answer_to(request).await;
-        if let Some(log_only) = &self.log_only {
+        if let Some(log_only) = &self.policy().log_only {
             log_only.mark(response.headers_mut());
         }
         response
@@ -74,42 +100,84 @@ impl<L: BrokerLink> Gateway<L> {
 
     async fn answer_to(&self, request: Request<Incoming>) -> Response<Reply> {
         let (head, body) = request.into_parts();
+        let policy = self.policy();
         let target = admit::admit(self.listen, &head.uri, &head.headers)
-            .and_then(|()| route(&self.providers, &head.method, &head.uri));
+            .and_then(|()| route(&policy.providers, &head.method, &head.uri));
         match target {
             Ok(Target::Local) => answer::alive(),
-            Ok(Target::Provider { route, provider, endpoint }) => {
-                let answered =
-                    self.exchange(Call { head: &head, route, provider, endpoint }, body).await;
-                let mut response = answered.unwrap_or_else(|failure| {
-                    failure.into_response(provider.api).map(answer::whole)
-                });
-                response.headers_mut().insert(hop::MODULES, self.modules.clone());
+            Ok(Target::Provider { provider, .. }) => {
+                let api = provider.api;
+                let (answered, policy) = self.exchange(policy, &head, body).await;
+                let mut response = answered
+                    .unwrap_or_else(|failure| failure.into_response(api).map(answer::whole));
+                response.headers_mut().insert(hop::MODULES, policy.modules.clone());
                 response
             }
             Err(failure) => {
-                self.discard(&head.headers, body).await;
+                policy.discard(&head.headers, body).await;
                 failure.into_response(guess_api(head.uri.path(), &head.headers)).map(answer::whole)
             }
         }
     }
 
-    async fn exchange(&self, call: Call<'_>, body: Incoming) -> Result<Response<Reply>, Failure> {
-        if let Err(failure) = self.check_head(&call.head.headers) {
-            self.discard(&call.head.headers, body).await;
-            return Err(failure);
+    /// The answer, and the policy that it was got under.
+    async fn exchange(
+        &self,
+        mut policy: Arc<Policy>,
+        head: &Parts,
+        body: Incoming,
+    ) -> (Result<Response<Reply>, Failure>, Arc<Policy>) {
+        if let Err(failure) = policy.check_head(&head.headers) {
+            policy.discard(&head.headers, body).await;
+            return (Err(failure), policy);
         }
-        let body = self.collect(body).await?;
+        let body = match policy.collect(body).await {
+            Ok(body) => body,
+            Err(failure) => return (Err(failure), policy),
+        };
+        // The body may have taken a while to come.
+        policy = self.policy();
+        let give_up = tokio::time::Instant::now() + CHANGE_PATIENCE;
+        loop {
+            let answered = self.attempt(&policy, head, body.clone()).await;
+            match answered {
+                // Nothing was sent, and the policy that the broker has already comes here next.
+                Err(failure) if failure.is_policy_change() => {
+                    match tokio::time::timeout_at(give_up, self.policy_after(policy.epoch)).await {
+                        Ok(Some(next)) => policy = next,
+                        Ok(None) | Err(_) => return (Err(failure), policy),
+                    }
+                }
+                answered => return (answered, policy),
+            }
+        }
+    }
+
+    /// Masks and sends by one policy, whole.
+    async fn attempt(
+        &self,
+        policy: &Policy,
+        head: &Parts,
+        body: Bytes,
+    ) -> Result<Response<Reply>, Failure> {
+        let call = match route(&policy.providers, &head.method, &head.uri)? {
+            Target::Provider { route: number, provider, endpoint } => {
+                let number = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
+                let route = RouteId { epoch: policy.epoch, number };
+                Call { head, route, provider, endpoint }
+            }
+            Target::Local => return Err(Failure::UnknownPath),
+        };
         let vault: Arc<dyn Vault> = self.store.vault(TENANT);
         let began = Instant::now();
         let (body, stripped) = strip(call.provider, body);
-        let (body, masked) = self.run_pipeline(call.provider, body, &*vault)?;
+        let (body, masked) = policy.run_pipeline(call.provider, body, &*vault)?;
         let masking = began.elapsed();
         let sent = self.broker.send(call.request(body)).await.map_err(|error| {
             tracing::warn!(%error, "no broker");
             Failure::BrokerGone
         })?;
-        let vault = self.pipeline.masks().then_some(vault);
+        let vault = policy.pipeline.masks().then_some(vault);
         let mut response = answer::restore(call.provider.api, sent, vault).await?;
         if let Some(value) = counts(&masked) {
             response.headers_mut().insert(hop::MASKED, value);
@@ -127,6 +195,15 @@ impl<L: BrokerLink> Gateway<L> {
         Ok(response)
     }
 
+    /// The policy in force as soon as it is a later one than `epoch`.
+    async fn policy_after(&self, epoch: u32) -> Option<Arc<Policy>> {
+        let mut policies = self.policy.subscribe();
+        let next = policies.wait_for(|policy| policy.epoch > epoch).await;
+        next.ok().map(|policy| Arc::clone(&policy))
+    }
+}
+
+impl Policy {
     /// What can be refused before a byte of the body is read.
     fn check_head(&self, headers: &HeaderMap) -> Result<(), Failure> {
         let encodings = headers.get_all(header::CONTENT_ENCODING);
@@ -186,7 +263,7 @@ impl<L: BrokerLink> Gateway<L> {
 /// A request on its way to a known endpoint of a known provider.
 struct Call<'a> {
     head: &'a Parts,
-    route: usize,
+    route: RouteId,
     provider: &'a Provider,
     endpoint: &'static Endpoint,
 }
@@ -200,7 +277,9 @@ impl Call<'_> {
             headers.remove(name);
         }
         headers.insert(header::HOST, HeaderValue::from_static("broker"));
-        headers.insert(hop::ROUTE, HeaderValue::from(self.route));
+        // Two numbers and a dot always make a value.
+        let route = HeaderValue::try_from(self.route.to_string());
+        headers.insert(hop::ROUTE, route.unwrap_or(HeaderValue::from_static("")));
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = self.endpoint.method.clone();
         *request.uri_mut() = self.uri();
@@ -252,6 +331,8 @@ fn counts(masked: &BTreeMap<Label, u32>) -> Option<HeaderValue> {
     if entries.is_empty() { None } else { HeaderValue::try_from(entries.join(",")).ok() }
 }
 
+/// How long a request waits for the rest of a change of the configuration.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two pieces of a request's body.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// Until clients have identities of their own.

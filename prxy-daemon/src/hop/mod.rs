@@ -14,7 +14,7 @@ pub(crate) use body::{Answer, CollectError, collect, content_length, discard};
 pub(crate) use pool::{Connect, Pool, SendError};
 pub(crate) use serve::{Limits, Tasks, serve};
 
-/// Names the route; set by the gateway, read by the broker, never sent on.
+/// Names the route as a [`RouteId`](crate::link::RouteId); set by the gateway, read by the broker, never sent on.
 pub(crate) const ROUTE: HeaderName = HeaderName::from_static("x-prxy-route");
 /// Why a request was refused or failed: a stable kebab-case word.
 pub(crate) const ERROR: HeaderName = HeaderName::from_static("x-prxy-error");

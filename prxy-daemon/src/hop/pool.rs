@@ -3,6 +3,7 @@
 //! A request is sent a second time only when the first connection turned out to be closed before a
 //! single byte of it was written: a body that may have been processed is never repeated.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +50,21 @@ pub(crate) struct Pool<C> {
 impl<C: Connect> Pool<C> {
     pub(crate) fn new(connector: C) -> Self {
         Self { connector, shelf: Arc::default() }
+    }
+
+    /// The same connections, with another way to open new ones.
+    pub(crate) fn with(&self, connector: C) -> Self {
+        Self { connector, shelf: Arc::clone(&self.shelf) }
+    }
+
+    /// Closes what is idle now, and everything else when its answer has ended.
+    pub(crate) fn retire(&self) {
+        self.shelf.retired.store(true, Ordering::SeqCst);
+        lock(&self.shelf.idle).clear();
+    }
+
+    pub(crate) fn connector(&self) -> &C {
+        &self.connector
     }
 
     /// Sends `request` over an idle connection, or over a new one.
@@ -132,6 +148,8 @@ struct Idle {
 struct Shelf {
     /// Oldest first; the newest is used first, so that a burst's surplus ages out.
     idle: Mutex<Vec<Idle>>,
+    /// Nothing is put back any more.
+    retired: AtomicBool,
     drivers: Mutex<JoinSet<()>>,
 }
 
@@ -160,6 +178,10 @@ impl Shelf {
             return;
         }
         let mut idle = lock(&self.idle);
+        // Asked with the lock held, so that `retire` clears what is put before it.
+        if self.retired.load(Ordering::SeqCst) {
+            return;
+        }
         idle.retain(|idle| idle.since.elapsed() <= MAX_IDLE && !idle.connection.sender.is_closed());
         if idle.len() < MAX_IDLE_CONNECTIONS {
             idle.push(Idle { connection, since: Instant::now() });

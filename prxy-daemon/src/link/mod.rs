@@ -4,22 +4,90 @@
 //! [`MAX_MESSAGE`] bytes; a message that does not parse ends the channel, because only a broken
 //! or hostile peer sends one.
 
+pub(crate) mod obey;
+pub(crate) mod reload;
 pub mod sockets;
 pub(crate) mod wire;
 
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::sys::channel::AsyncChannel;
 use wire::{Reader, Writer};
 
 /// Bytes of the longest message: a ClientHello with its header.
 pub const MAX_MESSAGE: usize = 20 * 1024;
 
+/// The epoch of the configuration that a daemon starts with.
+pub const FIRST_EPOCH: u32 = 1;
+
 /// Addresses in one answer, at most.
 pub const MAX_ADDRESSES: usize = 32;
+
+/// Names a route: its number in the configuration that `epoch` counts.
+///
+/// A number alone would mean another provider after a reload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RouteId {
+    /// Which configuration since the start, from 1.
+    pub epoch: u32,
+    /// The index in [`Config::providers`](crate::config::Config::providers).
+    pub number: u16,
+}
+
+/// As `EPOCH.NUMBER`.
+impl fmt::Display for RouteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.number)
+    }
+}
+
+impl FromStr for RouteId {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let (epoch, number) = text.split_once('.').ok_or(Malformed)?;
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if !plain(epoch) || !plain(number) {
+            return Err(Malformed);
+        }
+        let epoch = epoch.parse().map_err(|_| Malformed)?;
+        Ok(Self { epoch, number: number.parse().map_err(|_| Malformed)? })
+    }
+}
+
+/// Why a role cannot take a new configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The text is not what the warden took it for.
+    Text,
+    /// A provider's trust roots cannot be used.
+    Roots,
+    /// A provider's key was not read at the start.
+    Key,
+    /// A provider's host cannot stand in a certificate or a header.
+    Host,
+    /// A module of the pipeline cannot be built.
+    Pipeline,
+}
+
+impl Obstacle {
+    const ALL: [Self; 5] = [Self::Text, Self::Roots, Self::Key, Self::Host, Self::Pipeline];
+
+    /// The stable word for it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Text => "bad-text",
+            Self::Roots => "no-trust-roots",
+            Self::Key => "no-key",
+            Self::Host => "bad-host",
+            Self::Pipeline => "bad-pipeline",
+        }
+    }
+}
 
 /// What a role tells the warden.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +96,34 @@ pub enum ToWarden {
     Ready,
     /// What the nameservers said of a route's host.
     Answer {
-        /// The route's number.
-        route: u16,
+        /// The route.
+        route: RouteId,
         /// How long it holds, in seconds.
         ttl_secs: u32,
         /// The addresses, unchecked.
         addresses: Vec<IpAddr>,
     },
+    /// The configuration of this epoch stands ready beside the one in force.
+    Prepared {
+        /// The epoch.
+        epoch: u32,
+    },
+    /// The configuration of this epoch cannot be used; the one in force is untouched.
+    Refused {
+        /// The epoch.
+        epoch: u32,
+        /// Why.
+        obstacle: Obstacle,
+        /// The number of the route that it concerns, if it is one.
+        route: Option<u16>,
+    },
+    /// The configuration of this epoch is in force.
+    Committed {
+        /// The epoch.
+        epoch: u32,
+    },
+    /// The answer to [`FromWarden::Ping`].
+    Alive,
 }
 
 /// What the warden tells a role.
@@ -46,11 +135,29 @@ pub enum FromWarden {
     Halt,
     /// The kernel now admits these addresses for a route.
     Addresses {
-        /// The route's number.
-        route: u16,
+        /// The route.
+        route: RouteId,
         /// The addresses in force; none: the route cannot be reached.
         addresses: Vec<IpAddr>,
     },
+    /// A part of a new configuration, see [`reload`].
+    Part {
+        /// The epoch that it would begin.
+        epoch: u32,
+        /// Bytes of all parts together.
+        total: u32,
+        /// The next bytes.
+        bytes: Vec<u8>,
+    },
+    /// The prepared configuration is in force from now on.
+    Commit {
+        /// The epoch that begins.
+        epoch: u32,
+    },
+    /// Whatever was prepared is not wanted.
+    Forget,
+    /// Say that you are alive.
+    Ping,
 }
 
 /// What the broker asks of netgate.
@@ -58,8 +165,8 @@ pub enum FromWarden {
 pub struct DialRequest {
     /// Chosen by the broker, comes back in the reply.
     pub id: u64,
-    /// The route's number.
-    pub route: u16,
+    /// The route.
+    pub route: RouteId,
     /// The TLS ClientHello to send first; empty on a plaintext route.
     pub client_hello: Vec<u8>,
 }
@@ -87,6 +194,8 @@ pub enum DialOutcome {
     Timeout,
     /// Every address refused.
     Refused,
+    /// The route belongs to a configuration that is not in force.
+    Outdated,
 }
 
 /// A message that a correct peer would not send.
@@ -107,11 +216,23 @@ impl ToWarden {
             Self::Ready => Writer::new(0).done(),
             Self::Answer { route, ttl_secs, addresses } => {
                 let mut out = Writer::new(1);
-                out.u16(*route);
+                out.route(*route);
                 out.u32(*ttl_secs);
                 out.addresses(addresses);
                 out.done()
             }
+            Self::Prepared { epoch } => Writer::new(2).with_u32(*epoch),
+            Self::Refused { epoch, obstacle, route } => {
+                let mut out = Writer::new(3);
+                out.u32(*epoch);
+                // The position in a list of five.
+                let code = Obstacle::ALL.iter().position(|known| known == obstacle);
+                out.u16(code.and_then(|code| u16::try_from(code).ok()).unwrap_or(u16::MAX));
+                out.u16(route.unwrap_or(u16::MAX));
+                out.done()
+            }
+            Self::Committed { epoch } => Writer::new(4).with_u32(*epoch),
+            Self::Alive => Writer::new(5).done(),
         }
     }
 
@@ -121,10 +242,18 @@ impl ToWarden {
         let message = match kind {
             0 => Self::Ready,
             1 => Self::Answer {
-                route: input.u16()?,
+                route: input.route()?,
                 ttl_secs: input.u32()?,
                 addresses: input.addresses()?,
             },
+            2 => Self::Prepared { epoch: input.u32()? },
+            3 => Self::Refused {
+                epoch: input.u32()?,
+                obstacle: *Obstacle::ALL.get(usize::from(input.u16()?)).ok_or(Malformed)?,
+                route: Some(input.u16()?).filter(|route| *route != u16::MAX),
+            },
+            4 => Self::Committed { epoch: input.u32()? },
+            5 => Self::Alive,
             _ => return Err(Malformed),
         };
         input.end(message)
@@ -139,22 +268,20 @@ impl FromWarden {
             Self::Halt => Writer::new(2).done(),
             Self::Addresses { route, addresses } => {
                 let mut out = Writer::new(1);
-                out.u16(*route);
+                out.route(*route);
                 out.addresses(addresses);
                 out.done()
             }
-        }
-    }
-
-    /// The warden's next order; `None`: the warden is gone.
-    ///
-    /// # Errors
-    /// Those of the channel; `InvalidData` for what no warden would say.
-    pub async fn receive(warden: &AsyncChannel) -> io::Result<Option<Self>> {
-        let mut buffer = [0; 1024];
-        match warden.receive(&mut buffer).await? {
-            (0, _) => Ok(None),
-            (length, _dropped) => Ok(Some(Self::decode(&buffer[..length])?)),
+            Self::Part { epoch, total, bytes } => {
+                let mut out = Writer::new(3);
+                out.u32(*epoch);
+                out.u32(*total);
+                out.bytes(bytes);
+                out.done()
+            }
+            Self::Commit { epoch } => Writer::new(4).with_u32(*epoch),
+            Self::Forget => Writer::new(5).done(),
+            Self::Ping => Writer::new(6).done(),
         }
     }
 
@@ -163,8 +290,16 @@ impl FromWarden {
         let (kind, mut input) = Reader::new(bytes)?;
         let message = match kind {
             0 => Self::Drain,
-            1 => Self::Addresses { route: input.u16()?, addresses: input.addresses()? },
+            1 => Self::Addresses { route: input.route()?, addresses: input.addresses()? },
             2 => Self::Halt,
+            3 => Self::Part {
+                epoch: input.u32()?,
+                total: input.u32()?,
+                bytes: input.rest().to_vec(),
+            },
+            4 => Self::Commit { epoch: input.u32()? },
+            5 => Self::Forget,
+            6 => Self::Ping,
             _ => return Err(Malformed),
         };
         input.end(message)
@@ -176,7 +311,7 @@ impl DialRequest {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new(0);
         out.u64(self.id);
-        out.u16(self.route);
+        out.route(self.route);
         out.bytes(&self.client_hello);
         out.done()
     }
@@ -187,7 +322,7 @@ impl DialRequest {
         if kind != 0 {
             return Err(Malformed);
         }
-        Ok(Self { id: input.u64()?, route: input.u16()?, client_hello: input.rest().to_vec() })
+        Ok(Self { id: input.u64()?, route: input.route()?, client_hello: input.rest().to_vec() })
     }
 }
 
@@ -200,6 +335,7 @@ impl DialReply {
             DialOutcome::HelloRefused => 2,
             DialOutcome::Timeout => 3,
             DialOutcome::Refused => 4,
+            DialOutcome::Outdated => 5,
         });
         out.u64(self.id);
         out.done()
@@ -214,6 +350,7 @@ impl DialReply {
             2 => DialOutcome::HelloRefused,
             3 => DialOutcome::Timeout,
             4 => DialOutcome::Refused,
+            5 => DialOutcome::Outdated,
             _ => return Err(Malformed),
         };
         let reply = Self { id: input.u64()?, outcome };
@@ -231,15 +368,33 @@ mod tests {
 
     #[test]
     fn every_message_reads_back_as_it_was_written() {
-        let answer = ToWarden::Answer { route: 3, ttl_secs: 300, addresses: addresses() };
-        for message in [ToWarden::Ready, answer] {
+        let route = RouteId { epoch: 70_000, number: 3 };
+        let answer = ToWarden::Answer { route, ttl_secs: 300, addresses: addresses() };
+        let (prepared, committed) =
+            (ToWarden::Prepared { epoch: 5 }, ToWarden::Committed { epoch: 5 });
+        let refused = Obstacle::ALL
+            .map(|obstacle| ToWarden::Refused { epoch: 5, obstacle, route: Some(63) })
+            .into_iter();
+        let whole = ToWarden::Refused { epoch: 5, obstacle: Obstacle::Text, route: None };
+        let messages = [ToWarden::Ready, answer, prepared, committed, whole, ToWarden::Alive];
+        for message in messages.into_iter().chain(refused) {
             assert_eq!(ToWarden::decode(&message.encode()), Ok(message));
         }
-        let addresses = FromWarden::Addresses { route: 9, addresses: addresses() };
-        for message in [FromWarden::Drain, FromWarden::Halt, addresses] {
+        let addresses = FromWarden::Addresses { route, addresses: addresses() };
+        let part = FromWarden::Part { epoch: 5, total: 9, bytes: b"listen: 1".to_vec() };
+        let commit = FromWarden::Commit { epoch: 5 };
+        for message in [
+            FromWarden::Drain,
+            FromWarden::Halt,
+            addresses,
+            part,
+            commit,
+            FromWarden::Forget,
+            FromWarden::Ping,
+        ] {
             assert_eq!(FromWarden::decode(&message.encode()), Ok(message));
         }
-        let request = DialRequest { id: 7, route: 1, client_hello: vec![22, 3, 1] };
+        let request = DialRequest { id: 7, route, client_hello: vec![22, 3, 1] };
         assert_eq!(DialRequest::decode(&request.encode()), Ok(request));
         let reply = DialReply { id: 7, outcome: DialOutcome::Timeout };
         assert_eq!(DialReply::decode(&reply.encode()), Ok(reply));
@@ -247,7 +402,8 @@ mod tests {
 
     #[test]
     fn every_cut_or_longer_message_is_refused() {
-        let answer = ToWarden::Answer { route: 3, ttl_secs: 300, addresses: addresses() };
+        let route = RouteId { epoch: 1, number: 3 };
+        let answer = ToWarden::Answer { route, ttl_secs: 300, addresses: addresses() };
         let bytes = answer.encode();
         for length in 0..bytes.len() {
             assert_eq!(ToWarden::decode(&bytes[..length]), Err(Malformed), "{length}");
@@ -255,10 +411,21 @@ mod tests {
         let longer = [bytes.as_slice(), &[0]].concat();
         assert_eq!(ToWarden::decode(&longer), Err(Malformed));
         let many = ToWarden::Answer {
-            route: 0,
+            route: RouteId::default(),
             ttl_secs: 0,
             addresses: vec!["192.0.2.1".parse().unwrap(); MAX_ADDRESSES + 1],
         };
         assert_eq!(ToWarden::decode(&many.encode()), Err(Malformed));
+    }
+
+    #[test]
+    fn a_route_is_spelled_in_one_way() {
+        let route = RouteId { epoch: 12, number: 63 };
+        assert_eq!("12.63".parse(), Ok(route));
+        assert_eq!(route.to_string(), "12.63");
+        for text in ["", ".", "12", "12.", ".63", "12.63.", "+12.63", "12.+63", "12.65536", "1 .2"]
+        {
+            assert_eq!(text.parse::<RouteId>(), Err(Malformed), "{text}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 
-use super::{DialOutcome, DialReply, DialRequest};
+use super::{DialOutcome, DialReply, DialRequest, RouteId};
 use crate::broker::{ConnectionSource, DialError, Dialer};
 use crate::gateway::BrokerLink;
 use crate::sys::channel::{AsyncChannel, Channel, is_stream_socket};
@@ -98,6 +98,7 @@ impl ToNetgate {
                 (DialOutcome::HelloRefused, _) => Err(DialError::SniMismatch),
                 (DialOutcome::Timeout, _) => Err(DialError::ConnectTimeout),
                 (DialOutcome::Refused, _) => Err(DialError::ConnectRefused),
+                (DialOutcome::Outdated, _) => Err(DialError::PolicyChanged),
             };
             let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(waiter) = waiting.remove(&reply.id) {
@@ -109,9 +110,8 @@ impl ToNetgate {
 }
 
 impl Dialer for ToNetgate {
-    async fn dial(&self, route: usize, client_hello: Vec<u8>) -> Result<TcpStream, DialError> {
+    async fn dial(&self, route: RouteId, client_hello: Vec<u8>) -> Result<TcpStream, DialError> {
         let gone = |_| DialError::NetgateGone;
-        let route = u16::try_from(route).map_err(|_| DialError::NoAddress)?;
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         let waiting = &self.0.waiting;

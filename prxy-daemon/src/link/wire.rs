@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{MAX_ADDRESSES, Malformed};
+use super::{MAX_ADDRESSES, Malformed, RouteId};
 
 /// Writes one message.
 pub(super) struct Writer(Vec<u8>);
@@ -26,6 +26,23 @@ impl Writer {
 
     pub(super) fn bytes(&mut self, value: &[u8]) {
         self.0.extend(value);
+    }
+
+    /// Bytes with their length before them.
+    pub(super) fn block(&mut self, value: &[u8]) {
+        self.u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
+        self.bytes(value);
+    }
+
+    pub(super) fn route(&mut self, route: RouteId) {
+        self.u32(route.epoch);
+        self.u16(route.number);
+    }
+
+    /// A message of one number.
+    pub(super) fn with_u32(mut self, value: u32) -> Vec<u8> {
+        self.u32(value);
+        self.done()
     }
 
     pub(super) fn addresses(&mut self, addresses: &[IpAddr]) {
@@ -69,8 +86,24 @@ impl<'a> Reader<'a> {
         (0..count).map(|_| self.take().map(|octets| from_v6(Ipv6Addr::from(octets)))).collect()
     }
 
+    pub(super) fn route(&mut self) -> Result<RouteId, Malformed> {
+        Ok(RouteId { epoch: self.u32()?, number: self.u16()? })
+    }
+
+    /// Bytes with their length before them.
+    pub(super) fn block(&mut self) -> Result<&'a [u8], Malformed> {
+        let length = usize::try_from(self.u32()?).map_err(|_| Malformed)?;
+        let (block, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(block)
+    }
+
     pub(super) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn end<T>(self, message: T) -> Result<T, Malformed> {

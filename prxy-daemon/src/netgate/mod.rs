@@ -18,8 +18,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::config::{Config, Host, Transport};
-use crate::link::{DialOutcome, DialReply, DialRequest, FromWarden, MAX_MESSAGE};
+use crate::config::{Config, Host, Origin, Transport};
+use crate::link::FIRST_EPOCH;
+use crate::link::reload::{Order, Orders, Pending};
+use crate::link::{DialOutcome, DialReply, DialRequest, MAX_MESSAGE, RouteId, ToWarden};
 use crate::sys::channel::{AsyncChannel, Channel};
 
 /// What netgate knows of a route; the addresses come from the warden.
@@ -34,14 +36,26 @@ struct Route {
     next: usize,
 }
 
+/// The routes of one configuration.
+#[derive(Debug)]
+struct Table {
+    epoch: u32,
+    routes: Vec<Route>,
+}
+
 /// Serves the broker until it or the warden is gone.
 ///
 /// # Errors
 /// The channels fail, or a peer sends what no correct peer would.
-pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Result<()> {
-    let routes: Vec<_> = config.providers.iter().map(Route::new).collect();
-    let routes = Rc::new(RefCell::new(routes));
-    let warden = AsyncChannel::new(warden)?;
+pub async fn run(
+    config: &Config,
+    origin: &Origin,
+    warden: Channel,
+    broker: Channel,
+) -> io::Result<()> {
+    let table = Rc::new(RefCell::new(Table::new(config, FIRST_EPOCH)));
+    let mut pending = Pending::new(origin);
+    let mut orders = Orders::new(AsyncChannel::new(warden)?);
     let broker = Rc::new(AsyncChannel::new(broker)?);
     let local = tokio::task::LocalSet::new();
     let serve = async {
@@ -49,16 +63,27 @@ pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Resul
         let mut buffer = vec![0; MAX_MESSAGE];
         loop {
             tokio::select! {
-                order = FromWarden::receive(&warden) => match order? {
-                    Some(FromWarden::Addresses { route, addresses }) => {
-                        if let Some(route) = routes.borrow_mut().get_mut(usize::from(route)) {
+                order = orders.next() => match order? {
+                    Some(Order::Addresses { route, addresses }) => {
+                        let mut table = table.borrow_mut();
+                        let table = pending.of(route.epoch).unwrap_or(&mut *table);
+                        if let Ok(route) = table.route(route) {
                             route.addresses = addresses;
                         }
                     }
-                    Some(FromWarden::Drain) => {}
-                    Some(FromWarden::Halt) => {
+                    Some(Order::Prepare { epoch, proposal }) => {
+                        let build = |config: &Config| Ok(Table::new(config, epoch));
+                        orders.say(&pending.prepare(epoch, &proposal, build)).await?;
+                    }
+                    Some(Order::Commit { epoch }) => {
+                        *table.borrow_mut() = pending.commit(epoch)?;
+                        orders.say(&ToWarden::Committed { epoch }).await?;
+                    }
+                    Some(Order::Forget) => pending.forget(),
+                    Some(Order::Drain) => {}
+                    Some(Order::Halt) => {
                         dials.abort_all();
-                        routes.borrow_mut().iter_mut().for_each(|route| route.addresses.clear());
+                        table.borrow_mut().routes.clear();
                     }
                     None => return Ok(()),
                 },
@@ -68,7 +93,7 @@ pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Resul
                         return Ok(());
                     }
                     let request = DialRequest::decode(&buffer[..length])?;
-                    dials.spawn_local(answer(request, Rc::clone(&routes), Rc::clone(&broker)));
+                    dials.spawn_local(answer(request, Rc::clone(&table), Rc::clone(&broker)));
                 }
                 Some(finished) = dials.join_next() => match finished {
                     Ok(answered) => answered?,
@@ -79,6 +104,19 @@ pub async fn run(config: &Config, warden: Channel, broker: Channel) -> io::Resul
         }
     };
     local.run_until(serve).await
+}
+
+impl Table {
+    fn new(config: &Config, epoch: u32) -> Self {
+        Self { epoch, routes: config.providers.iter().map(Route::new).collect() }
+    }
+
+    fn route(&mut self, id: RouteId) -> Result<&mut Route, DialOutcome> {
+        if id.epoch != self.epoch {
+            return Err(DialOutcome::Outdated);
+        }
+        self.routes.get_mut(usize::from(id.number)).ok_or(DialOutcome::NoAddress)
+    }
 }
 
 impl Route {
@@ -120,17 +158,23 @@ impl Route {
 
 async fn answer(
     request: DialRequest,
-    routes: Rc<RefCell<Vec<Route>>>,
+    table: Rc<RefCell<Table>>,
     broker: Rc<AsyncChannel>,
 ) -> io::Result<()> {
-    let candidates = match routes.borrow_mut().get_mut(usize::from(request.route)) {
-        Some(route) if route.permits(&request.client_hello) => Ok(route.candidates()),
-        _ => Err(DialOutcome::HelloRefused),
-    };
+    let candidates = table.borrow_mut().route(request.route).and_then(|route| {
+        let permitted = route.permits(&request.client_hello);
+        if permitted { Ok(route.candidates()) } else { Err(DialOutcome::HelloRefused) }
+    });
     let dialled = match candidates {
         Ok(candidates) => dial(&candidates, &request.client_hello).await,
         Err(outcome) => Err(outcome),
     };
+    // An address that the new configuration does not have: refused by the kernel, not by its owner.
+    let outdated = table.borrow().epoch != request.route.epoch;
+    let dialled = dialled.map_err(|outcome| match outcome {
+        _ if outdated => DialOutcome::Outdated,
+        outcome => outcome,
+    });
     let (outcome, stream) = match dialled {
         Ok(stream) => (DialOutcome::Connected, Some(stream)),
         Err(outcome) => (outcome, None),

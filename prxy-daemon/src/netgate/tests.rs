@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::config::Sources;
+use crate::link::FromWarden;
 
 /// The routes: a provider with TLS, and one without.
 const TLS: u16 = 0;
@@ -45,17 +46,19 @@ impl Bed {
             env: &|_| None,
             root: false,
         };
-        let config = Config::load(&sources).unwrap();
+        let origin = Origin::of(&sources);
+        let (config, _) = origin.load().unwrap();
         let (warden, to_warden) = Channel::pair().unwrap();
         let (broker, to_broker) = Channel::pair().unwrap();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(run(&config, to_warden, to_broker))
+            runtime.unwrap().block_on(run(&config, &origin, to_warden, to_broker))
         });
         let (warden, broker) =
             (AsyncChannel::new(warden).unwrap(), AsyncChannel::new(broker).unwrap());
         for route in [TLS, PLAIN] {
             let addresses = vec![Ipv4Addr::LOCALHOST.into()];
+            let route = RouteId { epoch: FIRST_EPOCH, number: route };
             let order = FromWarden::Addresses { route, addresses };
             warden.send(&order.encode(), None).await.unwrap();
         }
@@ -63,6 +66,7 @@ impl Bed {
     }
 
     async fn dial(&self, route: u16, client_hello: &[u8]) -> (DialOutcome, Option<OwnedFd>) {
+        let route = RouteId { epoch: FIRST_EPOCH, number: route };
         let request = DialRequest { id: 7, route, client_hello: client_hello.to_vec() };
         self.broker.send(&request.encode(), None).await.unwrap();
         let mut buffer = [0; 64];

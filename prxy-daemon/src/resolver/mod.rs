@@ -9,6 +9,7 @@ pub mod dns;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,38 +17,51 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::config::{Config, Provider};
-use crate::link::{MAX_ADDRESSES, ToWarden};
+use crate::config::{Config, Origin, Provider};
+use crate::link::reload::{Order, Orders, Pending};
+use crate::link::{FIRST_EPOCH, MAX_ADDRESSES, RouteId, ToWarden};
 use crate::sys::channel::{AsyncChannel, Channel};
 use crate::sys::random;
 use dns::{Answer, DnsError, Kind, Over, Question};
+
+/// The names of one configuration, and whom to ask for them.
+struct Names {
+    watchers: Vec<Watcher>,
+}
 
 /// Resolves every configured name again and again until the warden is gone.
 ///
 /// # Errors
 /// The channel fails, or a watcher ends, which it never should.
-pub async fn run(config: &Config, nameservers: Vec<SocketAddr>, warden: Channel) -> io::Result<()> {
-    let warden = Rc::new(AsyncChannel::new(warden)?);
-    let nameservers = Rc::new(nameservers);
+pub async fn run(
+    config: &Config,
+    origin: &Origin,
+    nameservers: Vec<SocketAddr>,
+    warden: Channel,
+) -> io::Result<()> {
+    let mut orders = Orders::new(AsyncChannel::new(warden)?);
+    let mut pending = Pending::new(origin);
+    let names = Names::new(config, FIRST_EPOCH, nameservers);
     let local = tokio::task::LocalSet::new();
     let serve = async {
-        let mut watchers = JoinSet::new();
-        for (route, provider) in config.providers.iter().enumerate() {
-            if let (Some(name), Ok(route)) = (provider.name_to_resolve(), u16::try_from(route)) {
-                let watcher = Watcher {
-                    route,
-                    name: name.to_owned(),
-                    provider: provider.clone(),
-                    nameservers: Rc::clone(&nameservers),
-                };
-                watchers.spawn_local(watcher.run(Rc::clone(&warden)));
-            }
-        }
-        let mut buffer = [0; 64];
+        let mut watchers = names.watch(&orders.warden());
         loop {
             tokio::select! {
-                message = warden.receive(&mut buffer) => if message?.0 == 0 {
-                    return Ok(());
+                order = orders.next() => match order? {
+                    Some(Order::Prepare { epoch, proposal }) => {
+                        let nameservers = proposal.nameservers.clone();
+                        let build = |config: &Config| Ok(Names::new(config, epoch, nameservers));
+                        orders.say(&pending.prepare(epoch, &proposal, build)).await?;
+                    }
+                    Some(Order::Commit { epoch }) => {
+                        // All names are asked for anew: whoever reloads wants what holds now.
+                        let names = pending.commit(epoch)?;
+                        watchers = names.watch(&orders.warden());
+                        orders.say(&ToWarden::Committed { epoch }).await?;
+                    }
+                    Some(Order::Forget) => pending.forget(),
+                    Some(Order::Drain | Order::Halt | Order::Addresses { .. }) => {}
+                    None => return Ok(()),
                 },
                 Some(ended) = watchers.join_next() => ended.map_err(io::Error::other)??,
             }
@@ -56,9 +70,33 @@ pub async fn run(config: &Config, nameservers: Vec<SocketAddr>, warden: Channel)
     local.run_until(serve).await
 }
 
+impl Names {
+    fn new(config: &Config, epoch: u32, nameservers: Vec<SocketAddr>) -> Self {
+        let nameservers = Rc::new(nameservers);
+        let watchers = (0_u16..).zip(&config.providers).filter_map(|(number, provider)| {
+            Some(Watcher {
+                route: RouteId { epoch, number },
+                name: provider.name_to_resolve()?.to_owned(),
+                provider: provider.clone(),
+                nameservers: Rc::clone(&nameservers),
+            })
+        });
+        Self { watchers: watchers.collect() }
+    }
+
+    /// Begins to ask; what is returned ends with being dropped.
+    fn watch(self, warden: &Arc<AsyncChannel>) -> JoinSet<io::Result<()>> {
+        let mut tasks = JoinSet::new();
+        for watcher in self.watchers {
+            tasks.spawn_local(watcher.run(Arc::clone(warden)));
+        }
+        tasks
+    }
+}
+
 /// Keeps the addresses of one route current.
 struct Watcher {
-    route: u16,
+    route: RouteId,
     name: String,
     provider: Provider,
     nameservers: Rc<Vec<SocketAddr>>,
@@ -74,7 +112,7 @@ struct Found {
 }
 
 impl Watcher {
-    async fn run(self, warden: Rc<AsyncChannel>) -> io::Result<()> {
+    async fn run(self, warden: Arc<AsyncChannel>) -> io::Result<()> {
         let route = self.route;
         let mut failures = 0_u32;
         loop {
@@ -91,7 +129,7 @@ impl Watcher {
                 failures = 0;
                 sleep(jittered(Duration::from_secs(ttl_secs.into()))).await;
             } else {
-                tracing::warn!(route, failures, "name not resolved");
+                tracing::warn!(%route, failures, "name not resolved");
                 failures = failures.saturating_add(1);
                 let wait = FIRST_RETRY * 2_u32.saturating_pow(failures.min(6) - 1);
                 sleep(jittered(wait.min(LAST_RETRY))).await;

@@ -145,10 +145,24 @@ pub fn enable_statistics() -> io::Result<OwnedFd> {
 /// # Errors
 /// Those of `bpf(2)`.
 pub fn attached_programs(cgroup: &impl AsFd, attach_type: u32) -> io::Result<Vec<u32>> {
+    query(cgroup, attach_type, 0)
+}
+
+/// The ids of all programs that are asked for what happens in `cgroup`, those of its ancestors
+/// included (Linux 4.15). Needs `CAP_NET_ADMIN`.
+///
+/// # Errors
+/// Those of `bpf(2)`.
+pub fn effective_programs(cgroup: &impl AsFd, attach_type: u32) -> io::Result<Vec<u32>> {
+    query(cgroup, attach_type, BPF_F_QUERY_EFFECTIVE)
+}
+
+fn query(cgroup: &impl AsFd, attach_type: u32, query_flags: u32) -> io::Result<Vec<u32>> {
     let mut ids = [0_u32; MAX_PROGRAMS];
     let mut query = Query {
         target_fd: cgroup.as_fd().as_raw_fd().cast_unsigned(),
         attach_type,
+        query_flags,
         program_ids: ids.as_mut_ptr() as u64,
         program_count: u32::try_from(MAX_PROGRAMS).unwrap_or(0),
         ..Query::default()
@@ -240,6 +254,7 @@ const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_PROG_QUERY: libc::c_int = 16;
 const BPF_LINK_CREATE: libc::c_int = 28;
+const BPF_F_QUERY_EFFECTIVE: u32 = 1;
 const BPF_ENABLE_STATS: libc::c_int = 32;
 /// `BPF_CGROUP_MAX_PROGS` of the kernel.
 const MAX_PROGRAMS: usize = 64;

@@ -36,9 +36,14 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
+    /// Where the hierarchy is mounted.
+    pub fn root() -> Result<PathBuf, CgroupError> {
+        mount_point(&read("/proc/self/mountinfo")?).ok_or(CgroupError::NotMounted)
+    }
+
     /// The cgroup that this process is in.
     pub fn own() -> Result<PathBuf, CgroupError> {
-        let mount = mount_point(&read("/proc/self/mountinfo")?).ok_or(CgroupError::NotMounted)?;
+        let mount = Self::root()?;
         let own = read("/proc/self/cgroup")?;
         let relative = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or("");
         Ok(mount.join(relative))
@@ -59,6 +64,13 @@ impl Cgroup {
     pub fn id(&self) -> Result<u64, CgroupError> {
         let data = self.dir.metadata().map_err(|source| failed("stat", &self.path, source))?;
         Ok(data.ino())
+    }
+
+    /// Whether its path still leads to it: a directory that was removed and made again is another
+    /// cgroup, which no program knows.
+    pub fn is_in_place(&self) -> bool {
+        let found = fs::metadata(&self.path).map(|data| data.ino());
+        found.is_ok_and(|found| self.id().is_ok_and(|id| id == found))
     }
 
     /// Where it is.
@@ -105,6 +117,13 @@ impl Cgroup {
         }
         Err(io::ErrorKind::ResourceBusy.into())
     }
+}
+
+/// The cgroup v2 path of a process, as `/proc/PID/cgroup` shows it; needs no capability, and holds
+/// also for one that has ended and was not waited for.
+pub fn of_process(pid: i32) -> Result<String, CgroupError> {
+    let text = read(format!("/proc/{pid}/cgroup"))?;
+    Ok(text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned())
 }
 
 /// The mount point of the first cgroup v2 hierarchy, see `proc_pid_mountinfo(5)`.

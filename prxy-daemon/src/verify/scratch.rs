@@ -96,7 +96,7 @@ impl Scratch {
 
     /// Whether every program is still in force.
     pub(super) fn holds(&self) -> bool {
-        self.kernel.as_ref().is_some_and(Kernel::holds)
+        self.kernel.as_ref().is_some_and(|kernel| kernel.loss().is_none())
     }
 
     /// A directory that everyone may write to.

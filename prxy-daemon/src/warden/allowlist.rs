@@ -2,6 +2,7 @@
 //! those that it accepts. The resolver's word counts for nothing else here.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -17,6 +18,17 @@ pub(crate) struct Entry {
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
     pub(crate) route: u16,
+}
+
+impl fmt::Display for Entry {
+    /// As the audit log names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to = SocketAddr::new(self.address, self.port);
+        match self.role {
+            Role::Netgate => write!(f, "netgate {to} route {}", self.route),
+            role => write!(f, "{} {to}", role.name()),
+        }
+    }
 }
 
 /// The destinations in force.
@@ -56,6 +68,22 @@ impl Allowlist {
     pub(crate) fn new(config: &Config, nameservers: &[SocketAddr]) -> Self {
         let routes = config.providers.iter().cloned().map(Route::new).collect();
         Self { nameservers: nameservers.to_vec(), routes }
+    }
+
+    /// The list of another configuration, with what is known already of names that stay, as far as
+    /// the new configuration accepts it: no outage because of a reload.
+    pub(crate) fn reconfigured(&self, config: &Config, nameservers: &[SocketAddr]) -> Self {
+        let mut next = Self::new(config, nameservers);
+        for route in &mut next.routes {
+            let Some(name) = route.provider.name_to_resolve() else { continue };
+            let same = |known: &&Route| known.provider.name_to_resolve() == Some(name);
+            if let Some(known) = self.routes.iter().find(same) {
+                let good = known.addresses.iter().filter(|a| route.provider.accepts(**a));
+                route.addresses = good.copied().collect();
+                route.expires = known.expires;
+            }
+        }
+        next
     }
 
     /// Takes an answer; whether the addresses of the route changed by it.

@@ -1,9 +1,10 @@
 //! The kernel's policy as the warden holds it: programs attached to the parent cgroup, links
 //! pinned, maps kept by descriptor so that they can be filled without any capability.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aya::maps::lpm_trie::Key;
@@ -19,6 +20,7 @@ use super::bpffs::Pins;
 use super::drains::Drains;
 use super::floor::Layer;
 use super::identity::Home;
+use super::programs::Link;
 use super::{During, WardenError, floor, programs};
 use crate::config::Config;
 use crate::link::wire::as_v6;
@@ -31,8 +33,7 @@ pub(crate) struct Kernel {
     _lock: Flock<File>,
     groups: Vec<(Role, Cgroup)>,
     pins: Pins,
-    links: Vec<OwnedFd>,
-    parent_id: u64,
+    links: Vec<Link>,
     layers: Vec<(&'static Layer, bool)>,
     allow: LpmTrie<MapData, AllowKey, u32>,
     state: Array<MapData, State>,
@@ -44,6 +45,18 @@ pub(crate) struct Kernel {
     current: State,
     allowlist: Allowlist,
     drains: Drains,
+    admitted: BTreeSet<String>,
+    changes: Vec<Change>,
+    flipped: Duration,
+}
+
+/// What a new generation changed, for the audit log.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) generation: u32,
+    pub(crate) why: &'static str,
+    pub(crate) added: Vec<String>,
+    pub(crate) removed: Vec<String>,
 }
 
 impl Kernel {
@@ -56,7 +69,6 @@ impl Kernel {
             .during("make the parent cgroup (prxy is started as root)")?;
         let lock = lock(&parent)?;
         clear(&parent)?;
-        let parent_id = parent.id().during("identify the parent cgroup")?;
         let groups = Role::ALL
             .iter()
             .filter(|role| **role != Role::Unknown)
@@ -82,6 +94,7 @@ impl Kernel {
         let unix = programs::attach_unix(&parent, group_of(&groups, Role::Warden)?, &pins)?;
         let layers = floor::layers(unix.is_some());
         links.extend(unix.into_iter().flatten());
+        programs::read_back(&links, &groups)?;
         let logger = EbpfLogger::init(&mut ebpf).during("read the kernel programs' log")?;
         bpf::keep_maps_from_children().during("keep the kernel's maps from the roles")?;
         let removed = pins.remove_older().during("remove old pins")?;
@@ -96,7 +109,6 @@ impl Kernel {
             groups,
             pins,
             links,
-            parent_id,
             layers,
             allow,
             state,
@@ -106,6 +118,9 @@ impl Kernel {
             current,
             allowlist: Allowlist::default(),
             drains: Drains::default(),
+            admitted: BTreeSet::new(),
+            changes: Vec::new(),
+            flipped: time::monotonic(),
         })
     }
 
@@ -153,7 +168,18 @@ impl Kernel {
         nameservers: &[SocketAddr],
     ) -> Result<(), WardenError> {
         self.allowlist = Allowlist::new(config, nameservers);
-        self.flip()
+        self.flip("start")
+    }
+
+    /// Puts the list of another configuration in force, all at once.
+    pub(crate) fn replace(&mut self, allowlist: Allowlist) -> Result<(), WardenError> {
+        self.allowlist = allowlist;
+        self.flip("reload")
+    }
+
+    /// The list in force.
+    pub(crate) fn allowlist(&self) -> &Allowlist {
+        &self.allowlist
     }
 
     /// Takes a nameserver's answer; the addresses that are now in force, if they changed.
@@ -166,7 +192,7 @@ impl Kernel {
         if !self.allowlist.admit(route, addresses, ttl, time::monotonic()) {
             return Ok(None);
         }
-        self.flip()?;
+        self.flip("resolved")?;
         Ok(Some(self.allowlist.addresses(route)))
     }
 
@@ -176,7 +202,8 @@ impl Kernel {
         let now = time::monotonic();
         let changed = self.allowlist.refresh(now);
         if !changed.is_empty() {
-            self.flip()?;
+            let gone = changed.iter().all(|route| self.allowlist.addresses(*route).is_empty());
+            self.flip(if gone { "expired" } else { "resolved" })?;
         }
         let oldest_draining = self.drains.oldest(self.current.generation, now);
         if oldest_draining != self.current.oldest_draining {
@@ -185,30 +212,56 @@ impl Kernel {
         Ok(changed)
     }
 
-    /// The addresses in force for a route.
-    pub(crate) fn addresses(&self, route: u16) -> Vec<IpAddr> {
-        self.allowlist.addresses(route)
+    /// What of the policy is not in force any more, or would not be without the warden: a link that
+    /// was detached, moved or given another program, a pin or a cgroup that is not where it was.
+    pub(crate) fn loss(&self) -> Option<String> {
+        if self.pins.count().map_or(true, |count| count != self.links.len()) {
+            return Some("pins of links are gone".to_owned());
+        }
+        let link = self.links.iter().find_map(|link| match bpf::link_info(&link.fd) {
+            Ok(info) if info == link.info => None,
+            Ok(info) if info.cgroup_id == 0 => Some(format!("program {} is detached", link.name)),
+            Ok(_) => Some(format!("program {} was replaced", link.name)),
+            Err(error) => Some(format!("program {}: {error}", link.name)),
+        });
+        let group = || {
+            let groups = self.groups.iter().map(|(role, group)| (role.name(), group));
+            groups
+                .chain([("parent", &self.parent)])
+                .find(|(_, group)| !group.is_in_place())
+                .map(|(name, _)| format!("the {name} cgroup is gone"))
+        };
+        link.or_else(group)
     }
 
-    /// Whether every program is still attached where it was, and would stay there without the warden.
-    pub(crate) fn holds(&self) -> bool {
-        let pinned = self.pins.count().is_ok_and(|count| count == self.links.len());
-        if !pinned {
-            tracing::error!("pins of links are gone");
-        }
-        pinned
-            && self.links.iter().all(|link| match bpf::link_info(link) {
-                Ok(info) => info.cgroup_id == self.parent_id,
-                Err(error) => {
-                    tracing::error!(%error, "cannot ask a link");
-                    false
-                }
-            })
+    /// Kills whoever is in a role's cgroup; that takes no capability.
+    pub(crate) fn kill(&self, role: Role) -> Result<(), WardenError> {
+        self.group(role)?.kill().during("kill a role")
     }
 
     /// The generation in force.
     pub(crate) fn generation(&self) -> u32 {
         self.current.generation
+    }
+
+    /// How long it has been in force.
+    pub(crate) fn generation_age(&self) -> Duration {
+        time::monotonic().saturating_sub(self.flipped)
+    }
+
+    /// How many generations before it may still carry flows.
+    pub(crate) fn draining(&self) -> u32 {
+        self.current.generation - self.current.oldest_draining.min(self.current.generation)
+    }
+
+    /// What generations have changed since this was last asked.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Where the programs are attached, and where their links are pinned.
+    pub(crate) fn places(&self) -> (&Path, PathBuf) {
+        (self.parent.path(), self.pins.path(""))
     }
 
     /// How often each role was judged in each way since the start; zeros are left out.
@@ -258,7 +311,7 @@ impl Kernel {
     ///
     /// A list never changes within its generation: packets of a flow that was seen on it are not
     /// looked up again before the next one.
-    fn flip(&mut self) -> Result<(), WardenError> {
+    fn flip(&mut self, why: &'static str) -> Result<(), WardenError> {
         let step = "write the allowlist";
         let old = self.current.generation;
         let new = old.wrapping_add(1);
@@ -271,6 +324,12 @@ impl Kernel {
         self.drains.retire(old, now);
         let oldest_draining = self.drains.oldest(new, now);
         self.write(State { generation: new, oldest_draining, ..self.current })?;
+        self.flipped = now;
+        let admitted: BTreeSet<_> = self.allowlist.entries().map(|e| e.to_string()).collect();
+        let added = admitted.difference(&self.admitted).cloned().collect();
+        let removed = self.admitted.difference(&admitted).cloned().collect();
+        self.changes.push(Change { generation: new, why, added, removed });
+        self.admitted = admitted;
         let stale: Vec<_> = self
             .allow
             .keys()

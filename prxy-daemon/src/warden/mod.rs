@@ -7,18 +7,24 @@
 
 mod allowlist;
 mod bpffs;
+mod children;
 mod confine;
 pub(crate) mod control;
 mod drains;
 mod floor;
 pub(crate) mod front;
 pub(crate) mod identity;
+pub(crate) mod inspect;
 pub(crate) mod kernel;
 mod notify;
 pub(crate) mod plan;
 mod programs;
+mod pulse;
+mod reload;
 mod roles;
+mod status;
 mod supervise;
+mod watchdog;
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -26,13 +32,14 @@ use std::path::PathBuf;
 use prxy_common::Role;
 use thiserror::Error;
 
-use crate::config::{Config, Enforcement};
+use crate::config::{Bundles, Config, Enforcement, Origin};
 use crate::sys::fds;
 pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
 use plan::Plan;
 pub use programs::{OBJECT, PROGRAMS};
+use reload::Settings;
 use supervise::Supervisor;
 pub(crate) use supervise::block_signals;
 
@@ -65,7 +72,7 @@ impl<T, E: Display> During<T> for Result<T, E> {
 ///
 /// # Errors
 /// Anything that keeps one of the layers from holding. Nothing is served then.
-pub fn serve(config: &Config) -> Result<(), WardenError> {
+pub fn serve(config: &Config, origin: &Origin) -> Result<(), WardenError> {
     close_inherited()?;
     if config.enforcement == Enforcement::BestEffort {
         tracing::warn!("enforcement: best-effort relaxes nothing yet; all layers hold or I stop");
@@ -73,6 +80,7 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     // Signals wait for the supervisor's descriptor; roles inherit the mask and so end by their
     // warden only.
     let signals = supervise::block_signals().during("block signals")?;
+    let bundles = Bundles::read(config).during("read trust roots")?;
     let home = Home::open(config)?;
     let mut kernel = Kernel::attach(&home)?;
     floor::tell(kernel.layers());
@@ -91,8 +99,9 @@ pub fn serve(config: &Config) -> Result<(), WardenError> {
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
     let plan = Plan::of(Role::Warden, config, &nameservers, &home);
-    let roles = roles::start(config, &home, &kernel, front, nameservers)?;
-    let mut supervisor = Supervisor::new(config, kernel, roles, signals, &home)?;
+    let settings = Settings::new(config, origin, &nameservers);
+    let roles = roles::start(config, origin, &bundles, &home, &kernel, front, nameservers)?;
+    let mut supervisor = Supervisor::new(settings, kernel, roles, signals, &home)?;
     if let Err(error) = supervisor.wait_ready() {
         supervisor.abandon();
         return Err(error);

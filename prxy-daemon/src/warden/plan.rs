@@ -1,5 +1,6 @@
 //! What each role may touch: the one definition that `serve`, `verify` and `exec` share.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use nix::unistd::{Gid, Pid, Uid};
@@ -31,12 +32,12 @@ impl Plan {
     pub(crate) fn of(role: Role, config: &Config, nameservers: &[SocketAddr], home: &Home) -> Self {
         let (network, profile, reach) = match role {
             Role::Netgate => {
-                let connect = config.providers.iter().map(|provider| provider.port).collect();
+                let connect = provider_ports(config).into_iter().collect();
                 let reach = Reach { connect, ..Reach::default() };
                 (Network::Inherit, Some(Profile::Dial), Some(reach))
             }
             Role::Resolver => {
-                let connect = nameservers.iter().map(SocketAddr::port).collect();
+                let connect = nameserver_ports(nameservers).into_iter().collect();
                 let reach = Reach { connect, ..Reach::default() };
                 (Network::Inherit, Some(Profile::Resolve), Some(reach))
             }
@@ -84,4 +85,14 @@ impl Plan {
             None => Ok(()),
         }
     }
+}
+
+/// The ports that netgate may connect to for as long as it lives: a reload cannot add any.
+pub(crate) fn provider_ports(config: &Config) -> BTreeSet<u16> {
+    config.providers.iter().map(|provider| provider.port).chain([443]).collect()
+}
+
+/// The same for the resolver.
+pub(crate) fn nameserver_ports(nameservers: &[SocketAddr]) -> BTreeSet<u16> {
+    nameservers.iter().map(SocketAddr::port).chain([53]).collect()
 }

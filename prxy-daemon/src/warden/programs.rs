@@ -9,18 +9,26 @@ use std::time::Duration;
 
 use aya::programs::Program;
 use aya::{Ebpf, include_bytes_aligned};
+use prxy_common::Role;
 
 use super::bpffs::Pins;
 use super::{During, WardenError, floor};
-use crate::sys::bpf;
+use crate::sys::bpf::{self, LinkInfo};
 use crate::sys::cgroup::Cgroup;
 
-/// Attaches, pins and reads back every program.
+/// One attached program, and what was true of it at the start.
+pub(super) struct Link {
+    pub(super) name: &'static str,
+    pub(super) fd: OwnedFd,
+    pub(super) info: LinkInfo,
+}
+
+/// Attaches and pins every program, and reads back what the kernel made of it.
 pub(super) fn attach(
     ebpf: &mut Ebpf,
     parent: &Cgroup,
     pins: &Pins,
-) -> Result<Vec<OwnedFd>, WardenError> {
+) -> Result<Vec<Link>, WardenError> {
     let mut links = Vec::new();
     for (name, attach_type) in PROGRAMS {
         let program = ebpf
@@ -50,7 +58,7 @@ pub(super) fn attach_unix(
     parent: &Cgroup,
     warden: &Cgroup,
     pins: &Pins,
-) -> Result<Option<Vec<OwnedFd>>, WardenError> {
+) -> Result<Option<Vec<Link>>, WardenError> {
     let step = "attach a kernel program for unix sockets";
     let warden = warden.id().during("identify the warden's cgroup")?;
     let mut links = Vec::new();
@@ -73,16 +81,32 @@ fn put_in_force(
     parent: &Cgroup,
     pins: &Pins,
     (name, attach_type): (&'static str, u32),
-) -> Result<OwnedFd, WardenError> {
+) -> Result<Link, WardenError> {
     let step = "attach a kernel program (needs CAP_BPF and CAP_NET_ADMIN, Linux 6.6)";
-    let link = bpf::attach(program, parent.dir(), attach_type).during(step)?;
-    bpf::pin(&link, &pins.path(name)).during("pin a link")?;
-    let expected = bpf::program_info(program).during("identify a kernel program")?.id;
-    let in_force = bpf::attached_programs(parent.dir(), attach_type).during("read back")?;
-    if !in_force.contains(&expected) {
-        return Err(WardenError::new("read back: the kernel does not list a program", name));
+    let fd = bpf::attach(program, parent.dir(), attach_type).during(step)?;
+    bpf::pin(&fd, &pins.path(name)).during("pin a link")?;
+    let program_id = bpf::program_info(program).during("identify a kernel program")?.id;
+    let info = bpf::link_info(&fd).during("read a link back")?;
+    let cgroup_id = parent.id().during("identify the parent cgroup")?;
+    if info != (LinkInfo { id: info.id, program_id, cgroup_id, attach_type }) {
+        return Err(WardenError::new("read back: a link is not as it was made", name));
     }
-    Ok(link)
+    Ok(Link { name, fd, info })
+}
+
+/// Whether every role is judged by every program. Asked once: it takes a capability that the
+/// warden gives up, and `Kernel::loss` then watches what could change it.
+pub(super) fn read_back(links: &[Link], groups: &[(Role, Cgroup)]) -> Result<(), WardenError> {
+    for link in links {
+        for (role, group) in groups {
+            let asked = bpf::effective_programs(group.dir(), link.info.attach_type);
+            if !asked.during("read back")?.contains(&link.info.program_id) {
+                let cause = format_args!("{} for {}", link.name, role.name());
+                return Err(WardenError::new("read back: a program is not in force", cause));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// "Whether the caller is in this cgroup", as eight instructions (`struct bpf_insn`).
@@ -142,7 +166,7 @@ pub const PROGRAMS: &[(&str, u32)] = &[
 ];
 
 /// The hooks on unix sockets (Linux 6.7), by the same numbers.
-const UNIX: &[(&str, u32)] = &[("connect_unix", 49), ("sendmsg_unix", 50)];
+pub(super) const UNIX: &[(&str, u32)] = &[("connect_unix", 49), ("sendmsg_unix", 50)];
 
 /// The kernel programs and maps, as they are built into this binary.
 pub static OBJECT: &[u8] = include_bytes_aligned!(env!("PRXY_BPF_OBJECT"));

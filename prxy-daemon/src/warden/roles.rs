@@ -5,20 +5,24 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use nix::unistd::{Pid, getpid};
 use prxy_common::Role;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
+use super::children::Child;
 use super::identity::Home;
 use super::kernel::Kernel;
 use super::plan::Plan;
-use super::supervise::Child;
 use super::{During, WardenError, confine};
-use crate::config::{Config, Host};
+use crate::broker::Broker;
+use crate::config::{Bundles, Config, Host, Origin};
+use crate::gateway::Gateway;
+use crate::link::reload::Orders;
 use crate::link::sockets::{FromGateway, ToBroker, ToNetgate};
-use crate::link::{FromWarden, ToWarden};
+use crate::link::{ToWarden, obey};
 use crate::store::Store;
 use crate::sys::channel::{AsyncChannel, Channel};
 use crate::sys::clone::{Clone, into_cgroup};
@@ -28,6 +32,8 @@ use crate::{broker, gateway, netgate, resolver};
 /// Starts all roles. The broker is first, because the keys go with it and are then wiped here.
 pub(crate) fn start(
     config: &Config,
+    origin: &Origin,
+    bundles: &Bundles,
     home: &Home,
     kernel: &Kernel,
     front: TcpListener,
@@ -45,25 +51,29 @@ pub(crate) fn start(
         Role::Broker,
         &[broker_gateway.as_fd(), broker_netgate.as_fd()],
         || {
-            let loaded = broker::Config::load(config, key);
+            let loaded = broker::Config::load(config, bundles, key);
             wipe_keys(config);
             loaded
         },
-        |broker_config, warden| {
+        |(broker_config, kept), warden| {
             let (broker_gateway, broker_netgate) =
                 (broker_gateway.try_clone()?, broker_netgate.try_clone()?);
             many_threads()?.block_on(async {
                 let netgate = ToNetgate::new(broker_netgate)?;
                 let mut source = FromGateway::new(broker_gateway)?;
-                let warden = AsyncChannel::new(warden)?;
+                let orders = Orders::new(AsyncChannel::new(warden)?);
+                let broker = Arc::new(Broker::new(broker_config, netgate.clone()));
                 tokio::select! {
-                    ended = broker::run(broker_config, &mut source, netgate.clone()) => ended,
-                    ended = netgate.deliver() => ended,
-                    halted = halt(&warden) => {
-                        // Dropping the broker has closed every connection to a provider.
+                    // Netgate is killed when the order to halt has been given: that comes first.
+                    biased;
+                    halted = obey::as_broker(&broker, orders, origin, &kept) => {
                         halted?;
+                        // With the broker, every connection to a provider is closed.
+                        drop(broker);
                         broker::refuse_all(source).await
                     }
+                    ended = netgate.deliver() => ended,
+                    ended = broker::run(Arc::clone(&broker), &mut source) => ended,
                 }
             })
         },
@@ -77,7 +87,7 @@ pub(crate) fn start(
         || Ok::<_, WardenError>(()),
         |(), warden| {
             let netgate_broker = netgate_broker.try_clone()?;
-            one_thread()?.block_on(netgate::run(config, warden, netgate_broker))
+            one_thread()?.block_on(netgate::run(config, origin, warden, netgate_broker))
         },
     )?;
     drop(netgate_broker);
@@ -92,7 +102,9 @@ pub(crate) fn start(
             }
             Ok::<_, WardenError>(nameservers.clone())
         },
-        |nameservers, warden| one_thread()?.block_on(resolver::run(config, nameservers, warden)),
+        |nameservers, warden| {
+            one_thread()?.block_on(resolver::run(config, origin, nameservers, warden))
+        },
     )?;
 
     let state = home.state();
@@ -102,7 +114,7 @@ pub(crate) fn start(
         || Ok::<_, WardenError>(()),
         |(), warden| {
             let (gateway_broker, front) = (gateway_broker.try_clone()?, front.try_clone()?);
-            serve_clients(config, &state, warden, gateway_broker, front)
+            serve_clients(config, origin, &state, warden, gateway_broker, front)
         },
     )?;
     Ok(vec![broker, netgate, resolver, gateway])
@@ -110,6 +122,7 @@ pub(crate) fn start(
 
 fn serve_clients(
     config: &Config,
+    origin: &Origin,
     state: &Path,
     warden: Channel,
     broker: Channel,
@@ -117,41 +130,26 @@ fn serve_clients(
 ) -> io::Result<()> {
     let store = Store::open(state).map_err(io::Error::other)?;
     warden.send(&ToWarden::Ready.encode(), None)?;
-    let (drain, drained) = oneshot::channel();
+    let (drain, mut drained) = watch::channel(());
     many_threads()?.block_on(async {
         front.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(front)?;
         let broker = ToBroker::new(broker)?;
+        let gateway = Gateway::new(config, listener.local_addr()?, broker, store);
+        let gateway = Arc::new(gateway.map_err(io::Error::other)?);
         let shutdown = async {
             // A dropped sender means that the warden is gone, which ends us as well.
-            let _ = drained.await;
+            let _ = drained.changed().await;
         };
-        let warden = AsyncChannel::new(warden)?;
-        let orders = async {
-            if FromWarden::receive(&warden).await? == Some(FromWarden::Drain) {
-                let _ = drain.send(());
-                std::future::pending::<()>().await;
-            }
-            io::Result::Ok(())
+        let orders = Orders::new(AsyncChannel::new(warden)?);
+        let ask_to_drain = || {
+            let _ = drain.send(());
         };
         tokio::select! {
-            ended = gateway::run(config, listener, broker, store, shutdown) => {
-                ended.map_err(io::Error::other)
-            }
-            ended = orders => ended,
+            () = gateway::run(Arc::clone(&gateway), listener, shutdown) => Ok(()),
+            ended = obey::as_gateway(&gateway, orders, origin, ask_to_drain) => ended,
         }
     })
-}
-
-/// Waits for the order to stop sending; an error if the warden is gone.
-async fn halt(warden: &AsyncChannel) -> io::Result<()> {
-    loop {
-        match FromWarden::receive(warden).await? {
-            Some(FromWarden::Halt) => return Ok(()),
-            Some(_) => {}
-            None => return Err(io::ErrorKind::UnexpectedEof.into()),
-        }
-    }
 }
 
 struct Starter<'a> {

@@ -1,58 +1,78 @@
 //! After the start: one loop over descriptors, no runtime, no capability.
+//!
+//! What a reload does is in `reload`, what is watched in `watchdog`, who lives in `children`.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 use prxy_common::Role;
 use serde_json::{Value, json};
 
-use super::control::{Control, Request};
+use super::children::{self, Child};
+use super::control::{Control, Reply, Request};
 use super::identity::Home;
 use super::kernel::Kernel;
 use super::notify::Notify;
-use super::{During, WardenError};
+use super::pulse::Pulse;
+use super::reload::Settings;
+use super::watchdog::{Loss, Watchdog};
+use super::{During, WardenError, status};
 use crate::audit::EgressLog;
-use crate::config::Config;
-use crate::link::{FromWarden, ToWarden};
+use crate::config::OnFull;
+use crate::link::{FIRST_EPOCH, FromWarden, RouteId, ToWarden};
 use crate::sys::bpf;
-use crate::sys::channel::Channel;
-
-/// A running role.
-#[derive(Debug)]
-pub(crate) struct Child {
-    pub(crate) role: Role,
-    pub(crate) pid: Pid,
-    pub(crate) pidfd: OwnedFd,
-    pub(crate) channel: Channel,
-}
 
 /// Keeps policy and audit log current and ends everything when a part fails.
 pub(crate) struct Supervisor {
-    kernel: Kernel,
-    children: Vec<Child>,
+    pub(super) kernel: Kernel,
+    pub(super) children: Vec<Child>,
     signals: SignalFd,
     control: Control,
-    log: EgressLog,
+    pub(super) log: EgressLog,
+    pub(super) on_full: OnFull,
+    pub(super) facts: Value,
     notify: Notify,
+    /// Where clients connect, for the service manager.
+    status: String,
     lost: u64,
-    routes: u16,
-    halted: Option<Instant>,
+    /// What is in force, and what a reload may not change.
+    pub(super) settings: Settings,
+    /// Numbers the configuration in force.
+    pub(super) epoch: u32,
+    /// The last epoch that any role has heard of; none is ever used twice.
+    pub(super) proposed: u32,
+    watchdog: Watchdog,
+    pulse: Pulse,
+    halted: Option<Halt>,
+    /// What was asked for, in order.
+    tasks: VecDeque<Task>,
 }
 
 /// What one descriptor brought.
-enum News {
+pub(super) enum News {
     Signal(Signal),
     Message(usize, ToWarden),
     Asked(Request),
     Gone,
+}
+
+/// What the loop does between two waits.
+enum Task {
+    End(Signal),
+    Reload(Option<Reply>),
+}
+
+/// The policy is not in force any more.
+struct Halt {
+    since: Instant,
+    lost: String,
 }
 
 /// Makes the signals that the supervisor handles wait for it.
@@ -68,21 +88,40 @@ pub(crate) fn block_signals() -> nix::Result<SignalFd> {
 impl Supervisor {
     /// Takes over what the start has made, and tells netgate the literal addresses.
     pub(crate) fn new(
-        config: &Config,
+        settings: Settings,
         kernel: Kernel,
         children: Vec<Child>,
         signals: SignalFd,
         home: &Home,
     ) -> Result<Self, WardenError> {
-        let log = EgressLog::open(&home.audit()).during("open the audit log")?;
-        let routes = u16::try_from(config.providers.len()).during("count the providers")?;
+        let audit = settings.config.audit;
+        let log = EgressLog::open(&home.audit(), audit.rotation, status::start(&settings.config))
+            .during("open the audit log")?;
+        let facts = status::facts(&settings.config);
         let control = Control::open(home.dir()).during("make the control socket")?;
-        let notify = Notify::connect(&|name| std::env::var_os(name));
-        let (lost, halted) = (0, None);
-        let supervisor =
-            Self { kernel, children, signals, control, log, notify, lost, routes, halted };
-        for route in 0..routes {
-            supervisor.tell_netgate(route)?;
+        let watchdog = Watchdog::new(&kernel, &children)?;
+        let pulse = Pulse::new(children.iter().map(|child| child.role));
+        let supervisor = Self {
+            kernel,
+            children,
+            signals,
+            control,
+            log,
+            on_full: audit.on_full,
+            facts,
+            notify: Notify::connect(&|name| std::env::var_os(name)),
+            status: String::new(),
+            lost: 0,
+            settings,
+            epoch: FIRST_EPOCH,
+            proposed: FIRST_EPOCH,
+            watchdog,
+            pulse,
+            halted: None,
+            tasks: VecDeque::new(),
+        };
+        for number in 0..supervisor.routes()? {
+            supervisor.tell_netgate(number)?;
         }
         Ok(supervisor)
     }
@@ -99,11 +138,15 @@ impl Supervisor {
             for news in self.wait(left)? {
                 match news {
                     News::Message(index, ToWarden::Ready) if !ready[index] => ready[index] = true,
+                    News::Signal(signal) if signal != Signal::SIGHUP => {
+                        return Err(WardenError::new("start", signal.as_str()));
+                    }
                     other => self.handle(other)?,
                 }
             }
         }
-        Ok(())
+        self.log.append_event("ready", status::ready(&self.kernel));
+        self.record()
     }
 
     /// The kernel's programs only record from here on. Their canaries have passed: what is missing
@@ -113,7 +156,7 @@ impl Supervisor {
         if !self.kernel.is_log_only()? {
             return Err(WardenError::new("relax the kernel's policy", "it did not take it"));
         }
-        self.log.append_note("log-only");
+        self.log.append_event("log-only", json!({}));
         for line in LOG_ONLY {
             tracing::warn!("{line}");
         }
@@ -124,7 +167,8 @@ impl Supervisor {
     pub(crate) fn run(mut self, listening: SocketAddr) -> Result<(), WardenError> {
         let generation = self.kernel.generation();
         tracing::info!(%listening, generation, "prxy: ready, listening on {listening}");
-        self.notify.ready(&format!("listening on {listening}"));
+        self.status = format!("listening on {listening}");
+        self.notify.ready(&self.status);
         let ended = loop {
             match self.turn() {
                 Ok(None) => {}
@@ -132,10 +176,9 @@ impl Supervisor {
                 Err(error) => break Err(error),
             }
         };
-        self.log.append_totals(&self.kernel.totals());
-        if let Err(error) = self.record() {
-            tracing::error!(%error, "audit log not written");
-        }
+        let why = ended.as_ref().map_or_else(ToString::to_string, |()| "signal".to_owned());
+        self.log.append_stop(&why, status::totals(&self.kernel));
+        let ended = ended.and(self.record());
         self.abandon();
         ended
     }
@@ -147,46 +190,81 @@ impl Supervisor {
     }
 
     fn turn(&mut self) -> Result<Option<Signal>, WardenError> {
-        let mut asked = None;
-        for news in self.wait(TICK)? {
-            match news {
-                News::Signal(Signal::SIGHUP) => {
-                    tracing::warn!("reload is not available in this version; nothing changed");
+        for news in self.attend(TICK)? {
+            self.handle(news)?;
+        }
+        match self.tasks.pop_front() {
+            Some(Task::End(signal)) => Ok(Some(signal)),
+            Some(Task::Reload(reply)) => {
+                self.notify.reloading();
+                let answer = self.reload()?;
+                self.notify.ready(&self.status);
+                if let Some(reply) = reply {
+                    self.control.answer(reply, &answer);
                 }
-                News::Signal(signal) => asked = Some(signal),
-                other => self.handle(other)?,
+                Ok(None)
             }
+            None => Ok(None),
         }
-        for route in self.kernel.refresh()? {
-            self.tell_netgate(route)?;
+    }
+
+    /// Waits for news, and sees to everything that nobody asks for.
+    pub(super) fn attend(&mut self, at_most: Duration) -> Result<Vec<News>, WardenError> {
+        let at_most = if self.tasks.is_empty() { at_most } else { Duration::ZERO };
+        let news = self.wait(at_most.min(self.watchdog.pause()))?;
+        for number in self.kernel.refresh()? {
+            self.tell_netgate(number)?;
         }
-        if let Err(error) = self.record() {
-            tracing::error!(%error, "audit log not written");
-        }
-        match self.halted {
-            None if !self.kernel.holds() => self.halt()?,
-            // A new start attaches all of it again.
-            Some(since) if since.elapsed() > HALT_TIME => {
-                return Err(WardenError::new("enforce", "the kernel's policy was taken away"));
+        self.record()?;
+        match &self.halted {
+            None => match self.watchdog.look(&self.kernel) {
+                None => self.feel_pulse()?,
+                Some(loss) => self.halt(loss)?,
+            },
+            Some(halt) if halt.since.elapsed() >= HALT_TIME => {
+                return Err(WardenError::new("the kernel's policy was lost", &halt.lost));
             }
-            _ => {}
+            Some(_) => {}
         }
-        Ok(asked)
+        Ok(news)
+    }
+
+    /// A role that does not answer is as bad as one that has ended.
+    fn feel_pulse(&mut self) -> Result<(), WardenError> {
+        let due = self.pulse.due().map_err(|role| {
+            self.log.append_event("hung", json!({ "role": role.name() }));
+            WardenError::new("supervise", format_args!("{} does not answer any more", role.name()))
+        })?;
+        due.into_iter().try_for_each(|role| self.tell(role, &FromWarden::Ping))
     }
 
     /// What only the warden knows; the rest, `prxy status` reads itself.
     fn status(&self) -> Value {
-        json!({ "generation": self.kernel.generation(), "halted": self.halted.is_some() })
+        let roles = self.children.iter().map(|child| (child.role, child.pid));
+        let mut report =
+            status::report(&self.facts, &self.kernel, roles, &self.log, self.halted.is_some());
+        report["epoch"] = json!(self.epoch);
+        report
     }
 
-    /// The policy was taken away from under us: the clients are told, and nothing is sent.
-    fn halt(&mut self) -> Result<(), WardenError> {
-        tracing::error!("the kernel's policy is no longer in force: nothing is sent any more");
-        self.halted = Some(Instant::now());
+    /// The policy was taken away from under us: nothing is sent any more, clients are told for a
+    /// while, and then the daemon ends, so that whoever starts it again attaches it anew.
+    fn halt(&mut self, loss: Loss) -> Result<(), WardenError> {
+        let (Loss::Policy(lost) | Loss::Escape(lost)) = &loss;
+        tracing::error!("the kernel's policy is no longer in force: {lost}");
         self.notify.status("enforcement lost: nothing is sent");
-        self.log.append_note("enforcement-lost");
+        self.log.append_event("halt", json!({ "why": "enforcement-lost", "lost": lost }));
+        if let Loss::Escape(lost) = loss {
+            // It can reach the network, and no capability is left to stop it: it ends with us.
+            return Err(WardenError::new("the kernel's policy was lost", lost));
+        }
         self.tell(Role::Broker, &FromWarden::Halt)?;
-        self.tell(Role::Netgate, &FromWarden::Halt)
+        for role in [Role::Netgate, Role::Resolver] {
+            self.kernel.kill(role)?;
+            self.children.retain(|child| child.role != role);
+        }
+        self.halted = Some(Halt { since: Instant::now(), lost: lost.clone() });
+        Ok(())
     }
 
     /// Lets the gateway finish what is under way, for a while.
@@ -201,82 +279,100 @@ impl Supervisor {
                 tracing::warn!("requests were cut off: they outlived the drain time");
                 return Ok(());
             }
-            for news in self.wait(left.min(TICK))? {
+            for news in self.attend(left.min(TICK))? {
                 match news {
                     // The others end when the gateway does, and may be seen first.
-                    News::Gone | News::Signal(_) => return Ok(()),
+                    News::Gone => return Ok(()),
                     other => self.handle(other)?,
+                }
+            }
+            while let Some(task) = self.tasks.pop_front() {
+                match task {
+                    Task::End(_) => return Ok(()),
+                    Task::Reload(reply) => {
+                        let answer = self.refuse_reload(vec!["prxy is about to end".to_owned()]);
+                        if let Some(reply) = reply {
+                            self.control.answer(reply, &answer);
+                        }
+                    }
                 }
             }
         }
     }
 
-    fn handle(&mut self, news: News) -> Result<(), WardenError> {
+    pub(super) fn handle(&mut self, news: News) -> Result<(), WardenError> {
         match news {
-            News::Gone => Err(WardenError::new("supervise", self.obituary())),
+            News::Gone => Err(WardenError::new("supervise", children::obituary(&self.children))),
+            News::Message(index, ToWarden::Alive) => {
+                self.pulse.heard(self.children[index].role);
+                Ok(())
+            }
             News::Message(index, ToWarden::Answer { route, ttl_secs, addresses })
-                if self.children[index].role == Role::Resolver && route < self.routes =>
+                if self.children[index].role == Role::Resolver =>
             {
+                // One for a configuration that has gone meanwhile.
+                if route.epoch != self.epoch {
+                    return Ok(());
+                }
                 let ttl = Duration::from_secs(ttl_secs.into());
-                if let Some(addresses) = self.kernel.admit(route, &addresses, ttl)? {
+                if let Some(addresses) = self.kernel.admit(route.number, &addresses, ttl)? {
                     let generation = self.kernel.generation();
                     let count = addresses.len();
-                    tracing::info!(route, count, generation, "addresses admitted");
-                    self.tell_netgate(route)?;
+                    tracing::info!(%route, count, generation, "addresses admitted");
+                    self.tell_netgate(route.number)?;
                 }
+                Ok(())
+            }
+            // It was too late: the warden had given the proposal up.
+            News::Message(_, ToWarden::Prepared { epoch } | ToWarden::Refused { epoch, .. })
+                if self.epoch < epoch && epoch <= self.proposed =>
+            {
                 Ok(())
             }
             News::Message(index, _) => {
                 let role = self.children[index].role.name();
                 Err(WardenError::new("supervise", format_args!("unexpected message from {role}")))
             }
-            News::Signal(signal) => Err(WardenError::new("start", signal.as_str())),
+            News::Signal(Signal::SIGHUP) => {
+                self.tasks.push_back(Task::Reload(None));
+                Ok(())
+            }
+            News::Signal(signal) => {
+                self.tasks.push_back(Task::End(signal));
+                Ok(())
+            }
+            News::Asked(Request::Reload(reply)) => {
+                self.tasks.push_back(Task::Reload(Some(reply)));
+                Ok(())
+            }
             News::Asked(Request::Status(reply)) => {
                 self.control.answer(reply, &self.status());
                 Ok(())
             }
-            News::Asked(Request::Reload(reply)) => {
-                let answer = json!({ "error": "reload is not available in this version" });
-                self.control.answer(reply, &answer);
-                Ok(())
-            }
         }
     }
 
-    /// Who has ended and how. Roles that lose their peer end too, and may be seen before it: the
-    /// one that did not end by itself is named first.
-    fn obituary(&self) -> String {
-        std::thread::sleep(SETTLE);
-        let (mut causes, mut followers) = (Vec::new(), Vec::new());
-        for child in &self.children {
-            let role = child.role.name();
-            match waitpid(child.pid, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) => {}
-                Ok(WaitStatus::Exited(_, 0)) => followers.push(format!("{role} followed")),
-                Ok(WaitStatus::Exited(_, status)) => {
-                    causes.push(format!("{role} ended with status {status}"));
-                }
-                Ok(WaitStatus::Signaled(_, signal, _)) => {
-                    causes.push(format!("{role} was killed by {signal}"));
-                }
-                other => causes.push(format!("{role}: {other:?}")),
-            }
-        }
-        causes.append(&mut followers);
-        causes.join(", ")
+    pub(super) fn routes(&self) -> Result<u16, WardenError> {
+        u16::try_from(self.settings.config.providers.len()).during("count the providers")
+    }
+
+    /// Whether nothing is sent any more.
+    pub(super) fn is_halted(&self) -> bool {
+        self.halted.is_some()
     }
 
     /// Netgate learns addresses only after the kernel admits them.
-    fn tell_netgate(&self, route: u16) -> Result<(), WardenError> {
-        if self.halted.is_some() {
+    fn tell_netgate(&self, number: u16) -> Result<(), WardenError> {
+        if self.is_halted() {
             return Ok(());
         }
-        let addresses = self.kernel.addresses(route);
+        let route = RouteId { epoch: self.epoch, number };
+        let addresses = self.kernel.allowlist().addresses(number);
         self.tell(Role::Netgate, &FromWarden::Addresses { route, addresses })
     }
 
     /// Sends an order without ever waiting for a role that does not read.
-    fn tell(&self, role: Role, message: &FromWarden) -> Result<(), WardenError> {
+    pub(super) fn tell(&self, role: Role, message: &FromWarden) -> Result<(), WardenError> {
         let step = "tell a role";
         match self.children.iter().find(|child| child.role == role) {
             Some(child) => match child.channel.send_now(&message.encode()) {
@@ -290,8 +386,11 @@ impl Supervisor {
 
     /// Appends what the kernel has reported to the audit log, at most one buffer full: a role that
     /// reports without end must not keep the supervisor from everything else.
-    fn record(&mut self) -> io::Result<()> {
+    fn record(&mut self) -> Result<(), WardenError> {
         self.kernel.logger.flush();
+        for change in self.kernel.take_changes() {
+            self.log.append_event("generation", status::generation(&change));
+        }
         for _ in 0..MAX_EVENTS {
             let Some(item) = self.kernel.events.next() else { break };
             if let Some(event) = bpf::read_event(&item) {
@@ -303,7 +402,13 @@ impl Supervisor {
             self.log.append_lost(lost - self.lost);
             self.lost = lost;
         }
-        self.log.flush()
+        match self.log.flush() {
+            Err(error) if self.on_full == OnFull::Stop => {
+                Err(WardenError::new("write the audit log", error))
+            }
+            // The log has said it, and counts what is left out.
+            _ => Ok(()),
+        }
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<Vec<News>, WardenError> {
@@ -330,7 +435,7 @@ impl Supervisor {
         }
         for (index, child) in self.children.iter().enumerate() {
             if readable[2 + 2 * index]
-                && let Some(message) = receive(&child.channel).during(step)?
+                && let Some(message) = child.receive().during(step)?
             {
                 news.push(News::Message(index, message));
             }
@@ -343,16 +448,6 @@ impl Supervisor {
     }
 }
 
-/// One message, or `None` if the role has closed its end: its pidfd tells the rest.
-fn receive(channel: &Channel) -> io::Result<Option<ToWarden>> {
-    let mut buffer = [0; 1024];
-    let (length, _dropped) = channel.receive(&mut buffer)?;
-    if length == 0 {
-        return Ok(None);
-    }
-    Ok(Some(ToWarden::decode(&buffer[..length])?))
-}
-
 /// Nobody is to take this mode for the other.
 const LOG_ONLY: &[&str] = &[
     "==================== THE AIRGAP DOES NOT PROTECT ====================",
@@ -361,11 +456,9 @@ const LOG_ONLY: &[&str] = &[
     "still in force: empty namespaces, system call filters, Landlock, no capabilities",
     "=====================================================================",
 ];
-/// Roles that follow one that failed are gone by then.
-const SETTLE: Duration = Duration::from_millis(20);
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long clients are told that enforcement is lost, before a new start is called for.
+/// How long clients are told that nothing is sent, before the daemon ends.
 const HALT_TIME: Duration = Duration::from_secs(5);
 /// More than the ring buffer holds.
 const MAX_EVENTS: usize = 8192;

@@ -20,8 +20,9 @@ use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use thiserror::Error;
 
-use crate::broker::{Config, Route};
+use crate::broker::{Config, POLICY_CHANGED, Route};
 use crate::hop;
+use crate::link::RouteId;
 use crate::provider::{Api, fetch};
 use crate::redact::mask::{self, Masker};
 
@@ -50,6 +51,7 @@ const QUERIES: [(Api, &str); 4] = [
 
 /// Judges requests for every route.
 pub(super) struct Gate {
+    epoch: u32,
     routes: Vec<Route>,
     masker: Option<Arc<Masker>>,
 }
@@ -66,6 +68,8 @@ pub(super) struct Outgoing {
 pub(super) enum Refusal {
     #[error("no such route")]
     UnknownRoute,
+    #[error("the configuration has changed meanwhile")]
+    PolicyChanged,
     #[error("the provider does not serve this method and path")]
     ForbiddenPath,
     #[error("the query says something that is not passed on")]
@@ -90,6 +94,7 @@ impl Refusal {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::UnknownRoute => "unknown-route",
+            Self::PolicyChanged => POLICY_CHANGED,
             Self::ForbiddenPath => "forbidden-path",
             Self::BadQuery => "bad-query",
             Self::BadHeader(_) => "bad-header",
@@ -105,6 +110,7 @@ impl Refusal {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::ForbiddenPath => StatusCode::NOT_FOUND,
+            Self::PolicyChanged => StatusCode::SERVICE_UNAVAILABLE,
             Self::CredentialNotAllowed => StatusCode::FORBIDDEN,
             Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => StatusCode::BAD_REQUEST,
@@ -114,7 +120,8 @@ impl Refusal {
 
 impl Gate {
     pub(super) fn new(config: &Config) -> Self {
-        Self { routes: config.routes.clone(), masker: config.masker.clone() }
+        let (routes, masker) = (config.routes.clone(), config.masker.clone());
+        Self { epoch: config.epoch, routes, masker }
     }
 
     /// Builds the request that may be sent instead of the one that came, or says why there is none.
@@ -135,11 +142,14 @@ impl Gate {
     }
 
     fn route(&self, headers: &HeaderMap) -> Result<(usize, &Route), Refusal> {
-        let number = single(headers, &hop::ROUTE).map_err(|_| Refusal::UnknownRoute)?;
-        let number = number
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.parse::<usize>().ok());
-        let number = number.ok_or(Refusal::UnknownRoute)?;
+        let id = single(headers, &hop::ROUTE).map_err(|_| Refusal::UnknownRoute)?;
+        let id = id.and_then(|value| value.to_str().ok()?.parse::<RouteId>().ok());
+        let id = id.ok_or(Refusal::UnknownRoute)?;
+        // Masked by another policy, and the number would mean another provider.
+        if id.epoch != self.epoch {
+            return Err(Refusal::PolicyChanged);
+        }
+        let number = usize::from(id.number);
         Ok((number, self.routes.get(number).ok_or(Refusal::UnknownRoute)?))
     }
 

@@ -133,12 +133,12 @@ impl Bed {
         roots.add(ca.certificate.clone()).unwrap();
         let config = client_config(Arc::new(roots), keys).unwrap();
         let name = ServerName::try_from(HOST).unwrap();
-        Upstream::new(Arc::clone(self), 0, Some((config, name)))
+        Upstream::new(Arc::clone(self), RouteId::default(), Some((config, name)))
     }
 }
 
 impl Dialer for Bed {
-    async fn dial(&self, _route: usize, hello: Vec<u8>) -> Result<TcpStream, DialError> {
+    async fn dial(&self, _route: RouteId, hello: Vec<u8>) -> Result<TcpStream, DialError> {
         assert_eq!(client_hello::check(&hello, Some(HOST)), Ok(()), "netgate would refuse it");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

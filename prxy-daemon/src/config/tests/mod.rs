@@ -12,7 +12,7 @@ use std::fs;
 use super::{Config, ConfigErrors, Sources};
 
 /// Loads `text` as config.yaml, with nothing in the environment.
-fn load(text: &str) -> Result<Config, ConfigErrors> {
+pub(crate) fn load(text: &str) -> Result<Config, ConfigErrors> {
     load_with(text, &[])
 }
 

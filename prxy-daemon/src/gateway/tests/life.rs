@@ -163,7 +163,7 @@ async fn at_the_end_running_answers_are_finished_and_no_new_ones_begun() {
     }
     release.send(true).unwrap();
     assert_eq!(running.await.unwrap().status, 200);
-    bed.gateway_task.await.unwrap().unwrap();
+    bed.gateway_task.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,6 +7,7 @@ mod life;
 mod mock;
 mod raw;
 mod refusals;
+mod reload;
 mod roundtrip;
 
 use std::io;
@@ -25,11 +26,12 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
 use self::mock::{Mock, Play, answer, echo};
-use crate::broker::{self, ConnectionSource, DialError, Dialer};
+use crate::broker::{self, Broker, ConnectionSource, DialError, Dialer};
 use crate::config::{
-    Addresses, Config, Enforcement, Host, Module, OnViolation, Provider, Transport,
+    Addresses, Bundles, Config, Enforcement, Host, Module, OnViolation, Provider, Transport,
 };
-use crate::gateway::{self, BrokerLink};
+use crate::gateway::{self, BrokerLink, Gateway};
+use crate::link::RouteId;
 use crate::provider::Api;
 use crate::redact::Policy;
 use crate::store::Store;
@@ -48,10 +50,11 @@ struct DialerState {
 }
 
 impl Dialer for TestDialer {
-    async fn dial(&self, route: usize, client_hello: Vec<u8>) -> Result<TcpStream, DialError> {
+    async fn dial(&self, route: RouteId, client_hello: Vec<u8>) -> Result<TcpStream, DialError> {
         if let Some(error) = *self.state.fails.lock().unwrap() {
             return Err(error);
         }
+        let route = usize::from(route.number);
         self.state.hellos.lock().unwrap().push((route, client_hello.clone()));
         let mut stream =
             TcpStream::connect(self.targets[route]).await.map_err(|_| DialError::ConnectRefused)?;
@@ -87,8 +90,12 @@ struct Bed {
     mock: Mock,
     dialer: Arc<DialerState>,
     broker: TestLink,
+    config: Config,
+    kept: broker::Kept,
+    behind: Arc<Broker<TestDialer>>,
+    gateway: Arc<Gateway<TestLink>>,
     broker_task: tokio::task::JoinHandle<io::Result<()>>,
-    gateway_task: tokio::task::JoinHandle<Result<(), gateway::RunError>>,
+    gateway_task: tokio::task::JoinHandle<()>,
     shutdown: oneshot::Sender<()>,
     #[expect(dead_code, reason = "held until the test ends")]
     dir: tempfile::TempDir,
@@ -137,6 +144,8 @@ impl Bed {
             nameservers: Vec::new(),
             enforcement: Enforcement::BestEffort,
             max_body_bytes: 4 * 1024 * 1024,
+            audit: crate::config::Audit::default(),
+            file: None,
         };
         change(&mut config);
 
@@ -145,32 +154,37 @@ impl Bed {
             "KEYED_API_KEY" => Ok(Some("sk-own-keyed".to_owned())),
             _ => Ok(None),
         };
-        let broker_config = broker::Config::load(&config, keys).unwrap();
+        let bundles = Bundles::read(&config).unwrap();
+        let (broker_config, kept) = broker::Config::load(&config, &bundles, keys).unwrap();
         let dialer = TestDialer {
             targets: vec![mock.tls, mock.tls, mock.plain, mock.tls],
             state: Arc::default(),
         };
         let dialer_state = Arc::clone(&dialer.state);
         let (sender, receiver) = mpsc::channel(8);
-        let broker_task = tokio::spawn(broker::run(broker_config, TestSource(receiver), dialer));
+        let behind = Arc::new(Broker::new(broker_config, dialer));
+        let broker_task = tokio::spawn(broker::run(Arc::clone(&behind), TestSource(receiver)));
 
         let listener = TcpListener::bind(config.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let link = TestLink(sender);
         let (shutdown, ended) = oneshot::channel::<()>();
         let store = Store::open(&dir.path().join("state")).unwrap();
-        let gateway_task = tokio::spawn({
-            let link = link.clone();
-            async move {
-                let ended = async { drop(ended.await) };
-                gateway::run(&config, listener, link, store, ended).await
-            }
+        let gateway = Arc::new(Gateway::new(&config, address, link.clone(), store).unwrap());
+        let serving = Arc::clone(&gateway);
+        let gateway_task = tokio::spawn(async move {
+            let ended = async { drop(ended.await) };
+            gateway::run(serving, listener, ended).await;
         });
         Self {
             address,
             mock,
             dialer: dialer_state,
             broker: link,
+            config,
+            kept,
+            behind,
+            gateway,
             broker_task,
             gateway_task,
             shutdown,

@@ -3,7 +3,7 @@
 use super::*;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
-const ROUTE: (&str, &str) = ("x-prxy-route", "0");
+const ROUTE: (&str, &str) = ("x-prxy-route", "1.0");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_lies_gets_nothing_past_the_broker() {
@@ -26,7 +26,7 @@ async fn a_gateway_that_lies_gets_nothing_past_the_broker() {
             "no such route",
             &post,
             "/v1/messages",
-            &[JSON, ("x-prxy-route", "4")],
+            &[JSON, ("x-prxy-route", "1.4")],
             &clean,
             400,
             "unknown-route",
@@ -185,7 +185,7 @@ async fn only_listed_headers_leave() {
         ("x-app", "cli"),
         ("cookie", "session=1"),
         ("x-forwarded-for", "192.0.2.1"),
-        ("x-prxy-route", "3"),
+        ("x-prxy-route", "1.3"),
         ("connection", "keep-alive, x-named"),
         ("x-named", "1"),
         ("x-api-key", "client-key"),

@@ -156,7 +156,9 @@ impl Rules {
         };
         let name = name.as_str();
         let parent = keys.next();
-        self.note(parent.is_none(), name, value);
+        if parent.is_none() && self.api == Api::OpenAi {
+            self.note(key, value);
+        }
         if matches!(value, Value::Literal(Literal::False | Literal::Null)) {
             return None;
         }
@@ -190,14 +192,12 @@ impl Rules {
             .then_some(Finding { kind: Kind::StoredState, declares: false })
     }
 
-    fn note(&mut self, at_root: bool, name: &str, value: &Value<'_, '_>) {
-        if !at_root || self.api != Api::OpenAi {
-            return;
-        }
-        match name {
-            "input" => self.response = true,
-            "store" => self.unstored = matches!(value, Value::Literal(Literal::False)),
-            _ => {}
+    /// By exact names: a field that is spelled otherwise tells the provider nothing.
+    fn note(&mut self, key: &StringToken<'_>, value: &Value<'_, '_>) {
+        if key.is("input") {
+            self.response = true;
+        } else if key.is("store") {
+            self.unstored = matches!(value, Value::Literal(Literal::False));
         }
     }
 

@@ -209,3 +209,35 @@ fn where_no_name_is_resolved_no_nameserver_is_admitted() {
 fn answers_for_unknown_routes_change_nothing() {
     assert!(!list("").admit(7, &ips(&["1.1.1.1"]), at(60), at(0)));
 }
+
+#[test]
+fn a_reload_keeps_what_is_known_of_names_that_stay_and_may_stay() {
+    let config = |providers: &str| {
+        let text = format!("providers: {{ {providers} }}");
+        crate::config::tests::load(&text).unwrap()
+    };
+    let a = "openai: { base_url: 'https://a.example', private: true }";
+    let old = config(&format!(
+        "{a}, lab: {{ base_url: 'https://192.0.2.1', api: openai, private: true }}"
+    ));
+    let mut list = Allowlist::new(&old, &[]);
+    let known: Vec<IpAddr> = ["10.0.0.1", "1.1.1.1"].map(|a| a.parse().unwrap()).to_vec();
+    assert!(list.admit(0, &known, Duration::from_secs(60), Duration::ZERO));
+    // Another number, another port, no private addresses any more; the literal has changed.
+    let new = config(
+        "lab: { base_url: 'https://192.0.2.2', api: openai, private: true }, \
+         openai: { base_url: 'https://a.example:8443' }, groq: {}",
+    );
+    let mut next = list.reconfigured(&new, &["192.0.2.53:53".parse().unwrap()]);
+    let entries: Vec<_> = next.entries().map(|e| (e.address, e.port, e.route)).collect();
+    let address = |text: &str| text.parse::<IpAddr>().unwrap();
+    assert_eq!(
+        entries,
+        [
+            (address("192.0.2.53"), 53, 0),
+            (address("192.0.2.2"), 443, 0),
+            (address("1.1.1.1"), 8443, 1),
+        ]
+    );
+    assert_eq!(next.refresh(HARD_EXPIRY + Duration::from_secs(60)), vec![1]);
+}

@@ -7,6 +7,8 @@ mod throughput;
 
 use super::*;
 use crate::broker::Secret;
+use crate::broker::config::Identity;
+use crate::config::{self, Bundles, Sources};
 use crate::provider::fetch::Kinds;
 use crate::redact::Policy;
 
@@ -21,6 +23,7 @@ fn routes() -> Vec<Route> {
         key: None,
         fetch: fetch::Policy::default().allow,
         client_keys: Vec::new(),
+        identity: identity(),
     };
     vec![
         route("anthropic", Api::Anthropic),
@@ -29,9 +32,16 @@ fn routes() -> Vec<Route> {
     ]
 }
 
+fn identity() -> Identity {
+    let env = |_: &str| None;
+    let nowhere = Some("/nonexistent".into());
+    let sources = Sources { config: None, listen: None, data_dir: nowhere, env: &env, root: false };
+    Identity::of(&config::Config::load(&sources).unwrap().providers[0], &Bundles::default())
+}
+
 fn gate(routes: Vec<Route>, policy: Option<&Policy>) -> Gate {
     let masker = policy.map(|policy| Arc::new(Masker::new(policy).unwrap()));
-    Gate { routes, masker }
+    Gate { epoch: 1, routes, masker }
 }
 
 /// The head of a request for a route, with these headers beside the usual ones.
@@ -40,7 +50,7 @@ fn head(route: usize, query: &str, headers: &[(&str, &str)]) -> Parts {
     let mut request = Request::builder()
         .method("POST")
         .uri(format!("{path}{query}"))
-        .header("x-prxy-route", route)
+        .header("x-prxy-route", format!("1.{route}"))
         .header("content-type", "application/json");
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -45,7 +45,7 @@ fn gate_throughput() {
             };
             gates.iter().map(timed).min().unwrap_or(Duration::MAX)
         };
-        let bare = Gate { routes: routes(), masker: None };
+        let bare = Gate { epoch: 1, routes: routes(), masker: None };
         let check = |gate: &Gate| {
             body::check(&gate.routes[0], gate.masker.as_deref(), black_box(body.as_bytes()))
                 .unwrap()
