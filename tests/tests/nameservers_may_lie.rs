@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockType, getsockopt, send, sockopt};
-use prxy::link::ToWarden;
+use prxy::link::{FIRST_EPOCH, RouteId, ToWarden};
 use prxy_tests::attacker::Attacker;
 use prxy_tests::capture::{self, Destination};
 use prxy_tests::dns::{Asked, Dns, Record, Step, address, alias, record};
@@ -402,8 +402,9 @@ fn a_resolver_that_floods_the_warden_changes_nothing() {
     let mut answers = 0;
     while Instant::now() < until {
         for addresses in [vec![v4(sent as u8)], vec![LIAR, ATTACKER], special(&[])] {
-            for route in 0..2 {
-                let addresses = addresses.clone();
+            for number in 0..2 {
+                let (addresses, route) =
+                    (addresses.clone(), RouteId { epoch: FIRST_EPOCH, number });
                 let message = ToWarden::Answer { route, ttl_secs: sent, addresses }.encode();
                 match send(channel.as_raw_fd(), &message, MsgFlags::MSG_DONTWAIT) {
                     Ok(_) => sent += 1,
