@@ -2,8 +2,10 @@
 //! destination does not leave, whatever call or kernel path produced it.
 //!
 //! The way of nearly every packet is [`judge`] alone: one look at the socket's flow, which was
-//! checked in the generation in force. Everything else, allowed or not, goes through [`decide`].
+//! checked in the generation in force. Everything else, allowed or not, goes through
+//! [`judge_slowly`].
 
+use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::helpers::{bpf_get_socket_cookie, bpf_skb_cgroup_id};
 use aya_ebpf::programs::SkBuffContext;
 use prxy_common::{Flow, Hook, Reason, Role, State, counter_index_of};
@@ -39,26 +41,33 @@ pub(crate) fn ingress(ctx: &SkBuffContext) -> i32 {
 
 #[inline(always)]
 fn judge(ctx: &SkBuffContext, hook: Hook) -> i32 {
-    let packet = read(ctx);
-    if let (Ok(packet), Some(flow), Some(state)) = (&packet, flow::of_packet(ctx), STATE.get(0)) {
+    if let (Ok(packet), Some(flow), Some(state)) = (read(ctx), flow::of_packet(ctx), STATE.get(0)) {
         // A list never changes within its generation, so what was on it then still is.
-        if flow.generation == state.generation && is_of(packet, hook, flow) {
+        if flow.generation == state.generation && is_of(&packet, hook, flow) {
             report::count(counter_index_of(flow.role.into(), Reason::Allowlisted));
             return PASS;
         }
     }
+    judge_slowly(ctx.skb.skb, hook)
+}
+
+/// Out of line, so that the usual way is short; it reads the packet again rather than have the
+/// usual way keep what it read in memory.
+#[inline(never)]
+fn judge_slowly(skb: *mut __sk_buff, hook: Hook) -> i32 {
+    let ctx = SkBuffContext::new(skb);
     // SAFETY: the context pointer is the program's own; the helper reads the socket's cgroup.
-    let role = policy::role(unsafe { bpf_skb_cgroup_id(ctx.skb.skb) });
+    let role = policy::role(unsafe { bpf_skb_cgroup_id(skb) });
     let mut subject = Subject::default();
-    let decision = match packet {
-        Ok(packet) => decide(ctx, hook, role, &packet, &mut subject),
+    let decision = match read(&ctx) {
+        Ok(packet) => decide(&ctx, hook, role, &packet, &mut subject),
         Err(reason) => Err(reason),
     };
     if decision.is_err() {
         // SAFETY: as above.
-        subject.cookie = unsafe { bpf_get_socket_cookie(ctx.skb.skb.cast()) };
+        subject.cookie = unsafe { bpf_get_socket_cookie(skb.cast()) };
     }
-    settle(ctx, hook, role, &subject, decision, false)
+    settle(&ctx, hook, role, &subject, decision, false)
 }
 
 #[inline(always)]

@@ -40,12 +40,18 @@ pub(crate) fn settle<C: EbpfContext>(
     };
     count(counter_index(role, reason));
     if reason == Reason::Internal {
-        aya_log_ebpf::error!(ctx, "state map is not readable");
+        complain(ctx);
     }
     if decision.is_err() || record_allow {
         record(hook, role, verdict, reason, subject);
     }
     if verdict == Verdict::Deny { DENY } else { PASS }
+}
+
+/// Out of line: it happens never, and takes more instructions than all the rest.
+#[inline(never)]
+fn complain<C: EbpfContext>(ctx: &C) {
+    aya_log_ebpf::error!(ctx, "a map is not usable");
 }
 
 #[inline(always)]

@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -155,9 +156,14 @@ pub struct Confined {
 }
 
 impl Confined {
+    /// What a process writes itself into to join.
+    pub fn procs(&self) -> PathBuf {
+        self.cgroup.path().join("cgroup.procs")
+    }
+
     /// What a process starts with that is to stand in the cgroup and a namespace.
     pub fn entry(&self, namespace: &Namespace) -> Result<Entry> {
-        let procs = File::options().write(true).open(self.cgroup.path().join("cgroup.procs"))?;
+        let procs = File::options().write(true).open(self.procs())?;
         Ok(Entry { cgroup: Some(Arc::new(procs.into())), netns: Some(namespace.fd()) })
     }
 }

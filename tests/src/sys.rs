@@ -194,3 +194,17 @@ pub fn detach_pinned_link(pin: &std::path::Path) -> io::Result<()> {
     let done = unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_DETACH, detach.as_ptr(), 4) };
     check(done as isize)
 }
+
+/// A second descriptor of what another process holds as `fd`, as code inside it would have.
+pub fn take_descriptor(pid: i32, fd: i32) -> io::Result<OwnedFd> {
+    // SAFETY: both calls take numbers only.
+    let process = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    check(process as isize)?;
+    // SAFETY: the kernel has just opened it for us.
+    let process = unsafe { OwnedFd::from_raw_fd(process as i32) };
+    // SAFETY: as above.
+    let taken = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) };
+    check(taken as isize)?;
+    // SAFETY: the kernel has just opened it for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(taken as i32) })
+}

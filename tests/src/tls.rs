@@ -1,6 +1,8 @@
 //! A certificate authority of the test's own, and server configurations made from it.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -27,6 +29,17 @@ pub struct Leaf {
     key: Vec<u8>,
 }
 
+/// What a server insists on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Insists {
+    /// Nothing.
+    OnNothing,
+    /// TLS 1.2.
+    OnTls12,
+    /// A key exchange for which the client has to send a second ClientHello.
+    OnRetry,
+}
+
 impl Authority {
     /// Makes a new authority.
     pub fn new() -> Result<Self> {
@@ -50,9 +63,14 @@ impl Authority {
 
     /// Signs a server certificate for a host name or address.
     pub fn leaf(&self, host: &str) -> Result<Leaf> {
+        self.leaf_with(host, |_| ())
+    }
+
+    fn leaf_with(&self, host: &str, change: impl FnOnce(&mut CertificateParams)) -> Result<Leaf> {
         let mut params = CertificateParams::new(vec![host.to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, host);
         params.use_authority_key_identifier_extension = true;
+        change(&mut params);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Leaf {
@@ -61,6 +79,11 @@ impl Authority {
             der: certificate.der().clone(),
             key: key.serialize_der(),
         })
+    }
+
+    /// The same for a certificate that is no longer valid.
+    pub fn expired_leaf(&self, host: &str) -> Result<Leaf> {
+        self.leaf_with(host, |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1))
     }
 
     /// A server configuration that answers for these host names, by SNI, and for no other.
@@ -91,5 +114,42 @@ impl Authority {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Arc::new(config))
+    }
+}
+
+impl Leaf {
+    /// A server configuration that answers with this certificate, whatever name is asked for.
+    pub fn server(self, insists: Insists) -> Result<Arc<ServerConfig>> {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        if insists == Insists::OnRetry {
+            provider.kx_groups = vec![rustls::crypto::aws_lc_rs::kx_group::SECP384R1];
+        }
+        let versions: &[_] = match insists {
+            Insists::OnTls12 => &[&rustls::version::TLS12],
+            Insists::OnNothing | Insists::OnRetry => rustls::ALL_VERSIONS,
+        };
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key));
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(versions)?
+            .with_no_client_auth()
+            .with_single_cert(vec![self.der], key)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
+    /// The pin of its key, by the commands of `docs/configuration.md`.
+    pub fn pin(&self) -> Result<String> {
+        let commands = "openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | \
+                        openssl dgst -sha256 -binary | base64";
+        let mut shell = Command::new("sh")
+            .args(["-c", commands])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot run openssl")?;
+        // Taken, so that it is closed when everything is written.
+        shell.stdin.take().context("no stdin")?.write_all(self.certificate_pem.as_bytes())?;
+        let output = shell.wait_with_output()?;
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 }

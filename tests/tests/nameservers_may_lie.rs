@@ -3,8 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, SockType, getsockopt, send, sockopt};
+use prxy::link::ToWarden;
 use prxy_tests::attacker::Attacker;
 use prxy_tests::capture::{self, Destination};
 use prxy_tests::dns::{Asked, Dns, Record, Step, address, alias, record};
@@ -13,6 +17,7 @@ use prxy_tests::lab::{ATTACKER, DNS, PROVIDER_B};
 use prxy_tests::provider::{Format, Provider};
 use prxy_tests::samples::{self, Delivery};
 use prxy_tests::scene::Scene;
+use prxy_tests::sys::take_descriptor;
 
 /// Addresses that count as public: the documentation ranges.
 const REAL: IpAddr = v4(1);
@@ -377,6 +382,63 @@ fn a_second_nameserver_makes_up_for_the_first() {
     let names: Vec<_> = cases.iter().map(|case| host(case.0)).collect();
     assert!(first.names().iter().all(|name| names.contains(name)), "{:?}", first.names());
     judge(&scene, &names, &[(UDP, PROVIDER_B, 53), (TCP, PROVIDER_B, 53)]);
+}
+
+/// What code inside the resolver could do: send the warden whatever it likes, as fast as it can.
+#[test]
+fn a_resolver_that_floods_the_warden_changes_nothing() {
+    let mut scene = stage(&["plain", "pinned"]);
+    let config = provider(&scene, "plain", NONE) + &provider(&scene, "pinned", PINNED);
+    for name in ["plain", "pinned"] {
+        scene.range.dns.set(&host(name), Record::Crafted(honest));
+    }
+    scene.launch_on(&configuration(&config, &[DNS]), &[]).unwrap();
+    wait_for("both routes", 10, || {
+        ["plain", "pinned"].into_iter().find(|name| ask(&scene, name).status != 200)
+    });
+    let channel = channel_to_warden(&scene);
+    let lines = scene.daemon().unwrap().log().len();
+    let (mut sent, until) = (0_u32, Instant::now() + Duration::from_secs(4));
+    let mut answers = 0;
+    while Instant::now() < until {
+        for addresses in [vec![v4(sent as u8)], vec![LIAR, ATTACKER], special(&[])] {
+            for route in 0..2 {
+                let addresses = addresses.clone();
+                let message = ToWarden::Answer { route, ttl_secs: sent, addresses }.encode();
+                match send(channel.as_raw_fd(), &message, MsgFlags::MSG_DONTWAIT) {
+                    Ok(_) => sent += 1,
+                    Err(Errno::EAGAIN) => std::thread::sleep(MS),
+                    Err(error) => panic!("the warden is gone: {error}"),
+                }
+            }
+        }
+        if sent / 500 > answers {
+            answers += 1;
+            let name = ["plain", "pinned"][answers as usize % 2];
+            assert_eq!(ask(&scene, name).status, 200, "{name}, after {sent} messages");
+        }
+    }
+    assert!(sent > 5000 && answers > 5, "no flood: {sent} messages, {answers} answers");
+    println!("{sent} messages, {answers} answers");
+    let log = scene.daemon().unwrap().log();
+    let admitted = log.iter().filter(|line| line.contains("addresses admitted")).count();
+    assert_eq!(admitted, 2, "{log:#?}");
+    assert!(log.len() - lines <= 4, "{:#?}", &log[lines..]);
+    let began = Instant::now();
+    scene.stop().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5), "slow to stop");
+    judge(&scene, &[host("plain"), host("pinned")], &[]);
+}
+
+/// The resolver's own end: its only socket of that kind.
+fn channel_to_warden(scene: &Scene) -> OwnedFd {
+    let pid = scene.daemon().unwrap().role("resolver").unwrap().pids[0];
+    let fds = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    fds.flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|fd| take_descriptor(pid, fd).ok())
+        .find(|fd| getsockopt(fd, sockopt::SockType) == Ok(SockType::SeqPacket))
+        .unwrap()
 }
 
 /// A scene with one provider for all names, at addresses that count as public.

@@ -1,6 +1,7 @@
 //! Every command that developers and CI run: `cargo xtask VERB`, one module per verb.
 
 mod bench;
+mod bench_kernel;
 mod build;
 mod ci;
 mod demo;
@@ -34,6 +35,7 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
         "demo" => demo::run(rest),
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "bench-kernel" => bench_kernel::run(rest),
         "ci" => ci::run(),
         "tidy" => tidy::run(),
         "help" | "--help" | "-h" => {
@@ -52,6 +54,7 @@ cargo xtask VERB
   demo    show the whole promise on this machine, without key or internet
   test    all tests, as root [arguments of `cargo test`]
   bench   measure latency, throughput, memory and start [--json FILE]
+  bench-kernel  measure the kernel programs: nanoseconds a run, throughput with and without
   tidy    formatting, lints and the project's own rules
   ci      what CI runs: tidy, test, demo
 ";

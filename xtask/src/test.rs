@@ -18,5 +18,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 }
 
 /// Programs that the harness starts, with their Debian packages.
-pub(crate) const PROGRAMS: &[(&str, &str)] =
-    &[("ip", "iproute2"), ("tcpdump", "tcpdump"), ("curl", "curl")];
+pub(crate) const PROGRAMS: &[(&str, &str)] = &[
+    ("ip", "iproute2"),
+    ("tcpdump", "tcpdump"),
+    ("curl", "curl"),
+    ("openssl", "openssl"),
+    ("systemctl", "systemd"),
+    ("nsenter", "util-linux"),
+];

@@ -70,7 +70,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    fn of(provider: &config::Provider, bundles: &Bundles) -> Self {
+    pub(super) fn of(provider: &config::Provider, bundles: &Bundles) -> Self {
         let ca_file = match &provider.transport {
             Transport::Tls { ca_file, .. } => ca_file.as_deref(),
             Transport::Plaintext => None,

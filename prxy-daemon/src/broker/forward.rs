@@ -152,12 +152,7 @@ impl<D: Dialer> Broker<D> {
         }
         let headers = response.headers_mut();
         hop::strip_hop_by_hop(headers);
-        for name in [
-            header::ALT_SVC,
-            header::SET_COOKIE,
-            header::LOCATION,
-            header::STRICT_TRANSPORT_SECURITY,
-        ] {
+        for name in LEADING_ELSEWHERE {
             headers.remove(name);
         }
         let encoding = headers.get(header::CONTENT_ENCODING);
@@ -242,6 +237,31 @@ impl Failure {
         response
     }
 }
+
+/// Headers of answers that make a client, or a proxy between it and us, connect, fetch, report or
+/// remember something by itself. None of them belongs to an API's answer.
+const LEADING_ELSEWHERE: [&str; 20] = [
+    "alt-svc",
+    "clear-site-data",
+    "content-location",
+    "content-security-policy",
+    "content-security-policy-report-only",
+    "link",
+    "location",
+    "nel",
+    "origin",
+    "refresh",
+    "report-to",
+    "reporting-endpoints",
+    "set-cookie",
+    "set-cookie2",
+    "sourcemap",
+    "speculation-rules",
+    "strict-transport-security",
+    "x-accel-redirect",
+    "x-sendfile",
+    "x-sourcemap",
+];
 
 /// The gateway has the whole body before it sends any of it.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);

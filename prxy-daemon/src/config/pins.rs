@@ -197,7 +197,7 @@ fn decimal(text: &str) -> Option<u8> {
     text.parse().ok().filter(|_| plain)
 }
 
-fn hex(text: &str) -> Option<[u8; 32]> {
+pub(super) fn hex(text: &str) -> Option<[u8; 32]> {
     let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
     let bytes = digits.chunks_exact(2).filter_map(|pair| u8::try_from(pair[0] << 4 | pair[1]).ok());
     bytes.collect::<Vec<_>>().try_into().ok().filter(|_| digits.len() == 64)

@@ -208,8 +208,6 @@ pub(super) enum Kind {
         "expected the SHA-256 of a key, as 64 hexadecimal digits; the key itself does not belong here"
     )]
     ClientKey,
-    #[error("`client_key_sha256` lists no key: add one, or remove it")]
-    NoClientKeys,
     #[error("`{0}` stands twice")]
     FetchKindTwice(&'static str),
     #[error("`{0}` is allowed already, so there is nothing to strip: keep one")]

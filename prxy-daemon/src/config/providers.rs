@@ -245,7 +245,7 @@ fn kinds(node: &Node, found: &mut Found) -> Vec<(Span, fetch::Kind)> {
 fn client_keys(node: &Node, found: &mut Found) -> Vec<[u8; 32]> {
     let items = found.list(node, "a list of SHA-256 sums").unwrap_or_default();
     if items.is_empty() && matches!(node.value, Value::List(_)) {
-        found.add(node.span, Kind::NoClientKeys);
+        found.add(node.span, Kind::EmptyList("client_key_sha256"));
     }
     if let Some(excess) = items.get(MAX_CLIENT_KEYS) {
         found.add(excess.span, Kind::TooMany { what: "client keys", most: MAX_CLIENT_KEYS });
@@ -253,7 +253,7 @@ fn client_keys(node: &Node, found: &mut Found) -> Vec<[u8; 32]> {
     let mut sums = Vec::new();
     for item in items.iter().take(MAX_CLIENT_KEYS) {
         let sum = match &item.value {
-            Value::Text(text) => sha256(text),
+            Value::Text(text) | Value::Number(text) => pins::hex(text),
             _ => None,
         };
         match sum {
@@ -262,19 +262,6 @@ fn client_keys(node: &Node, found: &mut Found) -> Vec<[u8; 32]> {
         }
     }
     sums
-}
-
-/// A sum as `sha256sum` prints it.
-fn sha256(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let mut sum = [0; 32];
-    for (byte, pair) in sum.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(sum)
 }
 
 /// The word for a wire format in the configuration.

@@ -125,8 +125,12 @@ fn close_inherited() -> Result<(), WardenError> {
     fds::silence_stdio().during(step)
 }
 
-/// The configured nameservers, or those of the system; with none, names stay unresolved.
+/// The configured nameservers, or those of the system; with none, names stay unresolved. Where no
+/// name is to be resolved, none: the kernel then admits no question at all.
 fn nameservers(config: &Config) -> Result<Vec<std::net::SocketAddr>, WardenError> {
+    if config.providers.iter().all(|provider| provider.name_to_resolve().is_none()) {
+        return Ok(Vec::new());
+    }
     if !config.nameservers.is_empty() {
         return Ok(config.nameservers.clone());
     }

@@ -259,7 +259,9 @@ async fn send<S: AsyncRead + AsyncWrite + Unpin>(
             return Ok(Exchange::Cancelled);
         }
         sent += bytes.len();
-        if !script.split.pause.is_zero() && gone_within(stream, script.split.pause).await {
+        // After the last one the client may already send its next request.
+        let between = index + 1 < answer.writes.len() && !script.split.pause.is_zero();
+        if between && gone_within(stream, script.split.pause).await {
             return Ok(Exchange::Cancelled);
         }
     }

@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::broker::config::client_config;
 use crate::config::KeyPin;
+use crate::netgate::client_hello;
 
 const HOST: &str = "api.example.com";
 const ANY: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
@@ -124,17 +125,21 @@ impl Bed {
 
     /// One connection, as the broker makes it.
     async fn connect(self: &Arc<Self>, ca: &Ca, keys: &[KeyPin]) -> Result<(), &'static str> {
+        self.upstream(ca, keys).connect().await.map(drop).map_err(|error| error.reason())
+    }
+
+    fn upstream(self: &Arc<Self>, ca: &Ca, keys: &[KeyPin]) -> Upstream<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(ca.certificate.clone()).unwrap();
         let config = client_config(Arc::new(roots), keys).unwrap();
         let name = ServerName::try_from(HOST).unwrap();
-        let upstream = Upstream::new(Arc::clone(self), RouteId::default(), Some((config, name)));
-        upstream.connect().await.map(drop).map_err(|error| error.reason())
+        Upstream::new(Arc::clone(self), RouteId::default(), Some((config, name)))
     }
 }
 
 impl Dialer for Bed {
     async fn dial(&self, _route: RouteId, hello: Vec<u8>) -> Result<TcpStream, DialError> {
+        assert_eq!(client_hello::check(&hello, Some(HOST)), Ok(()), "netgate would refuse it");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         stream.write_all(&hello).await.unwrap();
@@ -145,8 +150,9 @@ impl Dialer for Bed {
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(peer).await {
                         kinds.lock().unwrap().extend(stream.get_ref().1.handshake_kind());
-                        // Tickets go out; then the client closes.
-                        let (mut reader, _writer) = tokio::io::split(stream);
+                        // Tickets go out before this; then the client closes.
+                        let (mut reader, mut writer) = tokio::io::split(stream);
+                        drop(writer.write_all(b"x").await);
                         drop(reader.read(&mut [0]).await);
                     }
                 });
@@ -267,6 +273,22 @@ async fn versions_and_groups_that_servers_insist_on() {
         let mut server = shown().server(ANY);
         server.alpn_protocols = protocols.into_iter().map(<[u8]>::to_vec).collect();
         assert_eq!(Bed::tls(server).connect(&ca, &[]).await, expected, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_resumed_session_passes_netgate_as_well() {
+    let ca = Ca::new(None);
+    for versions in [&[&TLS12][..], &[&TLS13]] {
+        let shown = ca.sign(HOST, |_| {});
+        let keys = [shown.pin()];
+        let bed = Bed::tls(shown.server(versions));
+        let upstream = bed.upstream(&ca, &keys);
+        for _ in 0..2 {
+            let mut stream = upstream.connect().await.unwrap();
+            assert_eq!(stream.read_u8().await.unwrap(), b'x');
+        }
+        assert_eq!(bed.kinds(2).await, [HandshakeKind::Full, HandshakeKind::Resumed]);
     }
 }
 

@@ -293,3 +293,32 @@ fn the_guide_names_everything_and_its_example_loads() {
     let example = guide.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
     assert_eq!(load(example).unwrap().providers.len(), 2);
 }
+
+#[test]
+fn what_a_provider_may_fetch_and_whose_keys_pass_is_read_and_shown() {
+    use crate::provider::fetch::{Kind, Policy};
+    let config = |keys: &str| load(&format!("providers: {{ openai: {{ {keys} }} }}\n")).unwrap();
+    let fetch = |keys: &str| config(keys).providers[0].fetch;
+    assert_eq!(fetch(""), Policy::default());
+    assert_eq!(fetch("provider_fetch: {}"), Policy::default());
+    let strip = fetch("provider_fetch: { strip: [web-tool, unknown-tool] }");
+    assert_eq!(strip.allow, Policy::default().allow);
+    assert_eq!(strip.strip, [Kind::UnknownTool, Kind::WebTool].into_iter().collect());
+    assert!(fetch("provider_fetch: { allow: [] }").allow.is_empty());
+    let all: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    let every = format!("provider_fetch: {{ allow: [{}] }}", all.join(", "));
+    assert_eq!(fetch(&every).allow, Kind::ALL.into_iter().collect());
+    let sum = "ab".repeat(32);
+    let keys = format!("client_key_sha256: ['{}', {}]", sum.to_uppercase(), "01".repeat(32));
+    assert_eq!(config(&keys).providers[0].client_keys, [[0xab; 32], [1; 32]]);
+    // What is shown is read again as the same.
+    let text = format!(
+        "providers: {{ openai: {{ client_key_sha256: ['{sum}'], provider_fetch: {{ allow: [], strip: [web-tool] }} }} }}"
+    );
+    let once = shown(load(&text));
+    assert!(
+        once.contains(&sum) && once.contains("provider_fetch: { allow: [], strip: [web-tool] }"),
+        "{once}"
+    );
+    assert_eq!(shown(load(&once)), once);
+}

@@ -442,3 +442,36 @@ config.yaml:5:3: error: `airgap.allowedHosts` leaves out `api.openai.com`, the h
 "
     );
 }
+
+#[test]
+fn what_makes_no_sense_of_fetching_and_of_keys_is_refused_without_showing_a_key() {
+    let told = |keys: &str| messages(load(&format!("providers: {{ openai: {{ {keys} }} }}\n")));
+    for (keys, expected) in [
+        ("provider_fetch: [web-tool]", "expected a mapping, found a list"),
+        ("provider_fetch: { allow: web-tool }", "expected a list of words, found a string"),
+        ("provider_fetch: { alow: [] }", "unknown key `alow`; did you mean `allow`?"),
+        (
+            "provider_fetch: { allow: [web-tools] }",
+            "unknown kind `web-tools`; did you mean `web-tool`?",
+        ),
+        ("provider_fetch: { allow: [web-tool, web-tool] }", "`web-tool` stands twice"),
+        (
+            "provider_fetch: { allow: [web-tool], strip: [web-tool] }",
+            "`web-tool` is allowed already, so there is nothing to strip: keep one",
+        ),
+        (
+            "provider_fetch: { strip: [url-source] }",
+            "`url-source` cannot be stripped: a request without it would mean something else",
+        ),
+        ("client_key_sha256: x", "expected a list of SHA-256 sums, found a string"),
+        (
+            "client_key_sha256: [sk-ant-not-a-sum]",
+            "expected the SHA-256 of a key, as 64 hexadecimal digits; the key itself does not belong here",
+        ),
+    ] {
+        assert_eq!(told(keys), [expected], "{keys}");
+    }
+    assert_eq!(told("client_key_sha256: []").len(), 1);
+    let text = "providers: { openai: { client_key_sha256: [sk-ant-not-a-sum] } }\n";
+    assert!(!errors(load(text)).contains("not-a-sum"));
+}

@@ -5,6 +5,7 @@
 mod bad_input;
 mod life;
 mod mock;
+mod raw;
 mod refusals;
 mod reload;
 mod roundtrip;

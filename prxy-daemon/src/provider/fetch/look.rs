@@ -156,7 +156,9 @@ impl Rules {
         };
         let name = name.as_str();
         let parent = keys.next();
-        self.note(parent.is_none(), name, value);
+        if parent.is_none() && self.api == Api::OpenAi {
+            self.note(key, value);
+        }
         if matches!(value, Value::Literal(Literal::False | Literal::Null)) {
             return None;
         }
@@ -190,14 +192,12 @@ impl Rules {
             .then_some(Finding { kind: Kind::StoredState, declares: false })
     }
 
-    fn note(&mut self, at_root: bool, name: &str, value: &Value<'_, '_>) {
-        if !at_root || self.api != Api::OpenAi {
-            return;
-        }
-        match name {
-            "input" => self.response = true,
-            "store" => self.unstored = matches!(value, Value::Literal(Literal::False)),
-            _ => {}
+    /// By exact names: a field that is spelled otherwise tells the provider nothing.
+    fn note(&mut self, key: &StringToken<'_>, value: &Value<'_, '_>) {
+        if key.is("input") {
+            self.response = true;
+        } else if key.is("store") {
+            self.unstored = matches!(value, Value::Literal(Literal::False));
         }
     }
 
@@ -253,7 +253,8 @@ impl Rules {
                 && parent.is_some_and(|parent| table::quotes_urls(self.api, parent.as_str()));
             return (!quoted && !begins(&token.decode(), "data:")).then_some(Kind::UrlSource);
         }
-        if !token.raw().starts_with(LEADS) {
+        let may_lead = |c: char| !c.is_ascii_alphanumeric() || LEADS.contains(&c);
+        if !token.raw().starts_with(may_lead) {
             return None;
         }
         let text = token.decode();
@@ -419,5 +420,5 @@ impl Keys {
 }
 
 const FEW: usize = 32;
-/// How a string begins that may mean an address: its scheme, spaces, an escape.
-const LEADS: [char; 12] = ['h', 'H', 'f', 'F', 'g', 'G', 's', 'S', 'w', 'W', ' ', '\\'];
+/// How schemes begin; before one, a reader may skip spaces or decode an escape.
+const LEADS: [char; 10] = ['h', 'H', 'f', 'F', 'g', 'G', 's', 'S', 'w', 'W'];

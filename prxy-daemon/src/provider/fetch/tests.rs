@@ -249,6 +249,7 @@ fn what_openai_would_fetch_is_told_by_kind_and_place() {
         (r#"{"store":true,"messages":[]}"#, "stored-state $.store"),
         (r#"{"input":"hi"}"#, "stored-state $"),
         (r#"{"input":"hi","store":null}"#, "stored-state $"),
+        (r#"{"input":"hi","Store":false}"#, "stored-state $"),
         (
             r#"{"input":[{"type":"item_reference","id":"i"}],"store":false}"#,
             "stored-state $.input[0].type",

