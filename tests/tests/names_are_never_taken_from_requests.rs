@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use prxy::verify::frame::TCP;
 use prxy_tests::http::request;
 use prxy_tests::lab::{PROVIDER_A, PROVIDER_B};
-use prxy_tests::pcap::TCP;
 use prxy_tests::provider::{Format, Provider, Reply, Script};
 use prxy_tests::samples::{self, Delivery};
 use prxy_tests::scene::{ANTHROPIC, OPENAI, Scene, Setting};

@@ -51,8 +51,7 @@ impl Home {
                 other => WardenError::new(step, other),
             }
         })?;
-        let hash = blake3::hash(dir.as_os_str().as_encoded_bytes()).to_hex();
-        let instance = hash[..8].to_owned();
+        let instance = instance_of(&dir);
         let home = Self { dir, instance, privileged, _lock: lock };
         home.own(&home.state(), home.user(Role::Gateway))?;
         home.own(&home.audit(), privileged.then(|| (Uid::from_raw(0), Gid::from_raw(0))))?;
@@ -125,6 +124,11 @@ impl Home {
         }
         opened.set_permissions(Permissions::from_mode(0o700)).map_err(io)
     }
+}
+
+/// The name that the cgroup and the pins of a data directory have.
+pub(crate) fn instance_of(dir: &Path) -> String {
+    blake3::hash(dir.as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned()
 }
 
 /// `0x70727800`: "prx" and a role's number.
