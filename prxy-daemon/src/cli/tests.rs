@@ -33,9 +33,12 @@ Usage: prxy COMMAND [OPTIONS]
 
 Commands:
   serve         Run the gateway until it is told to end
+  reload        Let the running daemon read its configuration again
   status        Say which layers hold, as read back from the kernel just now
   audit verify  Check the audit log's chain, in all of its files
   audit tail    Print the end of the audit log
+  verify        Try every known way out of every role, and show what stopped it
+  exec          Run a command of your own in a role's confinement
   config check  Check the configuration and print every problem
   config show   Print the effective configuration
   version       Print the version
@@ -111,7 +114,7 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
     for (line, text) in [
         (
             "",
-            "which command? One of: serve, status, audit verify, audit tail, config check, config show, version, help",
+            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, config check, config show, version, help",
         ),
         ("config", "which command? One of: config check, config show"),
         ("srve", "unknown command `srve`; did you mean `serve`?"),

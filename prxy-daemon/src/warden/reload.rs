@@ -371,8 +371,8 @@ mod tests {
             [
                 "+ netgate to 192.0.2.2:443",
                 "+ resolver to [2001:db8::53]:53",
-                "- resolver to 192.0.2.53:53",
                 "- netgate to 192.0.2.1:443",
+                "- resolver to 192.0.2.53:53",
             ]
         );
     }
