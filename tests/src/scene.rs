@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{ExitStatus, Output};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -157,6 +157,11 @@ impl Scene {
     pub fn stop(&mut self) -> Result<()> {
         let daemon = self.daemon.take().context("no daemon runs")?;
         daemon.stop().map(drop)
+    }
+
+    /// Stops the daemon, or finds it ended; how it has ended.
+    pub fn end(&mut self) -> Result<ExitStatus> {
+        self.daemon.take().context("no daemon runs")?.stop()
     }
 
     /// The running daemon.

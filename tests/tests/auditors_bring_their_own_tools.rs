@@ -20,10 +20,7 @@ use prxy_tests::{daemon, eventually};
 const TOOLS: &[(&str, &str)] = &[
     ("bash", "exec 3<>/dev/tcp/HOST/PORT"),
     ("curl", "curl --silent --insecure --max-time 3 --output /dev/null https://HOST:PORT/"),
-    (
-        "python3",
-        "python3 -c 'import socket; socket.create_connection((\"HOST\", PORT), 3)'",
-    ),
+    ("python3", "python3 -c 'import socket; socket.create_connection((\"HOST\", PORT), 3)'"),
     ("nc", "nc -z -w 3 HOST PORT"),
     ("openssl", "openssl s_client -connect HOST:PORT </dev/null"),
 ];

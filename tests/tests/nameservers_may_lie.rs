@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockType, getsockopt, send, sockopt};
-use prxy::link::ToWarden;
+use prxy::link::{FIRST_EPOCH, RouteId, ToWarden};
 use prxy_tests::attacker::Attacker;
 use prxy_tests::capture::{self, Destination};
 use prxy_tests::dns::{Asked, Dns, Record, Step, address, alias, record};
@@ -275,7 +275,7 @@ const BAD: &[Case] = &[
         keys: NONE,
         acts: |q| {
             over_tcp(q, |_| {
-                vec![Step::Send((0..70_000_u32).map(|i| (i * 7919 >> 5) as u8).collect())]
+                vec![Step::Send((0..70_000_u32).map(|i| ((i * 7919) >> 5) as u8).collect())]
             })
         },
     },
@@ -361,7 +361,8 @@ fn pins_are_what_keeps_a_liars_public_address_out() {
 fn a_second_nameserver_makes_up_for_the_first() {
     let mut scene = stage(&["dead", "failing", "ignorant", "lying", "private", "stalling"]);
     let first = Dns::start(&scene.range.lab.net, (PROVIDER_B, 53).into()).unwrap();
-    let cases: &[(&str, &str, fn(&Asked) -> Vec<Step>)] = &[
+    type Case = (&'static str, &'static str, fn(&Asked) -> Vec<Step>);
+    let cases: &[Case] = &[
         ("dead", NONE, |_| vec![]),
         ("failing", NONE, |q| code(q, 2)),
         ("ignorant", NONE, |q| code(q, 3)),
@@ -402,7 +403,8 @@ fn a_resolver_that_floods_the_warden_changes_nothing() {
     let mut answers = 0;
     while Instant::now() < until {
         for addresses in [vec![v4(sent as u8)], vec![LIAR, ATTACKER], special(&[])] {
-            for route in 0..2 {
+            for number in 0..2 {
+                let route = RouteId { epoch: FIRST_EPOCH, number };
                 let addresses = addresses.clone();
                 let message = ToWarden::Answer { route, ttl_secs: sent, addresses }.encode();
                 match send(channel.as_raw_fd(), &message, MsgFlags::MSG_DONTWAIT) {

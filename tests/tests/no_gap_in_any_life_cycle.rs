@@ -26,8 +26,10 @@ use prxy_tests::traffic::Traffic;
 use prxy_tests::{eventually, sys};
 use tokio::net::TcpStream;
 
+type Episode = (&'static str, fn(&Service));
+
 /// In their order; each leaves the service to come back by itself.
-const EPISODES: &[(&str, fn(&Service))] = &[
+const EPISODES: &[Episode] = &[
     ("each process is killed in turn", each_is_killed),
     ("some process is killed at any moment", random_kills),
     ("hundreds of connections when the gateway is killed", killed_with_hundreds_of_connections),
@@ -41,6 +43,7 @@ const EPISODES: &[(&str, fn(&Service))] = &[
     ("nameserver silent, forged, lying", nameserver_fails),
     ("the kernel has more to say than the warden hears", ring_buffer_full),
     ("the warden hangs", warden_hangs),
+    ("the gateway hangs", gateway_hangs),
 ];
 
 #[test]
@@ -258,6 +261,18 @@ fn warden_hangs(life: &Service) {
     kill(Pid::from_raw(warden.pids[0]), Signal::SIGSTOP).unwrap();
     eventually!(life.role("warden").is_ok_and(|now| now.pids != warden.pids));
     assert!(life.systemd.journal().contains("Watchdog timeout"));
+}
+
+/// Its clients wait no longer than the warden takes to notice.
+fn gateway_hangs(life: &Service) {
+    let warden = life.role("warden").unwrap();
+    let gateway = life.role("gateway").unwrap();
+    kill(Pid::from_raw(gateway.pids[0]), Signal::SIGSTOP).unwrap();
+    let began = Instant::now();
+    assert!(life.ask(Format::Anthropic, "hello", Delivery::Whole).is_err());
+    assert!(began.elapsed() < Duration::from_secs(18), "{:?}", began.elapsed());
+    eventually!(life.role("warden").is_ok_and(|now| now.pids != warden.pids));
+    assert!(life.systemd.journal().contains("gateway does not answer any more"));
 }
 
 fn kill_one(life: &Service, name: &str) {

@@ -1,6 +1,5 @@
 //! Below the oldest kernel that the promise holds on, nothing starts; above it, the log says which
 //! layers hold.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use prxy_tests::daemon;
 use prxy_tests::scene::{Scene, Setting};

@@ -134,7 +134,6 @@ fn providers_come_and_go_and_policy_changes_for_new_requests() {
 }
 
 #[test]
-#[expect(clippy::type_complexity, reason = "a table of cases")]
 fn what_cannot_be_put_in_force_changes_nothing_and_says_all_that_is_wrong() {
     let scene = Scene::start().unwrap();
     let usual = scene.config(&Setting::default());

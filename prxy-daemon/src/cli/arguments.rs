@@ -25,6 +25,11 @@ pub(super) struct Arguments {
     pub(super) json: bool,
     pub(super) list: bool,
     pub(super) markdown: bool,
+    pub(super) head: Option<String>,
+    pub(super) lines: Option<usize>,
+    pub(super) follow: bool,
+    /// Further words, of commands that take any.
+    pub(super) places: Vec<PathBuf>,
     /// What stands after `--`.
     pub(super) program: Vec<OsString>,
 }
@@ -65,6 +70,9 @@ pub enum UsageError {
     /// An option stands twice.
     #[error("option `--{0}` stands twice")]
     Twice(&'static str),
+    /// An option needs a number.
+    #[error("option `--{0}` needs a whole number up to {MAX_NUMBER}")]
+    NotANumber(&'static str),
     /// `--` and a program are needed, or not taken.
     #[error("{0}")]
     Program(&'static str),
@@ -88,7 +96,7 @@ pub enum UsageError {
 
 impl Arguments {
     pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, UsageError> {
-        let mut words: Vec<String> = Vec::new();
+        let mut words: Vec<OsString> = Vec::new();
         let mut values: Vec<(&'static str, OsString)> = Vec::new();
         let mut instead = None;
         let mut args: Vec<OsString> = args.into_iter().collect();
@@ -113,14 +121,21 @@ impl Arguments {
                     let value = parser.value().ok().filter(|value| !value.is_empty());
                     values.push((option, value.ok_or(UsageError::MissingValue(option))?));
                 }
+                Arg::Short('n') => {
+                    let value = parser.value().map_err(|_| UsageError::MissingValue("lines"))?;
+                    values.push(("lines", value));
+                }
+                Arg::Short('f') => values.push(("follow", OsString::new())),
                 Arg::Short(short) => {
                     let option = format!("-{short}");
                     return Err(UsageError::UnknownOption { option, hint: String::new() });
                 }
-                Arg::Value(word) => words.push(text(word)?),
+                Arg::Value(word) => words.push(word),
             }
         }
-        let mut arguments = Self::default();
+        let places = places(&mut words);
+        let words = words.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        let mut arguments = Self { places, ..Self::default() };
         if let Some(verb) = instead {
             arguments.verb = verb;
             arguments.topic = topic(&words)?;
@@ -145,6 +160,9 @@ impl Arguments {
                 "json" => arguments.json = true,
                 "list" => arguments.list = true,
                 "markdown" => arguments.markdown = true,
+                "follow" => arguments.follow = true,
+                "head" => arguments.head = Some(text(value)?),
+                "lines" => arguments.lines = Some(number(option, value)?),
                 _ => arguments.listen = Some(text(value)?),
             }
         }
@@ -169,6 +187,16 @@ fn command(words: &[String]) -> Result<&'static Command, UsageError> {
             && begins(command.words, &words[..command.words.len()])
     });
     found.ok_or_else(|| unknown(words))
+}
+
+/// Takes away what stands behind the words of a command that takes places.
+fn places(words: &mut Vec<OsString>) -> Vec<PathBuf> {
+    let found = COMMANDS.iter().filter(|command| !command.places().is_empty()).find(|command| {
+        let named = words.iter().take(command.words.len());
+        words.len() > command.words.len() && named.eq(command.words.iter())
+    });
+    let Some(command) = found else { return Vec::new() };
+    words.split_off(command.words.len()).into_iter().map(PathBuf::from).collect()
 }
 
 /// What help can be asked about: the beginning of a command.
@@ -206,6 +234,11 @@ fn is_flag(name: &str) -> bool {
     OPTIONS.iter().any(|option| option.name == name && option.value.is_empty())
 }
 
+fn number(option: &'static str, value: OsString) -> Result<usize, UsageError> {
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    number.filter(|number| *number <= MAX_NUMBER).ok_or(UsageError::NotANumber(option))
+}
+
 fn hint(dashes: &str, near: Option<&str>) -> String {
     near.map(|near| format!("; did you mean `{dashes}{near}`?")).unwrap_or_default()
 }
@@ -221,3 +254,6 @@ fn usage(error: lexopt::Error) -> UsageError {
         _ => UsageError::NotUtf8,
     }
 }
+
+/// Lines are held in memory.
+const MAX_NUMBER: usize = 1_000_000;

@@ -5,6 +5,9 @@
 pub(super) enum Verb {
     Serve,
     Reload,
+    Status,
+    AuditVerify,
+    AuditTail,
     Verify,
     Exec,
     ConfigCheck,
@@ -20,6 +23,16 @@ pub(super) struct Command {
     pub(super) verb: Verb,
     pub(super) summary: &'static str,
     pub(super) options: &'static [&'static str],
+}
+
+impl Command {
+    /// What further words are; empty for a command that takes none.
+    pub(super) fn places(&self) -> &'static str {
+        match self.verb {
+            Verb::AuditVerify => "[DIR or FILE]...",
+            _ => "",
+        }
+    }
 }
 
 /// One option; a flag has an empty `value`.
@@ -47,6 +60,24 @@ pub(super) const COMMANDS: &[Command] = &[
         verb: Verb::Reload,
         summary: "Let the running daemon read its configuration again",
         options: &["json", "data-dir"],
+    },
+    Command {
+        words: &["status"],
+        verb: Verb::Status,
+        summary: "Say which layers hold, as read back from the kernel just now",
+        options: &["json", "data-dir"],
+    },
+    Command {
+        words: &["audit", "verify"],
+        verb: Verb::AuditVerify,
+        summary: "Check the audit log's chain, in all of its files",
+        options: &["head", "json", "data-dir"],
+    },
+    Command {
+        words: &["audit", "tail"],
+        verb: Verb::AuditTail,
+        summary: "Print the end of the audit log",
+        options: &["lines", "follow", "json", "data-dir"],
     },
     Command {
         words: &["verify"],
@@ -103,6 +134,13 @@ pub(super) const OPTIONS: &[Opt] = &[
         summary: "The data directory (default ~/.prxy, for root /var/lib/prxy)",
     },
     Opt { name: "json", value: "", summary: "Print one JSON value instead of a table" },
+    Opt {
+        name: "head",
+        value: "SHA256",
+        summary: "This line, noted elsewhere, must be in the log",
+    },
+    Opt { name: "lines", value: "N", summary: "How many lines (default 20)" },
+    Opt { name: "follow", value: "", summary: "Go on with what is added, over rotations" },
     Opt {
         name: "role",
         value: "ROLE",

@@ -46,6 +46,9 @@ fn command(command: &Command) -> String {
     if command.verb == Verb::Exec {
         page.push_str(" -- PROGRAM [ARGUMENTS]");
     }
+    if !command.places().is_empty() {
+        let _ = write!(page, " {}", command.places());
+    }
     page.push('\n');
     if !options.is_empty() {
         page.push_str("\nOptions:\n");

@@ -3,11 +3,13 @@
 //! Not for the work itself: each command calls one function of the part that it concerns.
 
 mod arguments;
+mod audit;
 mod definition;
 mod exec;
 mod help;
 mod reload;
 mod serve;
+mod status;
 mod verify;
 
 #[cfg(test)]
@@ -72,6 +74,11 @@ pub fn run(
         Verb::Reload => {
             return reload::run(&data_dir(arguments.data_dir, env)?, arguments.json, out);
         }
+        Verb::Status => {
+            return status::run(&data_dir(arguments.data_dir, env)?, arguments.json, out);
+        }
+        Verb::AuditVerify => return audit::verify(arguments, env, out),
+        Verb::AuditTail => return audit::tail(arguments, env, out),
         Verb::Verify => return verify::run(&arguments, out),
         Verb::Exec => return exec::run(arguments, env),
         Verb::ConfigCheck => {

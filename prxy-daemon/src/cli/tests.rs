@@ -33,6 +33,10 @@ Usage: prxy COMMAND [OPTIONS]
 
 Commands:
   serve         Run the gateway until it is told to end
+  reload        Let the running daemon read its configuration again
+  status        Say which layers hold, as read back from the kernel just now
+  audit verify  Check the audit log's chain, in all of its files
+  audit tail    Print the end of the audit log
   verify        Try every known way out of every role, and show what stopped it
   exec          Run a command of your own in a role's confinement
   config check  Check the configuration and print every problem
@@ -77,6 +81,17 @@ Environment:
   PRXY_DATA_DIR  As --data-dir, which wins
 ";
 
+const HELP_VERIFY: &str = "\
+Check the audit log's chain, in all of its files.
+
+Usage: prxy audit verify [--data-dir DIR] [--json] [--head SHA256] [DIR or FILE]...
+
+Options:
+  --data-dir DIR  The data directory (default ~/.prxy, for root /var/lib/prxy)
+  --json          Print one JSON value instead of a table
+  --head SHA256   This line, noted elsewhere, must be in the log
+";
+
 const HELP_CONFIG: &str = "\
 Usage: prxy config COMMAND [OPTIONS]
 
@@ -100,6 +115,7 @@ fn help_is_printed_from_the_table() {
         ("--config x serve -h", HELP_SERVE),
         ("help exec", HELP_EXEC),
         ("help config", HELP_CONFIG),
+        ("help audit verify", HELP_VERIFY),
         ("config --help", HELP_CONFIG),
     ] {
         assert_eq!(prxy(line).as_deref(), Ok(page), "{line}");
@@ -115,7 +131,7 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
     for (line, text) in [
         (
             "",
-            "which command? One of: serve, verify, exec, config check, config show, version, help",
+            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, config check, config show, version, help",
         ),
         ("config", "which command? One of: config check, config show"),
         ("srve", "unknown command `srve`; did you mean `serve`?"),
@@ -143,6 +159,12 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
             "`--role unknown`: one of warden, resolver, netgate, broker, gateway, front",
         ),
         ("verify --technique luck", "`--technique luck`: one of prxy verify --list"),
+        ("audit", "which command? One of: audit verify, audit tail"),
+        ("audit tail now", "unknown command `audit tail now`; did you mean `audit tail`?"),
+        ("audit tail -n many", "option `--lines` needs a whole number up to 1000000"),
+        ("audit tail -n", "option `--lines` needs a value"),
+        ("audit tail --json=yes", "option `--json` takes no value"),
+        ("serve -f", "`prxy serve` takes no option `--follow`"),
         ("--help=yes", "option `--help` takes no value"),
     ] {
         let told = Err((
@@ -204,4 +226,33 @@ fn a_closed_pipe_is_no_failure_and_a_full_disk_is() {
     let version = |kind| run([OsString::from("version")], &|_| None, &mut Broken(kind));
     assert!(version(std::io::ErrorKind::BrokenPipe).is_ok());
     assert!(matches!(version(std::io::ErrorKind::StorageFull), Err(Failure::Work(_))));
+}
+
+#[test]
+fn an_audit_log_is_checked_where_it_is_said_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let audit = dir.path().join("audit");
+    fs::create_dir(&audit).unwrap();
+    let line = |seq: u32, previous: &str| {
+        format!(r#"{{"event":"start","previous":"{previous}","seq":{seq},"time_ms":0}}"#)
+    };
+    let first = line(1, &"0".repeat(64));
+    let hash = crate::audit::sha256(first.as_bytes());
+    let head = crate::audit::sha256(line(2, &hash).as_bytes());
+    fs::write(audit.join("egress.jsonl"), format!("{first}\n{}\n", line(2, &hash))).unwrap();
+    let told =
+        format!("1 files, 2 lines (1 to 2), 2 starts, 0 stops\nhead 2 {head}\nthe chain holds\n");
+    for words in ["", "DIR/audit", "DIR/audit/egress.jsonl"] {
+        assert_eq!(in_dir(path, &format!("audit verify {words}")), Ok(told.clone()), "{words}");
+    }
+    let tail = "1970-01-01T00:00:00.000Z  start    \n".repeat(2);
+    assert_eq!(in_dir(path, "audit tail"), Ok(tail));
+    assert_eq!(in_dir(path, "audit tail --json -n 1"), Ok(line(2, &hash) + "\n"));
+    fs::write(audit.join("egress.jsonl"), line(2, &hash) + "\n").unwrap();
+    let mut out = Vec::new();
+    let args = ["audit", "verify", "--data-dir", path].map(OsString::from);
+    let failure = run(args, &|_| None, &mut out).unwrap_err();
+    assert_eq!(failure.to_string(), "prxy: audit log: 1 fault");
+    assert!(String::from_utf8(out).unwrap().ends_with("the chain is BROKEN\n"));
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
-use super::{Enforcement, pipeline, providers};
+use super::{Audit, Enforcement, OnFull, pipeline, providers};
 
 /// What the file says; `None` where it is silent.
 #[derive(Default)]
@@ -16,6 +16,7 @@ pub(super) struct Parts {
     pub(super) nameservers: Vec<SocketAddr>,
     pub(super) enforcement: Option<Enforcement>,
     pub(super) max_body_bytes: Option<usize>,
+    pub(super) audit: Audit,
 }
 
 /// Reads the top level. Parts with problems are missing or incomplete.
@@ -50,12 +51,30 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
     {
         parts.max_body_bytes = found.number(node, MIN_BODY, MAX_BODY);
     }
+    if let Some(fields) = fields.get("audit").and_then(|node| found.fields(node, AUDIT_KEYS)) {
+        parts.audit = audit(fields, found);
+    }
     parts
 }
 
 /// `ADDRESS:PORT`; an IPv6 address in brackets.
 pub(super) fn listen(text: &str) -> Option<SocketAddr> {
     text.parse().ok().filter(|at: &SocketAddr| !at.ip().is_multicast())
+}
+
+fn audit(fields: Fields<'_>, found: &mut Found) -> Audit {
+    let mut audit = Audit::default();
+    let bytes = fields.get("max_bytes").and_then(|n| found.number(n, MIN_AUDIT, MAX_AUDIT));
+    if let Some(bytes) = bytes {
+        audit.rotation.max_bytes = bytes as u64;
+    }
+    if let Some(keep) = fields.get("keep").and_then(|node| found.number(node, 0, MAX_AUDIT_FILES)) {
+        audit.rotation.keep = keep;
+    }
+    if let Some(word) = fields.get("on_full").and_then(|n| found.word(n, "on_full", &ON_FULL)) {
+        audit.on_full = word;
+    }
+    audit
 }
 
 fn nameservers(node: &Node, found: &mut Found) -> Vec<SocketAddr> {
@@ -214,13 +233,19 @@ impl<'n> Fields<'n> {
 }
 
 pub(super) const TOP_KEYS: &[&str] =
-    &["listen", "pipeline", "providers", "dns", "enforcement", "limits"];
+    &["listen", "pipeline", "providers", "dns", "enforcement", "limits", "audit"];
 pub(super) const DNS_KEYS: &[&str] = &["nameservers"];
+pub(super) const AUDIT_KEYS: &[&str] = &["max_bytes", "keep", "on_full"];
 pub(super) const LIMIT_KEYS: &[&str] = &["max_body_bytes"];
 const ENFORCEMENT: [(&str, Enforcement); 2] =
     [("required", Enforcement::Required), ("best-effort", Enforcement::BestEffort)];
+pub(super) const ON_FULL: [(&str, OnFull); 2] =
+    [("continue", OnFull::Continue), ("stop", OnFull::Stop)];
 const DNS_PORT: u16 = 53;
 const MAX_NAMESERVERS: usize = 8;
 const MIN_BODY: u64 = 1 << 10;
+const MIN_AUDIT: u64 = 1 << 16;
+const MAX_AUDIT: u64 = 1 << 40;
+const MAX_AUDIT_FILES: u64 = 100_000;
 /// A body is held in memory as a whole.
 const MAX_BODY: u64 = 1 << 30;

@@ -12,7 +12,10 @@ use super::decode::{self, Found, Parts};
 use super::errors::{Problems, Source};
 use super::problem::{Instead, Kind, Quoted};
 use super::providers::{self, Placed};
-use super::{Config, ConfigErrors, Enforcement, Host, Module, Provider, hide, pipeline, yaml};
+use super::{
+    Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, hide, pipeline, yaml,
+};
+use crate::audit::sha256;
 use crate::redact::Policy;
 
 /// What a configuration is made from.
@@ -163,6 +166,10 @@ impl Origin {
             }
         }
         problems.check()?;
+        let config_file = text
+            .0
+            .as_ref()
+            .map(|text| ConfigFile { path: self.file(&data_dir), sha256: sha256(text.as_bytes()) });
         Ok(Config {
             listen,
             data_dir,
@@ -171,6 +178,8 @@ impl Origin {
             nameservers: parts.nameservers,
             enforcement: parts.enforcement.unwrap_or(Enforcement::Required),
             max_body_bytes: parts.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY),
+            audit: parts.audit,
+            file: config_file,
         })
     }
 

@@ -25,6 +25,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::audit::Rotation;
 use crate::provider::{Api, fetch};
 use crate::redact::Policy;
 
@@ -53,6 +54,10 @@ pub struct Config {
     pub enforcement: Enforcement,
     /// Largest request body, in bytes (64 MiB unless configured).
     pub max_body_bytes: usize,
+    /// How the audit log is kept.
+    pub audit: Audit,
+    /// The file that was read, if there was one.
+    pub file: Option<ConfigFile>,
 }
 
 impl Config {
@@ -70,6 +75,40 @@ impl Config {
     pub fn summary(&self) -> impl fmt::Display {
         summary::Summary(self)
     }
+}
+
+/// How the audit log is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// When a new file begins, and how many old ones stay.
+    pub rotation: Rotation,
+    /// What happens when it cannot be written.
+    pub on_full: OnFull,
+}
+
+/// What happens when the audit log cannot be written, as on a full disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFull {
+    /// Go on: the kernel enforces as before, and lines are counted that are left out.
+    Continue,
+    /// End: nothing is sent that is not recorded.
+    Stop,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        let rotation = Rotation { max_bytes: DEFAULT_AUDIT_BYTES, keep: DEFAULT_AUDIT_FILES };
+        Self { rotation, on_full: OnFull::Continue }
+    }
+}
+
+/// The file that a configuration was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// As it was named.
+    pub path: PathBuf,
+    /// Of its bytes, as `sha256sum` prints it.
+    pub sha256: String,
 }
 
 /// Whether the kernel filter must hold.
@@ -206,3 +245,7 @@ pub enum Transport {
     /// No TLS: `dangerously_allow_plaintext` on a private provider.
     Plaintext,
 }
+
+const DEFAULT_AUDIT_BYTES: u64 = 64 << 20;
+/// 4 GiB in all: years of ordinary use, and the most that a hostile role can fill.
+const DEFAULT_AUDIT_FILES: usize = 64;

@@ -5,8 +5,10 @@ use std::fmt;
 
 use super::providers::api_name;
 use super::{
-    Addresses, Config, Enforcement, Host, Module, OnViolation, Provider, Transport, pipeline,
+    Addresses, Audit, Config, Enforcement, Host, Module, OnFull, OnViolation, Provider, Transport,
+    pipeline,
 };
+use crate::audit::Rotation;
 use crate::provider::fetch;
 use crate::redact::{Action, Policy};
 
@@ -54,7 +56,14 @@ impl fmt::Display for Summary<'_> {
             Enforcement::BestEffort => "best-effort",
         };
         writeln!(f, "enforcement: {enforcement}")?;
-        writeln!(f, "limits: {{ max_body_bytes: {} }}", config.max_body_bytes)
+        writeln!(f, "limits: {{ max_body_bytes: {} }}", config.max_body_bytes)?;
+        let Audit { rotation, on_full } = config.audit;
+        let on_full = match on_full {
+            OnFull::Continue => "continue",
+            OnFull::Stop => "stop",
+        };
+        let Rotation { max_bytes, keep } = rotation;
+        writeln!(f, "audit: {{ max_bytes: {max_bytes}, keep: {keep}, on_full: {on_full} }}")
     }
 }
 

@@ -122,6 +122,8 @@ pub enum ToWarden {
         /// The epoch.
         epoch: u32,
     },
+    /// The answer to [`FromWarden::Ping`].
+    Alive,
 }
 
 /// What the warden tells a role.
@@ -154,6 +156,8 @@ pub enum FromWarden {
     },
     /// Whatever was prepared is not wanted.
     Forget,
+    /// Say that you are alive.
+    Ping,
 }
 
 /// What the broker asks of netgate.
@@ -228,6 +232,7 @@ impl ToWarden {
                 out.done()
             }
             Self::Committed { epoch } => Writer::new(4).with_u32(*epoch),
+            Self::Alive => Writer::new(5).done(),
         }
     }
 
@@ -248,6 +253,7 @@ impl ToWarden {
                 route: Some(input.u16()?).filter(|route| *route != u16::MAX),
             },
             4 => Self::Committed { epoch: input.u32()? },
+            5 => Self::Alive,
             _ => return Err(Malformed),
         };
         input.end(message)
@@ -275,6 +281,7 @@ impl FromWarden {
             }
             Self::Commit { epoch } => Writer::new(4).with_u32(*epoch),
             Self::Forget => Writer::new(5).done(),
+            Self::Ping => Writer::new(6).done(),
         }
     }
 
@@ -292,6 +299,7 @@ impl FromWarden {
             },
             4 => Self::Commit { epoch: input.u32()? },
             5 => Self::Forget,
+            6 => Self::Ping,
             _ => return Err(Malformed),
         };
         input.end(message)
@@ -368,16 +376,22 @@ mod tests {
             .map(|obstacle| ToWarden::Refused { epoch: 5, obstacle, route: Some(63) })
             .into_iter();
         let whole = ToWarden::Refused { epoch: 5, obstacle: Obstacle::Text, route: None };
-        let messages = [ToWarden::Ready, answer, prepared, committed, whole];
+        let messages = [ToWarden::Ready, answer, prepared, committed, whole, ToWarden::Alive];
         for message in messages.into_iter().chain(refused) {
             assert_eq!(ToWarden::decode(&message.encode()), Ok(message));
         }
         let addresses = FromWarden::Addresses { route, addresses: addresses() };
         let part = FromWarden::Part { epoch: 5, total: 9, bytes: b"listen: 1".to_vec() };
         let commit = FromWarden::Commit { epoch: 5 };
-        for message in
-            [FromWarden::Drain, FromWarden::Halt, addresses, part, commit, FromWarden::Forget]
-        {
+        for message in [
+            FromWarden::Drain,
+            FromWarden::Halt,
+            addresses,
+            part,
+            commit,
+            FromWarden::Forget,
+            FromWarden::Ping,
+        ] {
             assert_eq!(FromWarden::decode(&message.encode()), Ok(message));
         }
         let request = DialRequest { id: 7, route, client_hello: vec![22, 3, 1] };

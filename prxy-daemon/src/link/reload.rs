@@ -106,6 +106,10 @@ impl Orders {
                 return Ok(None);
             }
             let message = FromWarden::decode(&self.buffer[..length])?;
+            if message == FromWarden::Ping {
+                self.say(&ToWarden::Alive).await?;
+                continue;
+            }
             if let Some(order) = self.take(message)? {
                 return Ok(Some(order));
             }
@@ -131,6 +135,8 @@ impl Orders {
             FromWarden::Halt => Order::Halt,
             FromWarden::Addresses { route, addresses } => Order::Addresses { route, addresses },
             FromWarden::Commit { epoch } => Order::Commit { epoch },
+            // Answered by `next`.
+            FromWarden::Ping => return Ok(None),
             FromWarden::Forget => {
                 self.parts = Vec::new();
                 Order::Forget

@@ -83,7 +83,8 @@ pub async fn run(
                     Some(Order::Drain) => {}
                     Some(Order::Halt) => {
                         dials.abort_all();
-                        table.borrow_mut().routes.clear();
+                        let routes = &mut table.borrow_mut().routes;
+                        routes.iter_mut().for_each(|route| route.addresses.clear());
                     }
                     None => return Ok(()),
                 },
@@ -115,7 +116,7 @@ impl Table {
         if id.epoch != self.epoch {
             return Err(DialOutcome::Outdated);
         }
-        self.routes.get_mut(usize::from(id.number)).ok_or(DialOutcome::NoAddress)
+        self.routes.get_mut(usize::from(id.number)).ok_or(DialOutcome::HelloRefused)
     }
 }
 

@@ -165,6 +165,8 @@ mod tests {
             nameservers: Vec::new(),
             enforcement: Enforcement::BestEffort,
             max_body_bytes: 1024,
+            audit: crate::config::Audit::default(),
+            file: None,
         }
     }
 

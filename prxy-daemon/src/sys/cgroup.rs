@@ -36,9 +36,14 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
+    /// Where the hierarchy is mounted.
+    pub fn root() -> Result<PathBuf, CgroupError> {
+        mount_point(&read("/proc/self/mountinfo")?).ok_or(CgroupError::NotMounted)
+    }
+
     /// The cgroup that this process is in.
     pub fn own() -> Result<PathBuf, CgroupError> {
-        let mount = mount_point(&read("/proc/self/mountinfo")?).ok_or(CgroupError::NotMounted)?;
+        let mount = Self::root()?;
         let own = read("/proc/self/cgroup")?;
         let relative = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or("");
         Ok(mount.join(relative))

@@ -231,6 +231,12 @@ const BPF_OBJ_GET_INFO_BY_FD: u64 = 15;
 const SUPERVISION: &[i64] = &[
     // Takes clients of the control socket, the one listener that the warden has.
     libc::SYS_accept4,
+    // The audit log lasts, and is rotated.
+    libc::SYS_fdatasync,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_rename,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
     // Unlocks the data directory at the end.
     libc::SYS_flock,
     libc::SYS_fstat,

@@ -91,7 +91,7 @@ pub fn exec(role: Role, config: &Config, program: &[OsString]) -> Result<u8, Ver
 
 /// The cgroup of a role of the daemon that runs on this directory, and one of its processes.
 fn living(data_dir: &Path, role: Role) -> Result<Option<(Cgroup, i32)>, VerifyError> {
-    let name = format!("prxy-{}", identity::instance(data_dir));
+    let name = format!("prxy-{}", identity::instance_of(data_dir));
     let Some(parent) = find(&cgroup_root()?, &name, DEPTH) else { return Ok(None) };
     let step = "find the running daemon";
     let warden = Cgroup::make(&parent.join(Role::Warden.name())).during(step)?;

@@ -2,6 +2,7 @@
 //! those that it accepts. The resolver's word counts for nothing else here.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -17,6 +18,17 @@ pub(crate) struct Entry {
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
     pub(crate) route: u16,
+}
+
+impl fmt::Display for Entry {
+    /// As the audit log names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to = SocketAddr::new(self.address, self.port);
+        match self.role {
+            Role::Netgate => write!(f, "netgate {to} route {}", self.route),
+            role => write!(f, "{} {to}", role.name()),
+        }
+    }
 }
 
 /// The destinations in force.

@@ -50,7 +50,7 @@ impl Home {
                 other => WardenError::new(step, other),
             }
         })?;
-        let instance = instance(&dir);
+        let instance = instance_of(&dir);
         let home = Self { dir, instance, _lock: lock };
         home.own(&home.state(), user(Role::Gateway))?;
         home.own(&home.audit(), privileged.then(|| (Uid::from_raw(0), Gid::from_raw(0))))?;
@@ -125,10 +125,9 @@ pub(crate) fn user(role: Role) -> Option<(Uid, Gid)> {
     Some((Uid::from_raw(id), Gid::from_raw(id)))
 }
 
-/// Tells daemons on one host apart by their data directories.
-pub(crate) fn instance(dir: &Path) -> String {
-    let hash = blake3::hash(dir.as_os_str().as_encoded_bytes()).to_hex();
-    hash[..8].to_owned()
+/// The name that the cgroup and the pins of a data directory have.
+pub(crate) fn instance_of(dir: &Path) -> String {
+    blake3::hash(dir.as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned()
 }
 
 /// `0x70727800`: "prx" and a role's number.

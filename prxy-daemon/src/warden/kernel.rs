@@ -1,8 +1,10 @@
 //! The kernel's policy as the warden holds it: programs attached to the parent cgroup, links
 //! pinned, maps kept by descriptor so that they can be filled without any capability.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aya::maps::lpm_trie::Key;
@@ -43,6 +45,18 @@ pub(crate) struct Kernel {
     current: State,
     allowlist: Allowlist,
     drains: Drains,
+    admitted: BTreeSet<String>,
+    changes: Vec<Change>,
+    flipped: Duration,
+}
+
+/// What a new generation changed, for the audit log.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) generation: u32,
+    pub(crate) why: &'static str,
+    pub(crate) added: Vec<String>,
+    pub(crate) removed: Vec<String>,
 }
 
 impl Kernel {
@@ -104,6 +118,9 @@ impl Kernel {
             current,
             allowlist: Allowlist::default(),
             drains: Drains::default(),
+            admitted: BTreeSet::new(),
+            changes: Vec::new(),
+            flipped: time::monotonic(),
         })
     }
 
@@ -151,13 +168,13 @@ impl Kernel {
         nameservers: &[SocketAddr],
     ) -> Result<(), WardenError> {
         self.allowlist = Allowlist::new(config, nameservers);
-        self.flip()
+        self.flip("start")
     }
 
     /// Puts the list of another configuration in force, all at once.
     pub(crate) fn replace(&mut self, allowlist: Allowlist) -> Result<(), WardenError> {
         self.allowlist = allowlist;
-        self.flip()
+        self.flip("reload")
     }
 
     /// The list in force.
@@ -175,7 +192,7 @@ impl Kernel {
         if !self.allowlist.admit(route, addresses, ttl, time::monotonic()) {
             return Ok(None);
         }
-        self.flip()?;
+        self.flip("resolved")?;
         Ok(Some(self.allowlist.addresses(route)))
     }
 
@@ -185,7 +202,8 @@ impl Kernel {
         let now = time::monotonic();
         let changed = self.allowlist.refresh(now);
         if !changed.is_empty() {
-            self.flip()?;
+            let gone = changed.iter().all(|route| self.allowlist.addresses(*route).is_empty());
+            self.flip(if gone { "expired" } else { "resolved" })?;
         }
         let oldest_draining = self.drains.oldest(self.current.generation, now);
         if oldest_draining != self.current.oldest_draining {
@@ -224,6 +242,26 @@ impl Kernel {
     /// The generation in force.
     pub(crate) fn generation(&self) -> u32 {
         self.current.generation
+    }
+
+    /// How long it has been in force.
+    pub(crate) fn generation_age(&self) -> Duration {
+        time::monotonic().saturating_sub(self.flipped)
+    }
+
+    /// How many generations before it may still carry flows.
+    pub(crate) fn draining(&self) -> u32 {
+        self.current.generation - self.current.oldest_draining.min(self.current.generation)
+    }
+
+    /// What generations have changed since this was last asked.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Where the programs are attached, and where their links are pinned.
+    pub(crate) fn places(&self) -> (&Path, PathBuf) {
+        (self.parent.path(), self.pins.path(""))
     }
 
     /// How often each role was judged in each way since the start; zeros are left out.
@@ -273,7 +311,7 @@ impl Kernel {
     ///
     /// A list never changes within its generation: packets of a flow that was seen on it are not
     /// looked up again before the next one.
-    fn flip(&mut self) -> Result<(), WardenError> {
+    fn flip(&mut self, why: &'static str) -> Result<(), WardenError> {
         let step = "write the allowlist";
         let old = self.current.generation;
         let new = old.wrapping_add(1);
@@ -286,6 +324,12 @@ impl Kernel {
         self.drains.retire(old, now);
         let oldest_draining = self.drains.oldest(new, now);
         self.write(State { generation: new, oldest_draining, ..self.current })?;
+        self.flipped = now;
+        let admitted: BTreeSet<_> = self.allowlist.entries().map(|e| e.to_string()).collect();
+        let added = admitted.difference(&self.admitted).cloned().collect();
+        let removed = self.admitted.difference(&admitted).cloned().collect();
+        self.changes.push(Change { generation: new, why, added, removed });
+        self.admitted = admitted;
         let stale: Vec<_> = self
             .allow
             .keys()

@@ -14,12 +14,15 @@ mod drains;
 mod floor;
 pub(crate) mod front;
 pub(crate) mod identity;
+pub(crate) mod inspect;
 pub(crate) mod kernel;
 mod notify;
 pub(crate) mod plan;
 mod programs;
+mod pulse;
 mod reload;
 pub(crate) mod roles;
+mod status;
 mod supervise;
 mod watchdog;
 

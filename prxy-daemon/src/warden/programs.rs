@@ -166,7 +166,7 @@ pub const PROGRAMS: &[(&str, u32)] = &[
 ];
 
 /// The hooks on unix sockets (Linux 6.7), by the same numbers.
-const UNIX: &[(&str, u32)] = &[("connect_unix", 49), ("sendmsg_unix", 50)];
+pub(super) const UNIX: &[(&str, u32)] = &[("connect_unix", 49), ("sendmsg_unix", 50)];
 
 /// The kernel programs and maps, as they are built into this binary.
 pub static OBJECT: &[u8] = include_bytes_aligned!(env!("PRXY_BPF_OBJECT"));

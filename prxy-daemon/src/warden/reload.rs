@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::allowlist::{Allowlist, Entry};
 use super::supervise::{News, Supervisor};
-use super::{WardenError, nameservers, plan};
+use super::{WardenError, nameservers, plan, status};
 use crate::config::{Bundles, Config, OnViolation, Origin, difference};
 use crate::link::reload::Proposal;
 use crate::link::{FromWarden, RouteId, ToWarden};
@@ -133,6 +133,10 @@ impl Supervisor {
         }
         let changes = self.commit(candidate)?;
         let (epoch, generation) = (self.epoch, self.kernel.generation());
+        let started = self.facts["started_ns"].take();
+        self.facts = status::facts(&self.settings.config);
+        self.facts["started_ns"] = started;
+        self.on_full = self.settings.config.audit.on_full;
         tracing::info!(epoch, generation, "prxy: configuration reloaded");
         for change in &changes {
             tracing::info!("reload: {change}");
@@ -367,8 +371,8 @@ mod tests {
             [
                 "+ netgate to 192.0.2.2:443",
                 "+ resolver to [2001:db8::53]:53",
-                "- resolver to 192.0.2.53:53",
                 "- netgate to 192.0.2.1:443",
+                "- resolver to 192.0.2.53:53",
             ]
         );
     }

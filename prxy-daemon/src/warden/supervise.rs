@@ -20,10 +20,12 @@ use super::control::{Control, Reply, Request};
 use super::identity::Home;
 use super::kernel::Kernel;
 use super::notify::Notify;
+use super::pulse::Pulse;
 use super::reload::Settings;
 use super::watchdog::{Loss, Watchdog};
-use super::{During, WardenError};
+use super::{During, WardenError, status};
 use crate::audit::EgressLog;
+use crate::config::OnFull;
 use crate::link::{FIRST_EPOCH, FromWarden, RouteId, ToWarden};
 use crate::sys::bpf;
 
@@ -34,6 +36,8 @@ pub(crate) struct Supervisor {
     signals: SignalFd,
     control: Control,
     pub(super) log: EgressLog,
+    pub(super) on_full: OnFull,
+    pub(super) facts: Value,
     notify: Notify,
     /// Where clients connect, for the service manager.
     status: String,
@@ -45,6 +49,7 @@ pub(crate) struct Supervisor {
     /// The last epoch that any role has heard of; none is ever used twice.
     pub(super) proposed: u32,
     watchdog: Watchdog,
+    pulse: Pulse,
     halted: Option<Halt>,
     /// What was asked for, in order.
     tasks: VecDeque<Task>,
@@ -89,15 +94,21 @@ impl Supervisor {
         signals: SignalFd,
         home: &Home,
     ) -> Result<Self, WardenError> {
-        let log = EgressLog::open(&home.audit()).during("open the audit log")?;
+        let audit = settings.config.audit;
+        let log = EgressLog::open(&home.audit(), audit.rotation, status::start(&settings.config))
+            .during("open the audit log")?;
+        let facts = status::facts(&settings.config);
         let control = Control::open(home.dir()).during("make the control socket")?;
         let watchdog = Watchdog::new(&kernel, &children)?;
+        let pulse = Pulse::new(children.iter().map(|child| child.role));
         let supervisor = Self {
             kernel,
             children,
             signals,
             control,
             log,
+            on_full: audit.on_full,
+            facts,
             notify: Notify::connect(&|name| std::env::var_os(name)),
             status: String::new(),
             lost: 0,
@@ -105,6 +116,7 @@ impl Supervisor {
             epoch: FIRST_EPOCH,
             proposed: FIRST_EPOCH,
             watchdog,
+            pulse,
             halted: None,
             tasks: VecDeque::new(),
         };
@@ -133,7 +145,8 @@ impl Supervisor {
                 }
             }
         }
-        Ok(())
+        self.log.append_event("ready", status::ready(&self.kernel));
+        self.record()
     }
 
     /// The kernel's programs only record from here on. Their canaries have passed: what is missing
@@ -143,7 +156,7 @@ impl Supervisor {
         if !self.kernel.is_log_only()? {
             return Err(WardenError::new("relax the kernel's policy", "it did not take it"));
         }
-        self.log.append_note("log-only");
+        self.log.append_event("log-only", json!({}));
         for line in LOG_ONLY {
             tracing::warn!("{line}");
         }
@@ -163,10 +176,9 @@ impl Supervisor {
                 Err(error) => break Err(error),
             }
         };
-        self.log.append_totals(&self.kernel.totals());
-        if let Err(error) = self.record() {
-            tracing::error!(%error, "audit log not written");
-        }
+        let why = ended.as_ref().map_or_else(ToString::to_string, |()| "signal".to_owned());
+        self.log.append_stop(&why, status::totals(&self.kernel));
+        let ended = ended.and(self.record());
         self.abandon();
         ended
     }
@@ -203,12 +215,10 @@ impl Supervisor {
         for number in self.kernel.refresh()? {
             self.tell_netgate(number)?;
         }
-        if let Err(error) = self.record() {
-            tracing::error!(%error, "audit log not written");
-        }
+        self.record()?;
         match &self.halted {
             None => match self.watchdog.look(&self.kernel) {
-                None => {}
+                None => self.feel_pulse()?,
                 Some(loss) => self.halt(loss)?,
             },
             Some(halt) if halt.since.elapsed() >= HALT_TIME => {
@@ -219,13 +229,22 @@ impl Supervisor {
         Ok(news)
     }
 
+    /// A role that does not answer is as bad as one that has ended.
+    fn feel_pulse(&mut self) -> Result<(), WardenError> {
+        let due = self.pulse.due().map_err(|role| {
+            self.log.append_event("hung", json!({ "role": role.name() }));
+            WardenError::new("supervise", format_args!("{} does not answer any more", role.name()))
+        })?;
+        due.into_iter().try_for_each(|role| self.tell(role, &FromWarden::Ping))
+    }
+
     /// What only the warden knows; the rest, `prxy status` reads itself.
     fn status(&self) -> Value {
-        json!({
-            "generation": self.kernel.generation(),
-            "epoch": self.epoch,
-            "halted": self.halted.is_some(),
-        })
+        let roles = self.children.iter().map(|child| (child.role, child.pid));
+        let mut report =
+            status::report(&self.facts, &self.kernel, roles, &self.log, self.halted.is_some());
+        report["epoch"] = json!(self.epoch);
+        report
     }
 
     /// The policy was taken away from under us: nothing is sent any more, clients are told for a
@@ -234,7 +253,7 @@ impl Supervisor {
         let (Loss::Policy(lost) | Loss::Escape(lost)) = &loss;
         tracing::error!("the kernel's policy is no longer in force: {lost}");
         self.notify.status("enforcement lost: nothing is sent");
-        self.log.append_event("enforcement-lost", json!({ "lost": lost }));
+        self.log.append_event("halt", json!({ "why": "enforcement-lost", "lost": lost }));
         if let Loss::Escape(lost) = loss {
             // It can reach the network, and no capability is left to stop it: it ends with us.
             return Err(WardenError::new("the kernel's policy was lost", lost));
@@ -284,6 +303,10 @@ impl Supervisor {
     pub(super) fn handle(&mut self, news: News) -> Result<(), WardenError> {
         match news {
             News::Gone => Err(WardenError::new("supervise", children::obituary(&self.children))),
+            News::Message(index, ToWarden::Alive) => {
+                self.pulse.heard(self.children[index].role);
+                Ok(())
+            }
             News::Message(index, ToWarden::Answer { route, ttl_secs, addresses })
                 if self.children[index].role == Role::Resolver =>
             {
@@ -363,8 +386,11 @@ impl Supervisor {
 
     /// Appends what the kernel has reported to the audit log, at most one buffer full: a role that
     /// reports without end must not keep the supervisor from everything else.
-    fn record(&mut self) -> io::Result<()> {
+    fn record(&mut self) -> Result<(), WardenError> {
         self.kernel.logger.flush();
+        for change in self.kernel.take_changes() {
+            self.log.append_event("generation", status::generation(&change));
+        }
         for _ in 0..MAX_EVENTS {
             let Some(item) = self.kernel.events.next() else { break };
             if let Some(event) = bpf::read_event(&item) {
@@ -376,7 +402,13 @@ impl Supervisor {
             self.log.append_lost(lost - self.lost);
             self.lost = lost;
         }
-        self.log.flush()
+        match self.log.flush() {
+            Err(error) if self.on_full == OnFull::Stop => {
+                Err(WardenError::new("write the audit log", error))
+            }
+            // The log has said it, and counts what is left out.
+            _ => Ok(()),
+        }
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<Vec<News>, WardenError> {

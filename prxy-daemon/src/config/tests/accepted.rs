@@ -33,6 +33,7 @@ providers:
     key: GROQ_API_KEY
 enforcement: required
 limits: { max_body_bytes: 67108864 }
+audit: { max_bytes: 67108864, keep: 64, on_full: continue }
 ";
 
 #[test]
@@ -112,6 +113,7 @@ providers:
 dns: { nameservers: [10.0.0.1, '10.0.0.2:5353', '[fd00::1]:53', 'fd00::2', '[fd00::3]'] }
 enforcement: best-effort
 limits: { max_body_bytes: 1048576 }
+audit: { max_bytes: 65536, keep: 0, on_full: stop }
 ";
 
 const FULL_SHOWN: &str = r"listen: '[::1]:3100'
@@ -156,6 +158,7 @@ providers:
 dns: { nameservers: ['10.0.0.1:53', '10.0.0.2:5353', '[fd00::1]:53', '[fd00::2]:53', '[fd00::3]:53'] }
 enforcement: best-effort
 limits: { max_body_bytes: 1048576 }
+audit: { max_bytes: 65536, keep: 0, on_full: stop }
 ";
 
 #[test]
@@ -276,6 +279,7 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("", decode::TOP_KEYS),
         ("dns.", decode::DNS_KEYS),
         ("limits.", decode::LIMIT_KEYS),
+        ("audit.", decode::AUDIT_KEYS),
         ("provider_fetch.", providers::FETCH_KEYS),
         ("airgap.", pipeline::AIRGAP_KEYS),
         ("guardrails.", pipeline::GUARDRAILS_KEYS),
@@ -283,7 +287,7 @@ fn the_guide_names_everything_and_its_example_loads() {
     ] {
         for key in keys {
             let row = format!("\n| `{prefix}{key}` |");
-            let section = ["dns", "limits"].contains(key);
+            let section = ["dns", "limits", "audit"].contains(key);
             assert!(section || guide.contains(&row), "{row}");
         }
     }

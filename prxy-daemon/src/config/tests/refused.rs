@@ -97,7 +97,7 @@ config.yaml:3:64: error: expected true or false, found a string: take the quotes
 fn a_long_line_is_cut_around_its_carets() {
     let blank = |n| " ".repeat(n);
     let text = format!("{}{{ 'bad': 1 }}{}", blank(300), blank(300));
-    let known = "known: `listen`, `pipeline`, `providers`, `dns`, `enforcement`, `limits`";
+    let known = "known: `listen`, `pipeline`, `providers`, `dns`, `enforcement`, `limits`, `audit`";
     let told = format!("config.yaml:1:303: error: unknown key `bad`; {known}\n");
     assert_eq!(
         errors(load(&text)),
@@ -357,6 +357,8 @@ fn each_wrong_value_has_its_own_message() {
         ),
         ("limits: { max_body_bytes: 1.5 }".into(), "expected a whole number, found a number"),
         ("limits: { max_body_bytes: -1 }".into(), "expected a whole number, found a number"),
+        ("audit: { max_bytes: 10 }".into(), "out of range: 65536 to 1099511627776"),
+        ("audit: { on_full: halt }".into(), "unknown on_full `halt`; known: `continue`, `stop`"),
         ("limits: { max_body_bytes: 10 }".into(), "out of range: 1024 to 1073741824"),
         (
             "limits: { max_body_bytes: 99999999999999999999 }".into(),

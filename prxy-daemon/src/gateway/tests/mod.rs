@@ -144,6 +144,8 @@ impl Bed {
             nameservers: Vec::new(),
             enforcement: Enforcement::BestEffort,
             max_body_bytes: 4 * 1024 * 1024,
+            audit: crate::config::Audit::default(),
+            file: None,
         };
         change(&mut config);
 

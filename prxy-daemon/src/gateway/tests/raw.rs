@@ -12,7 +12,7 @@ const DIRTY: &str = r#"{"messages":[{"role":"user","content":"ada@corp.example"}
 /// A request head that the broker takes, with these further lines, and whatever follows it.
 fn request(lines: &str, rest: &str) -> String {
     format!(
-        "POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-prxy-route: 0\r\ncontent-type: application/json\r\n{lines}\r\n{rest}"
+        "POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-prxy-route: 1.0\r\ncontent-type: application/json\r\n{lines}\r\n{rest}"
     )
 }
 
@@ -173,7 +173,8 @@ async fn a_lying_gateway_makes_no_provider_fetch() {
     let bed = Bed::start().await;
     let lie = async |route: &str, body: &str| {
         let path = if route == "1" { "/v1/chat/completions" } else { "/v1/messages" };
-        let headers = [("content-type", "application/json"), ("x-prxy-route", route)];
+        let route = format!("1.{route}");
+        let headers = [("content-type", "application/json"), ("x-prxy-route", route.as_str())];
         let got = bed.lie(Method::POST, path, &headers, body.as_bytes()).await;
         (got.status.as_u16(), got.reason().to_owned())
     };

@@ -58,7 +58,8 @@ fn records_come_to_these_addresses() {
         .chain([alias("", "n0.example")])
         .collect();
     let with = |records: &[Vec<u8>], owner: &str| [records, &[address(owner, 1)]].concat();
-    let cases: Vec<(&str, Vec<Vec<u8>>, Result<Answer, DnsError>)> = vec![
+    type Case = (&'static str, Vec<Vec<u8>>, Result<Answer, DnsError>);
+    let cases: Vec<Case> = vec![
         ("nothing", vec![], found(&[], 0)),
         ("one", vec![address("", 1)], found(&[1], 300)),
         (
