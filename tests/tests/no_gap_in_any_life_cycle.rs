@@ -158,10 +158,25 @@ fn upgraded(life: &Service) {
 }
 
 fn reloaded(life: &Service) {
-    let warden = life.role("warden").unwrap();
-    kill(Pid::from_raw(warden.pids[0]), Signal::SIGHUP).unwrap();
-    life.answers().unwrap();
-    assert_eq!(life.role("warden").unwrap(), warden);
+    let roles = life.roles();
+    let file = life.systemd.path("/var/lib/prxy/config.yaml");
+    let usual = fs::read_to_string(&file).unwrap();
+    let asked = life.scene.range.dns.log().len();
+    let rule = "{ guardrails: { patterns: { BADGE: 'B-[0-9]{4}' } } }";
+    life.configure(&usual.replace("{ guardrails: {} }", rule)).unwrap();
+    life.systemd.systemctl(&["reload", UNIT]).unwrap();
+    let answer = life.ask(Format::OpenAi, "badge B-1234", Delivery::Whole).unwrap();
+    assert_eq!(answer.head.header("x-prxy-masked"), Some("BADGE=1"));
+    // Names are asked for anew: an address that has moved is found at once.
+    eventually!(life.scene.range.dns.log().len() > asked);
+    life.configure(&usual.replace("guardrails", "guardrail")).unwrap();
+    let refused = life.systemd.run("systemctl", &["reload", UNIT]).unwrap();
+    assert!(!refused.status.success());
+    assert!(life.systemd.journal().contains("not reloaded, nothing has changed"));
+    assert_eq!(life.state().unwrap().active, "active");
+    life.configure(&usual).unwrap();
+    life.systemd.systemctl(&["reload", UNIT]).unwrap();
+    assert_eq!(life.roles(), roles, "nobody was restarted");
 }
 
 fn stopped_mid_stream(life: &Service) {
