@@ -91,6 +91,9 @@ pub struct Scanner {
     email: Option<Recogniser>,
     digits: Vec<Recogniser>,
     colon: Vec<Recogniser>,
+    keys: Vec<Recogniser>,
+    words: Vec<(detect::Class, Recogniser)>,
+    sweeps: Vec<(detect::Sweep, Recogniser)>,
     patterns: Vec<(LabelId, Regex)>,
 }
 
@@ -131,6 +134,9 @@ impl Scanner {
             email: None,
             digits: Vec::new(),
             colon: Vec::new(),
+            keys: Vec::new(),
+            words: Vec::new(),
+            sweeps: Vec::new(),
             patterns: Vec::new(),
         };
         let ours = Label::new(LITERAL).ok_or(ScannerError::Reserved)?;
@@ -163,6 +169,9 @@ impl Scanner {
                 }
                 detect::Trigger::Digits => scanner.digits.push(row),
                 detect::Trigger::Colon => scanner.colon.push(row),
+                detect::Trigger::Word(class) => scanner.words.push((class, row)),
+                detect::Trigger::Key => scanner.keys.push(row),
+                detect::Trigger::Sweep(sweep) => scanner.sweeps.push((sweep, row)),
                 detect::Trigger::Literals(list) => {
                     literals.extend(list.iter().map(|text| (*text, row)))
                 }
@@ -257,6 +266,7 @@ impl Scanner {
     /// Every hit before overlaps are resolved, placeholders left out.
     fn candidates(&self, text: &str, found: &mut Vec<Span>) {
         let bytes = text.as_bytes();
+        let base = found.len();
         if bytes.len() >= MIN_SECRET {
             let mut seen = Seen::default();
             self.literals.each(text, |row, at| row.look(text, at, &mut seen, found));
@@ -276,6 +286,20 @@ impl Scanner {
                     if colon_inside(bytes, at) {
                         self.colon.iter().for_each(|row| row.look(text, at..i, &mut seen, found));
                     }
+                    if behind_key(bytes, at) {
+                        self.keys.iter().for_each(|row| row.look(text, at..i, &mut seen, found));
+                    }
+                }
+                b'A'..=b'Z' | 0xc3..=0xc5 | 0xe3..=0xe9 => {
+                    let (end, class) = detect::word_at(bytes, at);
+                    i = end;
+                    if class != 0 {
+                        for (wanted, row) in &self.words {
+                            if class & wanted != 0 {
+                                row.look(text, at..end, &mut seen, found);
+                            }
+                        }
+                    }
                 }
                 b'0'..=b'9' if let Some(len) = detect::coded_len(bytes, at) => i = at + len,
                 // In identifiers and base64 a digit alone is the most common trigger, and never begins a value.
@@ -289,6 +313,13 @@ impl Scanner {
                     }
                 }
             }
+        }
+        for (sweep, row) in &self.sweeps {
+            let hits = found[base..].iter().filter(|hit| hit.label == row.label);
+            let hits: Vec<Range<usize>> = hits.map(|hit| hit.start..hit.end).collect();
+            let mut more = Vec::new();
+            sweep(text, &hits, &mut more);
+            found.extend(more.into_iter().map(|range| row.hit(range)));
         }
         for (label, regex) in &self.patterns {
             found.extend(regex.find_iter(text).filter(|hit| !hit.is_empty()).map(|hit| Span {
@@ -326,13 +357,17 @@ impl Recogniser {
         }
         if let Some(range) = (self.find)(text, at) {
             seen.0[self.row] = range.end;
-            found.push(Span {
-                start: range.start,
-                end: range.end,
-                label: self.label,
-                score: self.score,
-                detector: self.name,
-            });
+            found.push(self.hit(range));
+        }
+    }
+
+    fn hit(&self, range: Range<usize>) -> Span {
+        Span {
+            start: range.start,
+            end: range.end,
+            label: self.label,
+            score: self.score,
+            detector: self.name,
         }
     }
 }
@@ -350,6 +385,17 @@ fn colon_inside(bytes: &[u8], at: usize) -> bool {
     next.is_some_and(part) && (next == Some(&b':') || at > 0 && part(&bytes[at - 1]))
 }
 
+/// Whether the colon at `at` may end a field's key: a letter, a quote or a bracket before it, and no second colon.
+fn behind_key(bytes: &[u8], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| bytes[before]) else { return false };
+    let key = before.is_ascii_alphabetic()
+        || matches!(before, b'"' | b'\'' | b'*' | b')' | b'`' | b' ' | 0x80..);
+    key && matches!(
+        bytes.get(at + 1),
+        Some(b' ' | b'"' | b'\'' | b'*' | b'\t' | b'A'..=b'Z' | b'a'..=b'z' | b'\\')
+    )
+}
+
 /// The bytes that make the scanner look closer.
 const STARTS: [bool; 256] = {
     let mut starts = [false; 256];
@@ -357,6 +403,17 @@ const STARTS: [bool; 256] = {
     while digit <= b'9' {
         starts[digit as usize] = true;
         digit += 1;
+    }
+    let mut capital = b'A';
+    while capital <= b'Z' {
+        starts[capital as usize] = true;
+        capital += 1;
+    }
+    // The first bytes of letters with diacritics and of ideographs.
+    let mut first = 0xc3;
+    while first <= 0xe9 {
+        starts[first] = first <= 0xc5 || first >= 0xe3;
+        first += 1;
     }
     starts[b'@' as usize] = true;
     starts[b':' as usize] = true;

@@ -3,25 +3,37 @@
 //! Each recogniser looks at a bounded window around a trigger that the scanner found, so all of them together stay linear.
 //! Not for overlaps, policy or custom patterns: those are `scan` and `mask`.
 
+mod address;
+mod again;
+mod capital;
 mod card;
+mod cues;
 mod digits;
 mod email;
+mod field;
+mod hanzi;
 mod iban;
 mod ip;
 mod jwt;
+mod name;
 mod national_id;
+mod organization;
 mod pem;
+mod person;
 mod phone;
 pub(super) mod placeholder;
 mod text;
 mod token;
+mod words;
 
 use std::ops::Range;
 
 use super::Action;
 
+pub(super) use capital::word_at;
 pub(super) use digits::worth_a_look;
 pub(super) use text::coded_len;
+pub(super) use words::Class;
 
 /// One built-in detector: what starts it, what it recognises, and examples of both sides.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +69,18 @@ pub(super) enum Trigger {
     Digits,
     /// A `:` between two hexadecimal digits or colons.
     Colon,
+    /// A word that begins with a capital, or an ideograph, of one of these classes.
+    Word(Class),
+    /// The `:` behind a word or a quote, as behind the key of a field.
+    Key,
+    /// What follows from the hits that this label has so far: looked for once, at the end.
+    Sweep(Sweep),
     /// One of these literals.
     Literals(&'static [&'static str]),
 }
+
+/// Finds what follows in a text from hits that it has.
+pub(super) type Sweep = fn(text: &str, hits: &[Range<usize>], found: &mut Vec<Range<usize>>);
 
 /// Every built-in detector. Order decides nothing; labels group it.
 pub const DETECTORS: &[Detector] = &[
@@ -82,6 +103,19 @@ pub const DETECTORS: &[Detector] = &[
     token::AUTHORIZATION,
     jwt::JWT,
     pem::PRIVATE_KEY,
+    person::NAME,
+    person::TITLED,
+    person::GREETED,
+    person::SIGNED,
+    person::INTRODUCED,
+    person::FIELD,
+    again::AGAIN,
+    hanzi::PERSON_ZH,
+    organization::COMPANY,
+    organization::INSTITUTION,
+    hanzi::ORGANIZATION_ZH,
+    address::ADDRESS,
+    hanzi::ADDRESS_ZH,
 ];
 
 /// The built-in labels, each once, with what a policy that does not name them does.
