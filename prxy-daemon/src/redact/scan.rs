@@ -290,7 +290,12 @@ impl Scanner {
                         self.keys.iter().for_each(|row| row.look(text, at..i, &mut seen, found));
                     }
                 }
+                // Inside of a word; behind `\n` spelled out one may begin.
+                b'A'..=b'Z' if inside(bytes, at) => {}
                 b'A'..=b'Z' | 0xc3..=0xc5 | 0xe3..=0xe9 => {
+                    if self.words.is_empty() {
+                        continue;
+                    }
                     let (end, class) = detect::word_at(bytes, at);
                     i = end;
                     if class != 0 {
@@ -383,6 +388,14 @@ fn colon_inside(bytes: &[u8], at: usize) -> bool {
     let part = |b: &u8| b.is_ascii_hexdigit() || *b == b':';
     let next = bytes.get(at + 1);
     next.is_some_and(part) && (next == Some(&b':') || at > 0 && part(&bytes[at - 1]))
+}
+
+/// Whether a letter or a digit that no escape could end stands before `at`.
+fn inside(bytes: &[u8], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| bytes[before]) else { return false };
+    let escape = at > 1 && matches!(bytes[at - 2], b'\\' | b'%')
+        || at > 2 && matches!(bytes[at - 3], b'%' | b'x' | b'[' | b'u');
+    before.is_ascii_alphanumeric() && !escape && before != b'm'
 }
 
 /// Whether the colon at `at` may end a field's key: a letter, a quote or a bracket before it, and no second colon.

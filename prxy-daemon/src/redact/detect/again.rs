@@ -94,7 +94,11 @@ fn tables(bytes: &[u8], found: &mut Vec<Range<usize>>) {
     let mut line_at = 0;
     while line_at < bytes.len() {
         let end = line(bytes, line_at);
-        let next = match head(&bytes[line_at..end]) {
+        // A table has as many marks in its first row as in its head.
+        let row = line(bytes, (end + 1).min(bytes.len()));
+        let alike =
+            end < bytes.len() && like(&bytes[line_at..end], &bytes[end + 1..row.max(end + 1)]);
+        let next = match alike.then(|| head(&bytes[line_at..end])).flatten() {
             Some((mark, columns)) => rows(bytes, end + 1, mark, &columns, found),
             None => end + 1,
         };
@@ -104,6 +108,14 @@ fn tables(bytes: &[u8], found: &mut Vec<Range<usize>>) {
 
 fn line(bytes: &[u8], from: usize) -> usize {
     memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at)
+}
+
+/// Whether two lines have as many marks of one kind.
+fn like(first: &[u8], second: &[u8]) -> bool {
+    const MARKS: [u8; 4] = [b'|', b'\t', b';', b','];
+    let Some(mark) = MARKS.into_iter().find(|mark| first.contains(mark)) else { return false };
+    let count = |line: &[u8]| memchr::memchr_iter(mark, line).count();
+    count(second) >= count(first)
 }
 
 /// The mark between columns, and what each column holds, if this is the head of a table with names.

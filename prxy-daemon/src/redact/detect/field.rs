@@ -67,34 +67,32 @@ pub(super) fn key(text: &[u8]) -> Option<Kind> {
     if text.len() > MAX_KEY || text.is_empty() {
         return None;
     }
-    let (mut folded, mut parts) = ([0_u8; MAX_KEY + 8], 0_usize);
-    let mut len = 0;
-    let mut kind: Option<Kind> = None;
-    let mut last = None;
-    let mut close = |part: &[u8], kind: &mut Option<Kind>| {
-        if part.is_empty() {
-            return;
+    let (mut parts, mut kind, mut last, mut data) = (0, None, None, false);
+    let mut from = 0;
+    for i in 0..=text.len() {
+        let ends = match text.get(i) {
+            None => true,
+            Some(b) => {
+                !(b.is_ascii_alphabetic() || *b >= 0x80)
+                    || b.is_ascii_uppercase() && i > 0 && text[i - 1].is_ascii_lowercase()
+            }
+        };
+        if !ends {
+            continue;
         }
-        parts += 1;
-        last = say(part);
-        *kind = (*kind).max(last);
-    };
-    for (i, b) in text.iter().enumerate() {
-        let camel = b.is_ascii_uppercase() && i > 0 && text[i - 1].is_ascii_lowercase();
-        if !(b.is_ascii_alphabetic() || *b >= 0x80) || camel {
-            close(&folded[..len], &mut kind);
-            len = 0;
+        if i > from {
+            let class = piece(&text[from..i]);
+            last = say(class);
+            data = class & KEY_DATA != 0;
+            kind = kind.max(last);
+            parts += 1;
         }
-        if b.is_ascii_alphabetic() || *b >= 0x80 {
-            folded[len] = b.to_ascii_lowercase();
-            len += 1;
-        }
+        let mark = text.get(i).is_some_and(|b| !(b.is_ascii_alphabetic() || *b >= 0x80));
+        from = i + usize::from(mark);
     }
-    let tail = &folded[..len];
-    if DATA.contains(&std::str::from_utf8(tail).unwrap_or_default()) {
+    if data || kind.is_none() {
         return None;
     }
-    close(tail, &mut kind);
     let lower = text.to_ascii_lowercase();
     let says = |word: &str| memchr::memmem::find(&lower, word.as_bytes()).is_some();
     if parts > 1 && last == Some(Kind::Any) {
@@ -110,14 +108,13 @@ pub(super) fn key(text: &[u8]) -> Option<Kind> {
 }
 
 /// What one word of a key says.
-fn say(part: &[u8]) -> Option<Kind> {
-    let part = std::str::from_utf8(part).ok()?;
-    if PERSONS.contains(&part) {
+fn say(class: Class) -> Option<Kind> {
+    if class & KEY_PERSON != 0 {
         Some(Kind::Person)
-    } else if PARTIES.contains(&part) {
+    } else if class & KEY_PARTY != 0 {
         Some(Kind::Party)
     } else {
-        NAMES.contains(&part).then_some(Kind::Any)
+        (class & KEY_NAME != 0).then_some(Kind::Any)
     }
 }
 
@@ -264,6 +261,10 @@ pub(super) fn ends(bytes: &[u8], i: usize) -> bool {
 }
 
 const MAX_KEY: usize = 40;
+
+/// The words of keys, for the lexicon.
+pub(super) const LISTS: &[(Class, &[&str])] =
+    &[(KEY_PERSON, PERSONS), (KEY_PARTY, PARTIES), (KEY_NAME, NAMES), (KEY_DATA, DATA)];
 
 /// Keys of parts of names and of people.
 const PERSONS: &[&str] = &[

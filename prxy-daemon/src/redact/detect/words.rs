@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use super::cues;
+use super::{cues, field};
 
 /// What a word may be; a set of the constants below.
 pub(in crate::redact) type Class = u32;
@@ -53,6 +53,15 @@ pub(super) const CUED: Class = 1 << 19;
 pub(super) const NUMBERED: Class = 1 << 20;
 /// An ideograph that begins a name, an institution or a part of an address.
 pub(super) const HANZI: Class = 1 << 21;
+
+/// A word of a field's key that says: a name of a person.
+pub(super) const KEY_PERSON: Class = 1 << 22;
+/// A word of a field's key that says: a person or a company.
+pub(super) const KEY_PARTY: Class = 1 << 23;
+/// A word of a field's key that says: a name of anything.
+pub(super) const KEY_NAME: Class = 1 << 24;
+/// The last word of a field's key whose value is no name.
+pub(super) const KEY_DATA: Class = 1 << 25;
 
 /// A word of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -293,6 +302,11 @@ impl Lexicon {
                 lexicon.insert(word, *class);
             }
         }
+        for (class, words) in field::LISTS {
+            for word in *words {
+                lexicon.insert(word, *class);
+            }
+        }
         for line in include_str!("lexicon/known.txt").lines().skip(1) {
             if let Some((first, second)) = line.split_once(' ') {
                 lexicon.known.push(pair(hash_of(first), hash_of(second)));
@@ -327,6 +341,16 @@ impl Lexicon {
         }
         0
     }
+}
+
+/// What a piece of an identifier says, such as `Name` in `firstName`.
+pub(super) fn piece(bytes: &[u8]) -> Class {
+    let (mut i, mut hash) = (0, SEED);
+    while let Some(letter) = letter(bytes, i) {
+        letter.folded.into_iter().filter(|b| *b != 0).for_each(|b| hash = mix(hash, b));
+        i += letter.len;
+    }
+    LEXICON.class(hash)
 }
 
 fn hash_of(word: &str) -> u64 {
@@ -371,7 +395,7 @@ const LISTS: &[(Class, &str)] = &[
 /// Twice as many as there are words, and more.
 const SLOTS: usize = 1 << 15;
 const SIEVE: usize = 1 << 17;
-const CLASS_BITS: u32 = 24;
+const CLASS_BITS: u32 = 26;
 const SEED: u64 = 0x243F_6A88_85A3_08D3;
 /// No name has a longer part.
 const MAX_WORD: usize = 32;
