@@ -202,8 +202,9 @@ fn organization(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let end = at.start + kind.len();
     let mut start = at.start;
     let mut count = 0;
-    while let Some(c) = hanzi_before(bytes, start)
+    while hanzi_before(bytes, start)
         .filter(|c| count < 20 && (!BREAKS.contains_char(*c) || text[..start].ends_with("协和")))
+        .is_some()
     {
         start -= 3;
         count += 1;
@@ -254,16 +255,14 @@ fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             .take(9)
             .find(|(_, c)| !('\u{4e00}'..='\u{9fff}').contains(c))
             .map(|(i, c)| (i, c));
-        if let Some((len, c)) = estate.filter(|(len, c)| {
+        if let Some((len, _)) = estate.filter(|(len, c)| {
             *len > 0
                 && c.is_ascii_digit()
                 && !text[end..end + *len].contains(['的', '在', '和', '是'])
         }) {
-            let _ = c;
             end += len;
         }
     }
-    let _ = road;
     if !numbered {
         return None;
     }

@@ -840,7 +840,6 @@ pub(super) fn cue_before(bytes: &[u8], at: usize) -> Option<(Word, Option<usize>
 /// The name in the value of the field whose colon is at `at`.
 fn field(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let kind = super::field::kind(bytes, at.start)?;
     let mut i = at.end;
     let mut quotes = 0;
     while let Some(b) = bytes.get(i) {
@@ -855,6 +854,14 @@ fn field(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             return None;
         }
     }
+    // Most values are no words, or words in lower case that are no names: their keys need not be read.
+    let first = word(bytes, i)?;
+    if first.case == Case::Mixed
+        || first.case == Case::Lower && !first.is(GIVEN | FAMILY | PARTICLE | TITLE)
+    {
+        return None;
+    }
+    let kind = super::field::kind(bytes, at.start)?;
     super::field::value(bytes, i, kind)
 }
 

@@ -128,7 +128,31 @@ impl Word {
 pub(super) fn word(bytes: &[u8], at: usize) -> Option<Word> {
     let (mut hash, mut i) = (SEED, at);
     let (mut upper, mut lower, mut mixed, mut prefix) = (0, 0, false, 0_u32);
-    while let Some(letter) = letter(bytes, i) {
+    loop {
+        // Plain letters first: they are nearly all there are.
+        while let Some(b) = bytes.get(i).filter(|b| b.is_ascii_alphabetic()) {
+            if b & 0x20 == 0 {
+                let mac = matches!(prefix, 0x6d63 | 0x6d_6163);
+                mixed |= lower > 0 && !(mac && upper == 1);
+                upper += 1;
+            } else {
+                lower += 1;
+            }
+            hash = mix(hash, b | 0x20);
+            prefix = prefix << 8 | u32::from(b | 0x20);
+            i += 1;
+            if mixed && bytes[at] != b'G' {
+                // An identifier: what it says is nothing.
+                while bytes.get(i).is_some_and(u8::is_ascii_alphanumeric) {
+                    i += 1;
+                }
+                return Some(Word { start: at, end: i, class: 0, case: Case::Mixed, hash: 0 });
+            }
+        }
+        if bytes.get(i).is_none_or(|b| *b < 0xc3) {
+            break;
+        }
+        let Some(letter) = letter(bytes, i) else { break };
         if letter.upper {
             // `McDonald` and `MacLeod` are names; `fooBar` is none.
             let mac = matches!(prefix, 0x6d63 | 0x6d_6163);
@@ -195,11 +219,6 @@ pub(super) fn word_before(bytes: &[u8], end: usize) -> Option<Word> {
 /// Whether the two words are known to be no person together.
 pub(super) fn known_together(first: &Word, second: &Word) -> bool {
     LEXICON.known.binary_search(&pair(first.hash, second.hash)).is_ok()
-}
-
-/// The folded text of a word, for comparisons that are rare.
-pub(super) fn same(a: &Word, b: &Word) -> bool {
-    a.hash == b.hash
 }
 
 /// The hash of a word, for sets of them.
