@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
+use super::lexicon::*;
 use super::name::{joined, street_like};
-use super::words::*;
 use super::{Detector, Trigger};
 use crate::redact::Action;
 

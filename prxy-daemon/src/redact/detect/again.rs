@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::field::{self, Kind};
+use super::lexicon::*;
 use super::name::joined;
 use super::person::{NAME, code_around};
-use super::words::*;
 use super::{Detector, Trigger};
 
 pub(super) const AGAIN: Detector = Detector {

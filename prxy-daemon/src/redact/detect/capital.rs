@@ -4,8 +4,8 @@
 
 use super::address::numbered_street;
 use super::hanzi;
+use super::lexicon::*;
 use super::person::cue_before;
-use super::words::*;
 
 /// The word that begins at the capital or ideograph `at`: the offset behind it, and the classes that start a detector.
 pub(in crate::redact) fn word_at(bytes: &[u8], at: usize) -> (usize, Class) {

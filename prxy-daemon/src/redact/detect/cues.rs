@@ -2,7 +2,7 @@
 //!
 //! Not for names themselves: those are the files in `lexicon/`.
 
-use super::words::*;
+use super::lexicon::*;
 
 /// What each word tells; folded like all others.
 pub(super) const LISTS: &[(Class, &str)] = &[

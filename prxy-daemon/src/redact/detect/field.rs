@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
+use super::lexicon::*;
 use super::name::{Name, Reading};
-use super::words::*;
 
 /// How much a field's key says of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::words::{Class, HANZI};
+use super::lexicon::{Class, HANZI};
 use super::{Detector, Trigger};
 use crate::redact::Action;
 

@@ -15,6 +15,7 @@ mod hanzi;
 mod iban;
 mod ip;
 mod jwt;
+mod lexicon;
 mod name;
 mod national_id;
 mod organization;
@@ -24,7 +25,6 @@ mod phone;
 pub(super) mod placeholder;
 mod text;
 mod token;
-mod words;
 
 use std::ops::Range;
 
@@ -32,8 +32,8 @@ use super::Action;
 
 pub(super) use capital::word_at;
 pub(super) use digits::worth_a_look;
+pub(super) use lexicon::Class;
 pub(super) use text::coded_len;
-pub(super) use words::Class;
 
 /// One built-in detector: what starts it, what it recognises, and examples of both sides.
 #[derive(Clone, Copy, Debug)]

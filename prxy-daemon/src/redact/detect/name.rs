@@ -2,8 +2,8 @@
 //!
 //! Not for deciding whether it is one: that is `person`.
 
+use super::lexicon::*;
 use super::text::spelled_escape;
-use super::words::*;
 
 /// The words of what may be a name, from left to right.
 #[derive(Clone, Copy, Debug)]

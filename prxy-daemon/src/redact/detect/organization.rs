@@ -4,9 +4,9 @@
 
 use std::ops::Range;
 
+use super::lexicon::*;
 use super::name::{joined, line_start};
 use super::person::{before, code_around};
-use super::words::*;
 use super::{Detector, Trigger};
 use crate::redact::Action;
 

@@ -1,12 +1,12 @@
 //! Names of people in Latin letters: by what is around them, or by being a given and a family name.
 //!
-//! Not for the lists and cue words (`words`, `cues`), nor for second mentions and columns (`again`).
+//! Not for the lists and cue words (`lexicon`, `cues`), nor for second mentions and columns (`again`).
 
 use std::ops::Range;
 
+use super::lexicon::*;
 use super::name::{Name, Reading, joined, line_end, line_start, next_line, street_like};
 use super::text::spelled_escape;
-use super::words::*;
 use super::{Detector, Trigger};
 use crate::redact::Action;
 
