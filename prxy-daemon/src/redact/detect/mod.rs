@@ -21,7 +21,7 @@ use std::ops::Range;
 use super::Action;
 
 pub(super) use digits::worth_a_look;
-pub(super) use text::coded_len;
+pub(super) use text::{coded_len, starts_word};
 
 /// One built-in detector: what starts it, what it recognises, and examples of both sides.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +57,12 @@ pub(super) enum Trigger {
     Digits,
     /// A `:` between two hexadecimal digits or colons.
     Colon,
-    /// One of these literals.
+    /// One of these literals, of three bytes or more.
     Literals(&'static [&'static str]),
+    /// One of these literals in any ASCII case, wherever it stands.
+    Folded(&'static [&'static str]),
+    /// A word that begins with one of these, in any ASCII case; also a part of a `camelCase` name.
+    Words(&'static [&'static str]),
 }
 
 /// Every built-in detector. Order decides nothing; labels group it.
