@@ -3,16 +3,23 @@
 //! Each recogniser looks at a bounded window around a trigger that the scanner found, so all of them together stay linear.
 //! Not for overlaps, policy or custom patterns: those are `scan` and `mask`.
 
+mod assign;
 mod card;
+mod connection;
 mod digits;
 mod email;
+mod generic;
 mod iban;
 mod ip;
+mod issuer;
+mod issuers;
 mod jwt;
 mod national_id;
+mod password;
 mod pem;
 mod phone;
 pub(super) mod placeholder;
+mod sample;
 mod text;
 mod token;
 
@@ -74,18 +81,24 @@ pub const DETECTORS: &[Detector] = &[
     iban::IBAN,
     ip::IPV4,
     ip::IPV6,
-    token::OPENAI,
+    issuer::ISSUER,
+    issuer::EMBEDDED,
+    issuer::WEBHOOK,
     token::AWS_ID,
     token::AWS_SECRET,
-    token::GITHUB,
-    token::GOOGLE,
-    token::SLACK,
-    token::STRIPE,
-    token::PREFIXED,
     token::BEARER,
     token::AUTHORIZATION,
     jwt::JWT,
     pem::PRIVATE_KEY,
+    connection::URL,
+    connection::CREDENTIAL,
+    connection::PAIRS,
+    connection::SIGNATURE,
+    password::PASSWORD,
+    password::OPTION,
+    password::PIN,
+    generic::KEY,
+    generic::SECRET,
 ];
 
 /// The built-in labels, each once, with what a policy that does not name them does.
@@ -96,6 +109,11 @@ pub fn labels() -> impl Iterator<Item = (&'static str, Action)> {
         .enumerate()
         .filter(move |(i, row)| first(*i, row.label))
         .map(|(_, row)| (row.label, row.action))
+}
+
+/// The issuers whose keys are known by their prefix.
+pub fn issuers() -> impl Iterator<Item = &'static str> {
+    issuers::ISSUERS.iter().map(|row| row.name)
 }
 
 #[cfg(test)]

@@ -263,8 +263,8 @@ fn many_hits_in_one_run_or_beside_many_placeholders_stay_cheap() {
     let keys = concat!("-sk-ant-", "Ab1Cd2Ef3Gh4Ij5K-glpat-", "Ab1Cd2Ef3Gh4Ij5Kl6M").repeat(20_000);
     let mut found = Vec::new();
     scanner.candidates(&keys, &mut found);
-    // Each detector reads the run once: it does not begin anew inside its own hit.
-    assert_eq!(found.len(), 2);
+    // The detector reads the run once: it does not begin anew inside its own hit.
+    assert_eq!(found.len(), 1);
 
     let text = "<EMAIL_1> a@b.co ".repeat(100_000);
     // Every hit against every placeholder would be 10^10 steps: this test would not end.
