@@ -16,7 +16,22 @@ pub(super) const KEY: Detector = Detector {
     validator: "looks random: no words, path, version; UUID and hash only where the name leaves no doubt",
     score: 75,
     trigger: Trigger::Folded(&[
-        "key",
+        "_key",
+        "-key",
+        " key",
+        ".key",
+        "ikey",
+        "tkey",
+        "ekey",
+        "skey",
+        "nkey",
+        "rkey",
+        "pkey",
+        "ykey",
+        "dkey",
+        "ckey",
+        "hkey",
+        "kkey",
         "token",
         "schlüssel",
         "schluessel",
@@ -184,6 +199,7 @@ fn is_value(bytes: &[u8], assigned: &Assigned) -> bool {
     !made
         && !value.iter().any(|b| b.is_ascii_whitespace() || *b >= 0x80)
         && !stands_for_another(value)
+        && !value.starts_with(b"\\x")
 }
 
 /// Whether `value` is drawn at random.
@@ -207,12 +223,20 @@ fn is_random(value: &[u8], name: Name) -> bool {
     };
     let both = sample::is_mixed(value, Alphabet::Alnum);
     let shape = mixed && (both || digits >= 3)
-        || value.len() >= 24 && letters == value.len() && cases(value) >= 6;
+        || value.len() >= 24
+            && letters == value.len()
+            && cases(value) >= 6
+            && longest_word(value) <= 5;
     value.len() >= length
         && text::distinct(value) >= different
         && shape
         && !sample::is_sample(value)
         && !is_reference(value)
+}
+
+/// The longest run of lower-case letters.
+fn longest_word(value: &[u8]) -> usize {
+    value.split(|b| !b.is_ascii_lowercase()).map(<[u8]>::len).max().unwrap_or(0)
 }
 
 /// The changes between upper and lower case.
@@ -391,7 +415,7 @@ const ISSUED: &[(&str, Alphabet, std::ops::RangeInclusive<usize>)] = &[
     ("travis", Alphabet::Alnum, 22..=22),
     ("jenkins", Alphabet::Hex, 34..=34),
     ("discord", Alphabet::Dotted, 59..=80),
-    ("twilio", Alphabet::Hex, 32..=32),
+    ("twilio", Alphabet::Alnum, 32..=34),
     ("mailgun", Alphabet::HexDash, 32..=50),
     ("mailjet", Alphabet::Hex, 32..=32),
     ("postmark", Alphabet::Uuid, 36..=36),

@@ -80,7 +80,7 @@ pub(super) const EMBEDDED: Detector = Detector {
     name: "marked-key",
     label: "API_KEY",
     action: Action::Block,
-    shape: "keys with a mark in the middle: Telegram bots, Azure AD secrets, Terraform, Mailchimp, Twilio",
+    shape: "keys with a mark in the middle: Telegram bots, Azure AD secrets, Terraform, Mailchimp",
     validator: "the parts around the mark have their characters and lengths; looks random",
     score: 97,
     trigger: Trigger::Literals(MARKS),
@@ -94,7 +94,6 @@ pub(super) const EMBEDDED: Detector = Detector {
             "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9⟧"
         ),
         concat!("⟦0123456789abcdef0123456789abcdef", "-us12⟧"),
-        concat!("sid ⟦SK0", "123456789abcdef0123456789abcdef⟧"),
         concat!("⟦zAb8Q~", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1⟧,"),
     ],
     look_alikes: &[
@@ -195,43 +194,12 @@ fn trim_end(bytes: &[u8], start: usize, end: usize) -> usize {
 }
 
 /// The trigger marks of [`EMBEDDED`].
-const MARKS: &[&str] = &[
-    ":AA",
-    "0Q~",
-    "1Q~",
-    "2Q~",
-    "3Q~",
-    "4Q~",
-    "5Q~",
-    "6Q~",
-    "7Q~",
-    "8Q~",
-    "9Q~",
-    ".atlasv1.",
-    "-us",
-    "SK0",
-    "SK1",
-    "SK2",
-    "SK3",
-    "SK4",
-    "SK5",
-    "SK6",
-    "SK7",
-    "SK8",
-    "SK9",
-    "SKa",
-    "SKb",
-    "SKc",
-    "SKd",
-    "SKe",
-    "SKf",
-];
+const MARKS: &[&str] = &[":AA", "7Q~", "8Q~", ".atlasv1.", "-us1", "-us2", "-us3", "-us4", "-us5"];
 
 fn find_embedded(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let url = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     let azure = |b: u8| url(b) || matches!(b, b'.' | b'~');
-    let run = |keep: fn(u8) -> bool, start: usize, limit| text::run_end(bytes, start, limit, keep);
     let digit = |b: u8| b.is_ascii_digit();
     let range = match &text[at.clone()] {
         ":AA" => {
@@ -242,10 +210,10 @@ fn find_embedded(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             let begins = text::word_start(bytes, start) || bytes[..start].ends_with(b"bot");
             (lengths && begins).then_some(start..end)
         }
-        "-us" => {
+        mark if mark.starts_with("-us") => {
             let start = back(bytes, at.start, 33, |b| b.is_ascii_hexdigit());
-            let end = run(|b| b.is_ascii_digit(), at.end, 3);
-            let lengths = at.start - start == 32 && (1..=2).contains(&(end - at.end));
+            let end = text::run_end(bytes, at.end, 2, |b| b.is_ascii_digit());
+            let lengths = at.start - start == 32 && end - at.end <= 1;
             (lengths && text::word_start(bytes, start)).then_some(start..end)
         }
         ".atlasv1." => {
@@ -254,16 +222,11 @@ fn find_embedded(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             let lengths = at.start - start == 14 && (50..=80).contains(&(end - at.end));
             lengths.then_some(start..end)
         }
-        mark if mark.ends_with('~') => {
+        _ => {
             let start = back(bytes, at.start, 4, azure);
             let end = text::run_end(bytes, at.end, 35, azure);
             let lengths = at.start - start == 3 && (31..=34).contains(&(end - at.end));
             lengths.then_some(start..end)
-        }
-        _ => {
-            let end = run(|b| b.is_ascii_hexdigit(), at.end, 32);
-            let lengths = end - at.end == 31 && text::word_start(bytes, at.start);
-            lengths.then_some(at.start..end)
         }
     }?;
     (text::word_end(bytes, range.end) && sample::is_drawn(&bytes[range.clone()])).then_some(range)

@@ -162,6 +162,10 @@ pub(super) const PASSWORD: Detector = Detector {
         "compass: north5",
         "tests: 12 _passed",
         "lowpass-filter1",
+        "pub const FLAGS_PASSWORD: u32 = 16u32;",
+        "PRIORITY_PASS = 0x030,",
+        "fn set(password: &[u8]) -> u8",
+        "the named pipe identified by `addr1` is",
     ],
 };
 
@@ -243,6 +247,11 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if working && (value.contains(&b'/') || value.starts_with(b"$")) {
         return None;
     }
+    // `identified by 'x'` of SQL; in prose the words mean something else.
+    let sql = keyword.eq_ignore_ascii_case(b"identified by");
+    if sql && !matches!(bytes[assigned.value.start - 1], b'"' | b'\'') {
+        return None;
+    }
     let phrase = keyword.eq_ignore_ascii_case(b"passphrase");
     (is_password(bytes, &assigned, phrase)).then_some(assigned.value)
 }
@@ -320,6 +329,7 @@ pub(super) fn stands_for_another(value: &[u8]) -> bool {
         b'{' => last == b'}' || is_hash(value),
         b'%' => last == b'%' || matches!(rest, b"s" | b"d" | b"v" | b"q") || rest.starts_with(b"("),
         b'<' | b'[' | b'(' => true,
+        b'&' if rest.starts_with(b"[") => true,
         b'*' | b'&' | b':' | b'@' | b'!' | b'?' | b'#' => {
             rest.is_empty() || name(rest) && !rest.iter().any(u8::is_ascii_digit)
         }
@@ -327,10 +337,20 @@ pub(super) fn stands_for_another(value: &[u8]) -> bool {
         _ => false,
     };
     let same = text::distinct(value) == 1 && !first.is_ascii_digit();
+    let number = is_number(value);
     let masked = value.iter().filter(|b| matches!(b, b'*' | b'x' | b'X' | b'.')).count() * 10
         >= value.len() * 7
         || value.starts_with("•".as_bytes());
-    marked || same || masked || sample::says(value, TEMPLATES) || is_hash(value)
+    marked || same || masked || number || sample::says(value, TEMPLATES) || is_hash(value)
+}
+
+/// Whether `value` is a number as code writes it: `0x1f`, `16u32`, `1_000`.
+fn is_number(value: &[u8]) -> bool {
+    let hex = value.strip_prefix(b"0x").is_some_and(|rest| rest.iter().all(u8::is_ascii_hexdigit));
+    let types =
+        ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64"];
+    let typed = types.iter().filter_map(|kind| value.strip_suffix(kind.as_bytes()));
+    hex || typed.into_iter().any(|rest| rest.iter().all(|b| b.is_ascii_digit() || *b == b'_'))
 }
 
 fn is_hash(value: &[u8]) -> bool {

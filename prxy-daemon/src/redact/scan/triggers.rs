@@ -67,8 +67,8 @@ impl Literals {
     /// Notes the four bytes by which a literal is seen from its even and from its odd starts.
     fn mark(&mut self, text: &[u8]) {
         let mut set = |gram| {
-            let bit = hash(gram);
-            self.grams[bit / 64] |= 1 << (bit % 64);
+            let (word, bits) = place(gram);
+            self.grams[word] |= bits;
         };
         let any = || 0..=u8::MAX;
         match *text {
@@ -123,8 +123,8 @@ impl Literals {
     ) {
         let (low, high) = (u64::from_le_bytes(*chunk), u64::from_le_bytes(*next));
         let seen = |gram: u64| {
-            let bit = hash((gram as u32).to_le_bytes());
-            self.grams[bit / 64] >> (bit % 64) & 1
+            let (word, bits) = place((gram as u32).to_le_bytes());
+            u64::from(self.grams[word] & bits == bits)
         };
         let hits = seen(low)
             | seen(low >> 16) << 1
@@ -180,15 +180,24 @@ impl Literals {
     }
 }
 
-/// Letters hash alike in both cases; some other bytes collide, which the comparison settles.
+/// The word of the bitmap for four bytes, and the two bits in it that must be set.
 #[inline]
-fn hash(gram: [u8; 4]) -> usize {
-    let folded = u32::from_le_bytes(gram) | 0x2020_2020;
-    (folded.wrapping_mul(0x9E37_79B1) >> (32 - GRAM_BITS)) as usize
+fn place(gram: [u8; 4]) -> (usize, u64) {
+    let mixed = mix(gram);
+    let bits = 1 << (mixed & 63) | 1 << (mixed >> 6 & 63);
+    ((mixed >> (32 - WORD_BITS)) as usize, bits)
+}
+
+/// Letters count alike in both cases; some other bytes collide, which the comparison settles.
+#[inline]
+fn mix(gram: [u8; 4]) -> u32 {
+    let product =
+        u64::from(u32::from_le_bytes(gram) | 0x2020_2020).wrapping_mul(0x9E37_79B1_85EB_CA87);
+    (product >> 32) as u32
 }
 
 fn head_of([a, b, c]: [u8; SHORTEST]) -> usize {
-    hash([a, b, c, 0]) % HEADS
+    mix([a, b, c, 0]) as usize % HEADS
 }
 
 /// The bytes looked at in one step.
@@ -196,8 +205,8 @@ const STEP: usize = 8;
 /// No literal is shorter.
 const SHORTEST: usize = 3;
 /// The bitmap takes 16 KB: it stays in the first-level cache.
-const GRAM_BITS: u32 = 17;
-const GRAM_WORDS: usize = 1 << (GRAM_BITS - 6);
+const WORD_BITS: u32 = 11;
+const GRAM_WORDS: usize = 1 << WORD_BITS;
 const HEADS: usize = 4096;
 /// The end of a chain.
 const END: u16 = u16::MAX;
