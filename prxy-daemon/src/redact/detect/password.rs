@@ -456,6 +456,9 @@ fn find_option(text: &str, at: Range<usize>) -> Option<Range<usize>> {
 
 fn find_pin(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
+    if bytes.get(at.end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+        return None;
+    }
     let word = &bytes[at.clone()];
     let secret_number = word.eq_ignore_ascii_case(b"geheimzahl");
     let mut i = at.end;
