@@ -201,6 +201,10 @@ fn find_pairs(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if bytes.get(value_at) != Some(&b'=') || !text::word_start(bytes, at.start) {
         return None;
     }
+    let first = text::run_end(bytes, value_at + 1, 4, |b| b == b' ');
+    if bytes.get(first).is_none_or(|b| b";\"'<$\n".contains(b)) {
+        return None;
+    }
     let stop = |b: u8| matches!(b, b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'\\');
     let window = at.start.saturating_sub(REACH);
     let line = window + bytes[window..at.start].iter().rposition(|b| stop(*b)).map_or(0, |i| i + 1);

@@ -164,6 +164,12 @@ pub(super) const PASSWORD: Detector = Detector {
         "lowpass-filter1",
         "pub const FLAGS_PASSWORD: u32 = 16u32;",
         "PRIORITY_PASS = 0x030,",
+        "<user>[:<password>]@]<hostname>",
+        "['KEYPASSWD', 'KRB4LEVEL']",
+        "* `passphrase`: {string | Buffer}",
+        "printf(&quot;Password is incorrect.&quot;);",
+        "CHALLENGE_PASSWORD: \"challengePassword\",",
+        "--sasl-password='projects/123/secrets/my-secret/versions/1'",
         "fn set(password: &[u8]) -> u8",
         "the named pipe identified by `addr1` is",
     ],
@@ -326,10 +332,10 @@ pub(super) fn stands_for_another(value: &[u8]) -> bool {
     let name = |part: &[u8]| !part.is_empty() && is_path(part);
     let marked = match first {
         b'$' => name(rest) || rest.starts_with(b"{") || rest.starts_with(b"(") || is_hash(value),
-        b'{' => last == b'}' || is_hash(value),
+        b'{' => true,
         b'%' => last == b'%' || matches!(rest, b"s" | b"d" | b"v" | b"q") || rest.starts_with(b"("),
         b'<' | b'[' | b'(' => true,
-        b'&' if rest.starts_with(b"[") => true,
+        b'&' if matches!(rest.first(), Some(b'[' | b'#')) => true,
         b'*' | b'&' | b':' | b'@' | b'!' | b'?' | b'#' => {
             rest.is_empty() || name(rest) && !rest.iter().any(u8::is_ascii_digit)
         }
@@ -370,7 +376,9 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
                     && sample::says(bare, &["pass", "secret", "pw"])
             },
         );
-    WORDS.iter().any(word) || mine || sample::says(value, PLACEHOLDERS)
+    let named =
+        bare.iter().all(u8::is_ascii_alphabetic) && sample::says(bare, &["password", "passwd"]);
+    WORDS.iter().any(word) || mine || named || sample::says(value, PLACEHOLDERS)
 }
 
 /// Whether `value` is more than a word: letters and digits, or a sign that no name has, or many digits.
@@ -574,6 +582,8 @@ const TEMPLATES: &[&str] = &[
     "arn:aws",
     "...",
     "…",
+    "%s",
+    "/secrets/",
 ];
 const PLACEHOLDERS: &[&str] = &[
     "your",
@@ -715,6 +725,7 @@ const WORDS: &[&str] = &[
     "login",
     "credentials",
     "self",
+    "notasecret",
     "this",
     "new",
     "old",
