@@ -65,6 +65,9 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
         _ => 0,
     };
     let compares = rest.starts_with(b"==");
+    if quoted && let Some(from) = paired(bytes, i) {
+        return open(bytes, from).map(|(value, form)| Assigned { name, value, form });
+    }
     if separator == 0 {
         if option {
             let form = Form::Argument;

@@ -272,6 +272,10 @@ fn is_reference(value: &[u8]) -> bool {
         word && part[letters..].iter().all(u8::is_ascii_digit) && part.len() - letters <= 4
     };
     let names = parts.iter().filter(named).count();
+    let digit = |part: &&[u8]| part.iter().any(u8::is_ascii_digit);
+    if parts.iter().any(|part| part.len() >= 16 && digit(part) && !named(&part)) {
+        return slashes >= 3;
+    }
     parts.len() > 1 && names * 3 >= parts.len() * 2
         || slashes >= 2 && names * 2 >= parts.len()
         || FINGERPRINTS.iter().any(|mark| value.starts_with(mark.as_bytes()))

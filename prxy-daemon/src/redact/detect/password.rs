@@ -41,6 +41,10 @@ pub(super) const PASSWORD: Detector = Detector {
         "dbpass",
         "_pass",
         "-pass",
+        " pass:",
+        " pass=",
+        " pw:",
+        " pw=",
         "ftp_pw",
         "parola d'ordine",
     ]),
@@ -95,6 +99,11 @@ pub(super) const PASSWORD: Detector = Detector {
         "password = SecretStr(\"⟦hunter⟧\")",
         "db_pass: '⟦hunter⟧'",
         "| Password | ⟦hunter2⟧ |",
+        "ADMIN_PASSWORD=\"⟦Adm1n⟧\"",
+        "password = \"⟦correct horse battery staple⟧\"",
+        "<add key=\"Password\" value=\"⟦S3cr3t!⟧\" />",
+        "User: maria  Pass: ⟦Sonne#99⟧",
+        "the root pw: ⟦Toor1234!⟧",
     ],
     look_alikes: &[
         "password: string",
@@ -238,6 +247,10 @@ pub(super) const PIN: Detector = Detector {
 
 fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
+    // The short names are looked for with what stands around them.
+    let blank = usize::from(bytes[at.start] == b' ');
+    let sign = usize::from(matches!(bytes[at.end - 1], b':' | b'='));
+    let at = at.start + blank..at.end - sign;
     let keyword = &bytes[at.clone()];
     let assigned = assign::read(text, &at)?;
     let name = &bytes[assigned.name.clone()];
@@ -245,7 +258,9 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let working =
         keyword.eq_ignore_ascii_case(b"pwd") && matches!(name, b"PWD" | b"OLDPWD" | b"pwd");
     let suffix = &bytes[at.end..assigned.name.end];
-    let bounded = !sample::says(&name[..at.start - assigned.name.start], NO_PASSWORD_BEFORE);
+    let before = name[..at.start - assigned.name.start].split(|b| !b.is_ascii_alphabetic());
+    let bounded = !before.last().is_some_and(|part| is_one_of(part, NO_PASSWORD_BEFORE))
+        && !sample::says(&name[..at.start - assigned.name.start], NO_PASSWORD_IN);
     if !suffix_allows(suffix) || !bounded {
         return None;
     }
@@ -284,7 +299,10 @@ fn is_password(bytes: &[u8], assigned: &Assigned, phrase: bool) -> bool {
         if value.iter().any(u8::is_ascii_whitespace) {
             let words = value.split(u8::is_ascii_whitespace).count();
             let sentence = value.ends_with(b".") || value.ends_with(b"?") || value.ends_with(b":");
-            return (phrase && words >= 3 || value.iter().any(u8::is_ascii_digit))
+            let lower = value.iter().all(|b| b.is_ascii_lowercase() || *b == b' ');
+            return (phrase && words >= 3
+                || lower && words >= 4
+                || value.iter().any(u8::is_ascii_digit))
                 && words <= 8
                 && !sentence;
         }
@@ -357,6 +375,10 @@ fn is_number(value: &[u8]) -> bool {
         ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64"];
     let typed = types.iter().filter_map(|kind| value.strip_suffix(kind.as_bytes()));
     hex || typed.into_iter().any(|rest| rest.iter().all(|b| b.is_ascii_digit() || *b == b'_'))
+}
+
+fn is_one_of(part: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|word| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn is_hash(value: &[u8]) -> bool {
@@ -549,10 +571,11 @@ const SUFFIXES: &[&str] = &[
     "base",
 ];
 /// Names in which the keyword means something else.
-const NO_PASSWORD_BEFORE: &[&str] = &[
-    "max", "min", "forgot", "reset", "show", "hide", "has", "require", "enable", "disable", "low",
-    "high", "band", "by",
-];
+const NO_PASSWORD_BEFORE: &[&str] =
+    &["max", "min", "has", "is", "low", "high", "band", "by", "com", "tres"];
+/// Parts of such names.
+const NO_PASSWORD_IN: &[&str] =
+    &["forgot", "reset", "show", "hide", "require", "enable", "disable"];
 const LOGIN: &[&str] = &[
     "user",
     "username",
