@@ -94,12 +94,12 @@ fn escape(bytes: &[u8], at: usize) -> Option<Spelled> {
     let run = bytes[at..].iter().take_while(|byte| **byte == b'\\').count();
     let from = at + run + 1;
     let (digits, end) = match bytes.get(at + run)? {
-        b'x' => (from..from + 2, from + 2),
         b'u' | b'x' if bytes.get(from) == Some(&b'{') => {
             let len = bytes[from..].iter().take(8).position(|byte| *byte == b'}')?;
             (from + 1..from + len, from + len + 1)
         }
         b'u' => (from..from + 4, from + 4),
+        b'x' => (from..from + 2, from + 2),
         _ => return None,
     };
     let meant = number(bytes.get(digits)?, 16)?;
@@ -170,16 +170,18 @@ fn line_break(bytes: &[u8], at: usize) -> Option<Spelled> {
     }
     let full =
         bytes[..start].iter().rev().take(TOKEN).take_while(|b| in_token(**b)).count() == TOKEN;
-    let rest = bytes[end..].iter().take(TOKEN).take_while(|b| in_token(**b)).count();
-    let next = &bytes[end..end + rest];
-    let lone =
-        bytes.get(end + rest).is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b' ');
-    let odd = next.iter().any(u8::is_ascii_digit) && next.iter().any(u8::is_ascii_alphabetic);
+    let len = bytes[end..].iter().take(TOKEN * 4).take_while(|b| in_token(**b)).count();
+    let next = &bytes[end..end + len];
+    let padding = bytes[end + len..].iter().take(2).take_while(|byte| **byte == b'=').count();
+    let close = bytes.get(end + len + padding);
+    let lone = close.is_none_or(|byte| b"\n\r\"'`,.)\\".contains(byte));
+    let kinds = [u8::is_ascii_digit, u8::is_ascii_lowercase, u8::is_ascii_uppercase];
+    let odd = len >= 4 && kinds.iter().filter(|kind| next.iter().any(kind)).count() > 1;
     (full && lone && odd).then_some(Spelled { range, change: Change { meant: None, weak: false } })
 }
 
 fn in_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
 /// The visible character of ASCII that these hexadecimal digits mean.
@@ -267,7 +269,10 @@ mod tests {
         check("4111 1111\n> 1111 1111", Some("4111 1111 1111 1111"));
         check("anna@\n  example.com", Some("anna@example.com"));
         check("one line.\nAnother", None);
-        check("key Ab1Cd2Ef3Gh4Ij5Kl6Mn7\n  Op8Qr9", Some("key Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9"));
+        check(
+            "key Ab1Cd2Ef3Gh4Ij5Kl6Mn7\n  Op8Qr9\nX=1",
+            Some("key Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9\nX=1"),
+        );
         check("%41\u{20ac}%zz", Some("A\u{20ac}%zz"));
         let far = "é".repeat(400);
         let text = format!("{far}%40{far}{far}%41{far}");
