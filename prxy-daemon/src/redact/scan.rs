@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use super::detect::{self, DETECTORS};
 use super::{Action, Label, Policy};
-use triggers::Literals;
+use triggers::{Literals, Match};
 
 use overlap::resolve;
 use view::View;
@@ -163,13 +163,19 @@ impl Scanner {
             match detector.trigger {
                 detect::Trigger::At => {
                     scanner.email = Some(row);
-                    literals.push(("%40", row));
-                    literals.push(("%2540", row));
+                    literals.push(("%40", Match::Exact, row));
+                    literals.push(("%2540", Match::Exact, row));
                 }
                 detect::Trigger::Digits => scanner.digits.push(row),
                 detect::Trigger::Colon => scanner.colon.push(row),
                 detect::Trigger::Literals(list) => {
-                    literals.extend(list.iter().map(|text| (*text, row)))
+                    literals.extend(list.iter().map(|text| (*text, Match::Exact, row)))
+                }
+                detect::Trigger::Folded(list) => {
+                    literals.extend(list.iter().map(|text| (*text, Match::Folded, row)))
+                }
+                detect::Trigger::Words(list) => {
+                    literals.extend(list.iter().map(|text| (*text, Match::Word, row)))
                 }
             }
         }
