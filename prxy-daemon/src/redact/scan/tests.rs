@@ -301,3 +301,31 @@ fn an_address_before_one_with_a_spelled_out_at_sign_is_found_at_once() {
         &[("EMAIL", "maria@corp.com"), ("EMAIL", "bob%40corp.com")],
     );
 }
+
+#[test]
+fn values_in_disguise_are_found_as_they_are_spelled() {
+    let scanner = scanner();
+    for (text, wanted) in [
+        ("to an\u{200b}na@exa\u{ad}mple.com!", vec![("EMAIL", "an\u{200b}na@exa\u{ad}mple.com")]),
+        ("ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ。", vec![("EMAIL", "ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ")]),
+        ("аnnа@ехаmple.com", vec![("EMAIL", "аnnа@ехаmple.com")]),
+        (
+            "card ４１１１ １１１１ １１１１ １１１１",
+            vec![("CREDIT_CARD", "４１１１ １１１１ １１１１ １１１１")],
+        ),
+        ("anna [at] example (dot) com, bye", vec![("EMAIL", "anna [at] example (dot) com")]),
+        ("anna&#64;example.com", vec![("EMAIL", "anna&#64;example.com")]),
+        ("anna\\u0040example.com", vec![("EMAIL", "anna\\u0040example.com")]),
+        ("DE89 3704 0044\n> 0532 0130 00", vec![("IBAN", "DE89 3704 0044\n> 0532 0130 00")]),
+        ("card 4111 1111\n1111 1111 end", vec![("CREDIT_CARD", "4111 1111\n1111 1111")]),
+        ("d: YW5uYUBleGFtcGxlLmNvbQ==", vec![("EMAIL", "YW5uYUBleGFtcGxlLmNvbQ==")]),
+        (
+            "d: WVc1dVlVQmxlR0Z0Y0d4bExtTnZiUT09",
+            vec![("EMAIL", "WVc1dVlVQmxlR0Z0Y0d4bExtTnZiUT09")],
+        ),
+        ("anna@example.com\nThanks", vec![("EMAIL", "anna@example.com")]),
+        ("see\nanna@example.com", vec![("EMAIL", "anna@example.com")]),
+    ] {
+        check(&scanner, text, &wanted);
+    }
+}
