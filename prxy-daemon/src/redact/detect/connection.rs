@@ -206,6 +206,10 @@ fn find_pairs(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let stop = |b: u8| matches!(b, b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'\\');
+    let value = |b: u8| b != b';' && b != b' ' && !stop(b);
+    if text::run_end(bytes, first, LONGEST_PASSWORD, value) - first == LONGEST_PASSWORD {
+        return None;
+    }
     let window = at.start.saturating_sub(REACH);
     let line = window + bytes[window..at.start].iter().rposition(|b| stop(*b)).map_or(0, |i| i + 1);
     // Pairs are joined by `;`, those of libpq by blanks: then no value holds one.
@@ -287,11 +291,14 @@ fn find_signature(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let end =
         text::run_end(bytes, at.end, 100, |b| b.is_ascii_alphanumeric() || b"%+/=-_".contains(&b));
-    let around = &bytes[at.start.saturating_sub(400)..bytes.len().min(end + 200)];
-    let signed = sample::says(around, &["&se=", "?se=", "&sv=", "?sv=", "expiry=", "st="]);
     let query = at.start > 0 && matches!(bytes[at.start - 1], b'?' | b'&' | b';');
     let value = &bytes[at.end..end];
-    (query && signed && value.len() >= 40 && sample::is_drawn(value)).then_some(at.end..end)
+    if !query || value.len() < 40 || !sample::is_drawn(value) {
+        return None;
+    }
+    let around = &bytes[at.start.saturating_sub(400)..bytes.len().min(end + 200)];
+    let signed = sample::says(around, &["&se=", "?se=", "&sv=", "?sv=", "expiry=", "st="]);
+    signed.then_some(at.end..end)
 }
 
 /// Parts of the schemes that lead to stored data, queues or directories.
@@ -371,3 +378,5 @@ const KEYS: &[&str] = &[
 ];
 /// How far the pairs go to either side.
 const REACH: usize = 400;
+/// A key of Azure's storage has 88 bytes.
+const LONGEST_PASSWORD: usize = 160;
