@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use super::digits::digits_end;
+use super::digits::{Runs, digits_end};
 use super::{Detector, Trigger, text};
 use crate::redact::Action;
 
@@ -14,7 +14,7 @@ pub(super) const IPV4: Detector = Detector {
     shape: "four decimal octets",
     validator: "globally reachable; no version context such as `v1.2.3.4`",
     score: 80,
-    trigger: Trigger::Digits,
+    trigger: Trigger::Digits(Runs::of(1, 3)),
     find: find_v4,
     positives: &[
         "from ⟦81.2.69.142⟧ port 22",
@@ -90,7 +90,6 @@ pub(super) const IPV6: Detector = Detector {
         "a::b",
         "de::Deserialize",
         "12:30:45",
-        "00:1a:2b:3c:4d:5e",
         "{\"a\":1,\"b\":2}",
         "2606:4700",
         "abc2606:4700::1x",

@@ -144,7 +144,7 @@ fn the_label_literal_is_ours() {
 fn all_literal_triggers_fit_the_vectorised_search() {
     let count: usize = DETECTORS
         .iter()
-        .map(|d| if let detect::Trigger::Literals(list) = d.trigger { list.len() } else { 1 })
+        .map(|d| if let detect::Trigger::Literals(list) = d.trigger { list.len() } else { 0 })
         .sum();
     assert!(count <= 64, "{count} triggers: past 64 the search is no longer vectorised");
 }
