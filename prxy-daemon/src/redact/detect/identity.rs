@@ -277,6 +277,9 @@ fn vin_shape(n: &[u8]) -> bool {
 
 /// The check digit of 49 CFR 565.
 fn vin(n: &[u8]) -> bool {
+    if !vin_shape(n) {
+        return false;
+    }
     let code = |b: u8| match b {
         b'0'..=b'9' => value(b),
         b'A'..=b'H' => u32::from(b - b'A') + 1,
@@ -285,7 +288,7 @@ fn vin(n: &[u8]) -> bool {
     };
     let weights = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
     let sum: u32 = n.iter().zip(weights).map(|(b, weight)| code(*b) * weight).sum();
-    vin_shape(n) && b"0123456789X"[(sum % 11) as usize] == n[8]
+    b"0123456789X"[(sum % 11) as usize] == n[8]
 }
 
 pub(super) const MRZ: Detector = Detector {

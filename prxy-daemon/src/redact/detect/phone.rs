@@ -236,6 +236,8 @@ fn shaped(bytes: &[u8], first: usize) -> Option<Range<usize>> {
             let n = [4, 3, 2].into_iter().find(|n| {
                 *n <= count
                     && *n <= most
+                    && (*n != 3 || lens[2] >= 3)
+                    && (*n != 4 || lens[1] == 3)
                     && (9..=12).contains(&total(*n))
                     && (1..*n).all(|i| lens[i] >= 2)
                     && (1..*n - 1).all(|i| matches!(joint(i), Separator::Space | Separator::Dash))

@@ -46,21 +46,26 @@ pub(super) const USERNAME: Detector = Detector {
     shape: "3 to 32 letters, digits, dots, dashes after `username:`, `user=`, `login:` and the like",
     validator: "no account of a system, no variable, no call; after `user` and `login` it is quoted or has more than letters",
     score: 60,
-    trigger: Trigger::Literals(&[
-        "sername",
-        "ser_name",
-        "ogin",
+    trigger: Trigger::Words(&[
+        "username",
+        "user_name",
+        "user name",
+        "login",
         "user=",
         "user:",
         "user\"",
-        "utzername",
-        "tilisateur",
+        "benutzername",
+        "nutzername",
+        "anmeldename",
+        "utilisateur",
         "usuario",
         "usuário",
-        "ebruikersnaam",
-        "ome utente",
-        "ytkownika",
+        "gebruikersnaam",
+        "nome utente",
+        "użytkownika",
         "用户名",
+        "userid",
+        "user_id",
     ]),
     find: named,
     positives: &[
@@ -76,6 +81,8 @@ pub(super) const USERNAME: Detector = Detector {
         "nome utente: ⟦mrossi⟧",
         "gebruikersnaam: ⟦jdevries⟧",
         "用户名：⟦zhangwei88⟧",
+        "USERNAME=⟦mkowalski⟧",
+        "userName: '⟦mkowalski⟧'",
         "my username is ⟦mkowalski⟧.",
     ],
     look_alikes: &[
@@ -126,13 +133,9 @@ fn named(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     // The literal itself may end with the mark.
     let mut i =
         if matches!(name[name.len() - 1], b'=' | b':' | b'"') { at.end - 1 } else { at.end };
-    let weak = name.starts_with(b"user") && name.len() == 5 || name == b"ogin";
-    if name == b"ogin" && !(at.start > 0 && matches!(bytes[at.start - 1], b'l' | b'L')) {
-        return None;
-    }
-    if name.starts_with(b"user") && !text::word_start(bytes, at.start) {
-        return None;
-    }
+    let weak = matches!(name[name.len() - 1], b'=' | b':' | b'"')
+        || name.eq_ignore_ascii_case(b"login")
+        || name.ends_with(b"id");
     // What leads from the name to the value: `": "`, ` is `, `=`, `：`.
     let lead = i;
     i = text::run_end(bytes, i, 4, |b| matches!(b, b'"' | b'\'' | b'\\' | b' '));
