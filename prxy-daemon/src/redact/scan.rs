@@ -6,6 +6,7 @@ mod decode;
 mod encoded;
 mod fold;
 mod overlap;
+mod table;
 mod triggers;
 mod view;
 
@@ -316,6 +317,28 @@ impl Scanner {
 
     /// Every hit of a text as it stands.
     fn plain(&self, text: &str, found: &mut Vec<Span>) {
+        self.shapes(text, found);
+        // The header of a column is the word before each of its cells.
+        let (mut named, mut hits) = (String::new(), Vec::new());
+        table::each_cell(text, |header, cell| {
+            named.clear();
+            named.push_str(header);
+            named.push_str(": ");
+            let lead = named.len();
+            named.push_str(&text[cell.clone()]);
+            hits.clear();
+            self.shapes(&named, &mut hits);
+            let inside = hits.iter().filter(|hit| hit.start >= lead);
+            found.extend(inside.map(|hit| {
+                let at = |i: usize| i - lead + cell.start;
+                moved(hit, at(hit.start)..at(hit.end))
+            }));
+        });
+        self.patterns(text, found);
+    }
+
+    /// Every hit of the table of detectors.
+    fn shapes(&self, text: &str, found: &mut Vec<Span>) {
         let bytes = text.as_bytes();
         if bytes.len() >= MIN_SECRET {
             let mut seen = Seen::default();
@@ -370,7 +393,6 @@ impl Scanner {
                 }
             }
         }
-        self.patterns(text, found);
     }
 
     fn patterns(&self, text: &str, found: &mut Vec<Span>) {

@@ -31,6 +31,7 @@ pub(super) const DATE_OF_BIRTH: Detector = Detector {
         "Geburtsdatum: ⟦4.3.1985⟧",
         "née le ⟦4 mars 1985⟧ à Lyon",
         "né le ⟦1er août 1985⟧",
+        "Nací el ⟦3 de mayo de 1988⟧.",
         "nacido el ⟦4 de marzo de 1985⟧",
         "Fecha de nacimiento: ⟦04/03/1985⟧",
         "nata il ⟦4 marzo 1985⟧",

@@ -24,8 +24,6 @@ pub(super) const CRYPTO: Topics = 1 << 9;
 pub(super) const VEHICLE: Topics = 1 << 10;
 pub(super) const USER: Topics = 1 << 11;
 pub(super) const VERSION: Topics = 1 << 12;
-/// Part of a date of birth, as a column of its own says it.
-pub(super) const ALL: Topics = !0;
 
 /// What stands around a value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -229,8 +227,13 @@ pub(super) fn behind(bytes: &[u8], end: usize) -> Topics {
     topics
 }
 
+/// Whether the name of a field or column announces values of somebody.
+pub(in crate::redact) fn names_a_value(name: &str) -> bool {
+    of_name(name) & !(VERSION | CRYPTO | CARD) != 0
+}
+
 /// What the name of a field or column speaks of.
-pub(in crate::redact) fn of_name(name: &str) -> Topics {
+fn of_name(name: &str) -> Topics {
     let bytes = name.as_bytes();
     let mut topics = 0;
     let mut at = 0;

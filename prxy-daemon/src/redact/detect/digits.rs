@@ -24,8 +24,6 @@ pub(super) enum Separator {
 pub(in crate::redact) struct Runs(pub u32);
 
 impl Runs {
-    /// Every kind.
-    pub(in crate::redact) const ALL: Self = Self(!0);
     /// After a `+`.
     pub(super) const SIGNED: Self = Self(1 << SIGNED);
     /// In a word of letters and digits, as long as an identity number.

@@ -104,8 +104,17 @@ impl Form {
         }
         let range = start..i;
         if self.needs != 0 {
-            let said = context::around(bytes, start, i).near & self.needs != 0;
-            return said.then_some(range);
+            let said = context::around(bytes, start, i);
+            // `PESEL …, tel. 512 345 678`: the word right before it knows better.
+            let other = said.announced != 0 && said.announced & self.needs == 0;
+            return (said.near & self.needs != 0 && !other).then_some(range);
+        }
+        // `AB123456C-X` is a part number.
+        let more = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_alphanumeric);
+        let part = matches!(bytes.get(i), Some(b'-' | b'_')) && more(i + 1)
+            || start >= 2 && bytes[start - 1] == b'-' && more(start - 2);
+        if part && (upper || lower) {
+            return None;
         }
         // Groups in a longer row of groups are a table.
         let row = self.pattern.contains(' ') && in_a_row(bytes, &range);

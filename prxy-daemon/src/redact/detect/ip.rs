@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
+use super::context::{self, VERSION};
 use super::digits::{Runs, digits_end};
 use super::{Detector, Trigger, text};
 use crate::redact::Action;
@@ -43,6 +44,10 @@ pub(super) const IPV4: Detector = Detector {
         "224.0.0.251",
         "v1.2.3.4",
         "version 1.2.3.4",
+        "\"version\": \"1.2.3.4\"",
+        "firmware 2.3.4.5",
+        "AssemblyVersion(\"1.0.2.4\")",
+        "100.64.0.1",
         "Version: 1.2.3.4",
         "release-1.2.3.4",
         "lib-1.2.3.4.tar.gz",
@@ -180,6 +185,8 @@ fn reachable_v4(address: Ipv4Addr) -> bool {
         || address.is_link_local()
         || address.is_documentation()
         || benchmark
+        // Between a carrier and its customers.
+        || a == 100 && (64..128).contains(&b)
         // A network, or a version such as `Chrome/120.0.0.0`.
         || [b, c, d] == [0, 0, 0]
         || a == 0
@@ -219,7 +226,7 @@ fn is_version(bytes: &[u8], first: &Range<usize>) -> bool {
         let name = &trimmed[..trimmed.len() - 1];
         [&b"version"[..], b"release", b"build", b"rev"].iter().any(|known| name.ends_with(known))
     };
-    compared || named || dashed
+    compared || named || dashed || context::before(bytes, start).announced & VERSION != 0
 }
 
 /// Whether a name with a dash stands before `start`, as in `lib-1.2.3.4.tar.gz`.

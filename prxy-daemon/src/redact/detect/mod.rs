@@ -38,7 +38,7 @@ use std::ops::Range;
 
 use super::Action;
 
-pub(super) use context::announcing;
+pub(super) use context::{announcing, names_a_value};
 pub(super) use digits::{CHAIN, CLASSES, Runs, begins_chain, look};
 pub(super) use text::{coded_len, starts_word};
 

@@ -1,7 +1,7 @@
 //! How countries write their identity numbers, and what their check digits demand.
 
 use super::check::{
-    icao, is_date, is_flat, luhn, mod11_2, mod11_10, mod97, number, value, verhoeff, weighted,
+    icao, is_date, is_flat, luhn, mod11_2, mod11_10, number, value, verhoeff, weighted,
 };
 use super::context::NATIONAL;
 use super::form::Form;
@@ -424,8 +424,3 @@ const DNI: &[u8; 23] = b"TRWAGMYFPDXBNJZSQVHLCKE";
 /// What letters and digits at odd places count in a codice fiscale.
 const ODD: [u32; 26] =
     [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
-
-/// Whether the key over letters and digits fits, as of a French bank account.
-pub(super) fn key97(n: &[u8]) -> bool {
-    mod97(n) == 0
-}

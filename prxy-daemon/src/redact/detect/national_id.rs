@@ -126,6 +126,7 @@ pub(super) const NATIONAL_NUMBER: Detector = Detector {
         "AB-12-34-56-C-7",
         "2024-11-21 255081416802539",
         "GPU RTX4090 on AB12",
+        "SKU AB123456C-X",
         "id=529982247",
     ],
 };

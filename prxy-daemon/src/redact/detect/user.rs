@@ -73,6 +73,7 @@ pub(super) const USERNAME: Detector = Detector {
         "Username: ⟦jane.doe⟧",
         "\"username\": \"⟦mkowalski⟧\",",
         "user=⟦mkowalski7⟧ action=login",
+        "username: ⟦mkowalski⟧ shell: zsh",
         "login: ⟦m.kowalski⟧",
         "{\"user\": \"⟦mkowalski⟧\"}",
         "Benutzername: ⟦hmueller⟧",
@@ -161,8 +162,12 @@ fn named(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         // `username is required`, `user: I need help`: a sentence goes on.
         b' ' => {
             let next = bytes.get(end + 1).copied().unwrap_or(b'\n');
+            let word = text::run_end(bytes, end + 1, 16, |b| b.is_ascii_alphabetic() || b == b'_');
+            let field = matches!(bytes.get(word), Some(b':' | b'=')) && word > end + 1;
             let is = bytes[lead..quotes].ends_with(b"is ");
-            !is && !weak && !next.is_ascii_lowercase() || value.iter().any(u8::is_ascii_digit)
+            field && !is
+                || !is && !weak && !next.is_ascii_lowercase()
+                || value.iter().any(u8::is_ascii_digit)
         }
         b if b >= 0x80 => true,
         _ => {
