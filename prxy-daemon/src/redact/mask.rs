@@ -188,11 +188,7 @@ impl Masker {
 
 /// Whether `text` is a value that the name of its field may reveal.
 fn wants_name(text: &str) -> bool {
-    if !(9..memo::WORTH).contains(&text.len()) {
-        return false;
-    }
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    digits >= 9 || digits > 0 && text.len() >= 16
+    (3..memo::WORTH).contains(&text.len())
 }
 
 /// The name of the field that a value stands in, where that name may tell what the value is.
@@ -205,22 +201,13 @@ fn telling_name(path: &Path<'_>) -> Option<String> {
         return None;
     }
     let lower = key.raw().to_ascii_lowercase();
-    TELLING.iter().any(|word| lower.contains(word)).then(|| key.decode().into_owned())
+    let telling =
+        TELLING.iter().any(|word| lower.contains(word)) || super::detect::names_a_value(key.raw());
+    telling.then(|| key.decode().into_owned())
 }
 
 /// Parts of field names after which a bare value counts.
-const TELLING: &[&str] = &[
-    "phone",
-    "tel",
-    "mobile",
-    "cell",
-    "fax",
-    "whatsapp",
-    "ssn",
-    "social",
-    "secret",
-    "authorization",
-];
+const TELLING: &[&str] = &["secret", "authorization"];
 
 /// Shows sizes and counts only: a masked prompt is still somebody's prompt.
 impl fmt::Debug for Masked {

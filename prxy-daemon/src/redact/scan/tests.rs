@@ -196,7 +196,7 @@ fn too_short_a_literal_is_refused() {
 
 impl Scanner {
     fn literals_row(&self) -> Recogniser {
-        self.digits[0]
+        self.digits[1][0]
     }
 }
 
