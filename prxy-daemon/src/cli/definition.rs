@@ -86,7 +86,7 @@ pub(super) const COMMANDS: &[Command] = &[
         words: &["verify"],
         verb: Verb::Verify,
         summary: "Try every known way out of every role, and show what stopped it",
-        options: &["json", "role", "technique", "without", "list", "markdown"],
+        options: &["json", "role", "technique", "without", "all", "list", "markdown"],
     },
     Command {
         words: &["exec"],
@@ -173,6 +173,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         value: "LAYER",
         summary: "See it fail: leave out seccomp, cgroup, landlock or namespace",
     },
+    Opt { name: "all", value: "", summary: "Show also what no role is: root with rights" },
     Opt { name: "list", value: "", summary: "Print the techniques and try none" },
     Opt {
         name: "jsonl",

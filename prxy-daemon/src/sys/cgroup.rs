@@ -1,7 +1,7 @@
 //! cgroup v2 directories: found in `/proc/self/mountinfo`, made, entered, removed.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -119,11 +119,33 @@ impl Cgroup {
     }
 }
 
-/// The cgroup v2 path of a process, as `/proc/PID/cgroup` shows it; needs no capability, and holds
-/// also for one that has ended and was not waited for.
-pub fn of_process(pid: i32) -> Result<String, CgroupError> {
-    let text = read(format!("/proc/{pid}/cgroup"))?;
-    Ok(text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned())
+/// Where one process is, now and later: its file in `/proc`, opened once.
+#[derive(Debug)]
+pub struct Membership {
+    file: File,
+    path: PathBuf,
+}
+
+impl Membership {
+    /// Opens `/proc/PID/cgroup`; needs no capability.
+    pub fn of(pid: i32) -> Result<Self, CgroupError> {
+        let path = PathBuf::from(format!("/proc/{pid}/cgroup"));
+        let file = File::open(&path).map_err(|source| failed("open", &path, source))?;
+        Ok(Self { file, path })
+    }
+
+    /// The process's cgroup v2 path; holds also for one that has ended and was not waited for.
+    ///
+    /// # Errors
+    /// The process is no more.
+    pub fn now(&self) -> Result<String, CgroupError> {
+        let mut text = String::new();
+        (&self.file)
+            .rewind()
+            .and_then(|()| (&self.file).read_to_string(&mut text))
+            .map_err(|source| failed("read", &self.path, source))?;
+        Ok(text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned())
+    }
 }
 
 /// The mount point of the first cgroup v2 hierarchy, see `proc_pid_mountinfo(5)`.

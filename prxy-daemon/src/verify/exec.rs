@@ -28,9 +28,9 @@ use crate::config::Config;
 use crate::sys::cgroup::Cgroup;
 use crate::sys::clone::{Clone, Network, into_cgroup};
 use crate::sys::fds;
-use crate::sys::sandbox::{self, Landlock};
+use crate::sys::sandbox::{self, Landlock, Reach, Use};
 use crate::sys::seccomp;
-use crate::warden::plan::Plan;
+use crate::warden::plan::{Places, Plan};
 use crate::warden::{During, WardenError, identity, nameservers, roles};
 
 /// Runs `program` as `role` under this configuration; its exit status, or 128 and the signal.
@@ -63,7 +63,8 @@ pub fn exec(role: Role, config: &Config, program: &[OsString]) -> Result<u8, Ver
     let data_dir = config.data_dir.canonicalize().unwrap_or_else(|_| config.data_dir.clone());
     match living(&data_dir, role)? {
         Some((group, pid)) => {
-            let plan = Plan::of(role, config, &nameservers(config)?, &data_dir);
+            let places = Places::new(&data_dir, group.path().parent().unwrap_or(group.path()));
+            let plan = Plan::of(role, config, &nameservers(config)?, &places);
             for (name, kind) in
                 [("net", CloneFlags::CLONE_NEWNET), ("ipc", CloneFlags::CLONE_NEWIPC)]
             {
@@ -155,11 +156,12 @@ fn run(
 fn become_program(plan: &Plan, data_dir: &Path, program: &[CString], parent: Pid) -> WardenError {
     let confined = || -> Result<(), WardenError> {
         fds::close_all_but(&[]).during("close inherited descriptors")?;
-        let readable = all_but(data_dir);
+        let mut files: Vec<_> =
+            all_but(data_dir).into_iter().map(|path| (path, Use::Run)).collect();
+        files.extend(DEVICES.map(|device| (device.into(), Use::ReadWrite)));
         plan.take_rights_away(Some(parent))?;
-        let mut reach = plan.reach.clone().unwrap_or_default();
-        reach.writable.clear();
-        reach.readable = readable;
+        let connect = plan.reach.as_ref().map(|reach| reach.connect.clone()).unwrap_or_default();
+        let reach = Reach { files, connect, ..Reach::default() };
         let step = "confine with Landlock";
         if sandbox::confine(&reach).during(step)? == Landlock::Missing {
             let cause = "this kernel has none, and the data directory must not be readable";
@@ -263,6 +265,9 @@ const PASSED_ON: [Signal; 8] = [
     Signal::SIGALRM,
     Signal::SIGWINCH,
 ];
+
+/// Programs write to these and take it for granted.
+const DEVICES: [&str; 2] = ["/dev/null", "/dev/tty"];
 
 /// cgroups are looked for this deep; services of users live at five or six.
 const DEPTH: usize = 7;

@@ -28,7 +28,7 @@ use crate::warden::{During, WardenError, block_signals};
 use battery::Battery;
 pub use exec::exec;
 pub use markdown::markdown;
-pub use report::{Report, Row};
+pub use report::{Report, Row, Shown};
 use technique::{Layer, Technique};
 
 /// What is to be tried.

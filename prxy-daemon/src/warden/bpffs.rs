@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
-use super::{During, WardenError};
+use super::{During, WardenError, identity};
 
 /// The pins of one daemon: one folder per start, so that new links are in force before the old
 /// ones go.
@@ -19,6 +19,11 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
+    /// Where the pins of a data directory's daemon are.
+    pub(crate) fn of(data_dir: &Path) -> PathBuf {
+        Path::new(PINS).join(identity::instance_of(data_dir))
+    }
+
     /// Makes a fresh folder, mounting bpffs at its usual place if nothing is mounted there.
     pub(crate) fn make(instance: &str) -> Result<Self, WardenError> {
         let root = Path::new(BPFFS);
@@ -29,10 +34,11 @@ impl Pins {
             mount(Some("bpf"), root, Some("bpf"), flags, none).during(step)?;
         }
         let step = "make a folder for pins on bpffs";
-        let instance = root.join("prxy").join(instance);
+        let pins = Path::new(PINS);
+        let instance = pins.join(instance);
         let started = crate::sys::time::monotonic().as_nanos();
         let current = instance.join(started.to_string());
-        for dir in [root.join("prxy").as_path(), &instance, &current] {
+        for dir in [pins, &instance, &current] {
             match fs::create_dir(dir) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(WardenError::new(step, error));
@@ -82,3 +88,5 @@ fn remove(dir: &Path) -> io::Result<()> {
 }
 
 const BPFFS: &str = "/sys/fs/bpf";
+/// Every daemon of this machine has its folder there.
+pub(super) const PINS: &str = "/sys/fs/bpf/prxy";

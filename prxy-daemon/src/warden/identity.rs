@@ -64,12 +64,12 @@ impl Home {
 
     /// The gateway's directory: database and archives.
     pub(crate) fn state(&self) -> PathBuf {
-        self.dir.join("state")
+        state(&self.dir)
     }
 
     /// The warden's directory: the audit log, out of every role's reach.
     pub(crate) fn audit(&self) -> PathBuf {
-        self.dir.join("audit")
+        audit(&self.dir)
     }
 
     /// Tells daemons on one host apart: the same for the same directory, also after a crash.
@@ -105,6 +105,16 @@ impl Home {
         }
         opened.set_permissions(Permissions::from_mode(0o700)).map_err(io)
     }
+}
+
+/// [`Home::state`] of a data directory.
+pub(crate) fn state(dir: &Path) -> PathBuf {
+    dir.join("state")
+}
+
+/// [`Home::audit`] of a data directory.
+pub(crate) fn audit(dir: &Path) -> PathBuf {
+    dir.join("audit")
 }
 
 /// The user that a role becomes; `None` where this process has no privilege.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use prxy_common::Role;
 use serde::Serialize;
 
+use super::bpffs::PINS;
 use super::identity::instance_of;
 use super::programs::{PROGRAMS, UNIX};
 use crate::sys::bpf;
@@ -180,7 +181,7 @@ impl Inspection {
     fn look_at_programs(&mut self, parent: &Path, instance: &str) {
         let group = fs::File::open(parent);
         let id = group.as_ref().ok().and_then(|group| group.metadata().ok()).map(|data| data.ino());
-        let pins = fs::read_dir(Path::new("/sys/fs/bpf/prxy").join(instance));
+        let pins = fs::read_dir(Path::new(PINS).join(instance));
         let pins = pins.map(|all| all.flatten().map(|entry| entry.path()).max());
         if let Err(error) = &pins
             && error.kind() == io::ErrorKind::NotFound

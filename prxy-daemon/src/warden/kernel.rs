@@ -20,6 +20,7 @@ use super::bpffs::Pins;
 use super::drains::Drains;
 use super::floor::Layer;
 use super::identity::Home;
+use super::plan::Places;
 use super::programs::Link;
 use super::{During, WardenError, floor, programs};
 use crate::config::Config;
@@ -259,9 +260,19 @@ impl Kernel {
         std::mem::take(&mut self.changes)
     }
 
-    /// Where the programs are attached, and where their links are pinned.
-    pub(crate) fn places(&self) -> (&Path, PathBuf) {
-        (self.parent.path(), self.pins.path(""))
+    /// Where this daemon keeps what is its own.
+    pub(crate) fn places(&self, home: &Home) -> Places {
+        Places::new(home.dir(), self.parent.path())
+    }
+
+    /// Where the programs are attached.
+    pub(crate) fn cgroup(&self) -> &Path {
+        self.parent.path()
+    }
+
+    /// Where their links are pinned.
+    pub(crate) fn pins(&self) -> PathBuf {
+        self.pins.path("")
     }
 
     /// How often each role was judged in each way since the start; zeros are left out.

@@ -55,7 +55,8 @@ impl Settings {
     /// Reads the configuration again; every problem, if it cannot be put in force.
     fn candidate(&self) -> Result<Candidate, Vec<String>> {
         let (config, text) = self.origin.load().map_err(|errors| vec![errors.to_string()])?;
-        let nameservers = nameservers(&config).map_err(|error| vec![error.to_string()])?;
+        let nameservers = nameservers(&config)
+            .map_err(|error| vec![format!("dns.nameservers: {error}; restart prxy")])?;
         let bundles = Bundles::read(&config).map_err(|error| vec![error.to_string()])?;
         let fixed = self.needs_restart(&config, &nameservers);
         if !fixed.is_empty() {

@@ -93,6 +93,8 @@ pub enum AsRoot {
     Stopped,
     /// It may get through, for this reason; no role is root with rights.
     NotPromised(&'static str),
+    /// The same, but not out of an empty namespace: where a role has one, it must be stopped.
+    OnlyInNamespace(&'static str),
 }
 
 /// A layer that stops attempts.
@@ -286,6 +288,11 @@ impl Technique {
     /// Root with every right gets through, for this reason.
     const fn root_may(self, why: &'static str) -> Self {
         Self { as_root: AsRoot::NotPromised(why), ..self }
+    }
+
+    /// Root with every right gets through where the role shares the host's namespaces.
+    const fn root_only_in_namespace(self, why: &'static str) -> Self {
+        Self { as_root: AsRoot::OnlyInNamespace(why), ..self }
     }
 
     /// It is the task of this role.

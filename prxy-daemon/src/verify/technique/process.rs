@@ -7,7 +7,7 @@ use crate::verify::ground::ATTACKER;
 
 pub(super) const ROWS: &[Technique] = &[
     Technique::wire("leave-cgroup", "move to the root cgroup, then TCP", "34", FILES, leave_cgroup)
-        .root_may("root may write to any cgroup.procs; no role has rights over them"),
+        .root_only_in_namespace("root may write to any cgroup.procs; no role has rights over them"),
     Technique::calls("child-cgroup", "make a cgroup below one's own", "34", FILES, child_cgroup)
         .root_may("a cgroup below inherits the programs, so nothing is gained"),
     Technique::calls("clone-into-cgroup", "a child in the root cgroup", "34", CGROUPS, clone_into)
