@@ -117,11 +117,9 @@ impl Values<'_> {
                 (self.random.pattern(pattern), "IP_ADDRESS")
             }
             "mac" => {
-                let pattern = if self.dev() { "3c:~~:~~:~~:~~:~~" } else { "A4-^^-^^-^^-^^-^^" };
-                let made = if self.dev() {
-                    self.random.pattern(pattern)
-                } else {
-                    self.random.pattern("a4-~~-~~-~~-~~-~~").to_uppercase()
+                let made = match self.dev() {
+                    true => self.random.pattern("3c:~~:~~:~~:~~:~~"),
+                    false => self.random.pattern("a4-~~-~~-~~-~~-~~").to_uppercase(),
                 };
                 (made, "MAC_ADDRESS")
             }
@@ -301,7 +299,7 @@ fn fold(name: &str) -> String {
             'ß' => out.push_str("ss"),
             'á' | 'à' | 'â' | 'ã' | 'ą' => out.push('a'),
             'é' | 'è' | 'ê' | 'ë' | 'ę' => out.push('e'),
-            'í' | 'ì' | 'î' | 'ï' => out.push('i'),
+            'í' | 'ì' | 'î' | 'ï' | 'ı' => out.push('i'),
             'ó' | 'ò' | 'ô' | 'õ' => out.push('o'),
             'ú' | 'ù' | 'û' => out.push('u'),
             'ç' | 'ć' => out.push('c'),

@@ -117,6 +117,7 @@ fn scanner() -> Result<Scanner> {
     Ok(Scanner::new(&policy)?)
 }
 
+/// What is found; a secret that only its name gives away counts as a key whose issuer does not show.
 fn hits(scanner: &Scanner, text: &str) -> Vec<Hit> {
     let mut found = Vec::new();
     scanner.scan(text, &mut found);
@@ -125,7 +126,10 @@ fn hits(scanner: &Scanner, text: &str) -> Vec<Hit> {
         .filter(|span| span.label != scanner.literal())
         .map(|span| Hit {
             range: span.start..span.end,
-            label: scanner.label(span.label).as_str().to_owned(),
+            label: match scanner.label(span.label).as_str() {
+                "SECRET" => "API_KEY".to_owned(),
+                label => label.to_owned(),
+            },
             detector: span.detector,
         })
         .collect()
