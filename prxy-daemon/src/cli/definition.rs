@@ -10,6 +10,9 @@ pub(super) enum Verb {
     AuditTail,
     Verify,
     Exec,
+    Detect,
+    Mask,
+    Unmask,
     ConfigCheck,
     ConfigShow,
     Version,
@@ -92,6 +95,24 @@ pub(super) const COMMANDS: &[Command] = &[
         options: &["role", "config", "data-dir"],
     },
     Command {
+        words: &["detect"],
+        verb: Verb::Detect,
+        summary: "Say what the detectors find in the text on standard input",
+        options: &["jsonl", "json", "labels", "config", "data-dir"],
+    },
+    Command {
+        words: &["mask"],
+        verb: Verb::Mask,
+        summary: "Print the text on standard input masked, and keep the values in the vault",
+        options: &["memory", "config", "data-dir"],
+    },
+    Command {
+        words: &["unmask"],
+        verb: Verb::Unmask,
+        summary: "Print the text on standard input with the values of its placeholders",
+        options: &["data-dir"],
+    },
+    Command {
         words: &["config", "check"],
         verb: Verb::ConfigCheck,
         summary: "Check the configuration and print every problem",
@@ -154,6 +175,13 @@ pub(super) const OPTIONS: &[Opt] = &[
     },
     Opt { name: "all", value: "", summary: "Show also what no role is: root with rights" },
     Opt { name: "list", value: "", summary: "Print the techniques and try none" },
+    Opt {
+        name: "jsonl",
+        value: "",
+        summary: "Lines of {\"id\",\"text\"} in, lines of {\"id\",\"spans\"} out",
+    },
+    Opt { name: "labels", value: "", summary: "Print the labels, their detectors and actions" },
+    Opt { name: "memory", value: "", summary: "Use no vault: forget the values at the end" },
     Opt { name: "markdown", value: "", summary: "With --list: as in docs/threat-model.md" },
 ];
 

@@ -2,8 +2,12 @@
 //!
 //! Not for deciding what happens to it: that is `mask`.
 
+mod decode;
+mod encoded;
+mod fold;
 mod overlap;
 mod triggers;
+mod view;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -16,9 +20,10 @@ use thiserror::Error;
 
 use super::detect::{self, DETECTORS};
 use super::{Action, Label, Policy};
-use triggers::Literals;
+use triggers::{Literals, Match};
 
 use overlap::resolve;
+use view::View;
 
 /// The index of a label in its [`Scanner`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -158,13 +163,19 @@ impl Scanner {
             match detector.trigger {
                 detect::Trigger::At => {
                     scanner.email = Some(row);
-                    literals.push(("%40", row));
-                    literals.push(("%2540", row));
+                    literals.push(("%40", Match::Exact, row));
+                    literals.push(("%2540", Match::Exact, row));
                 }
                 detect::Trigger::Digits => scanner.digits.push(row),
                 detect::Trigger::Colon => scanner.colon.push(row),
                 detect::Trigger::Literals(list) => {
-                    literals.extend(list.iter().map(|text| (*text, row)))
+                    literals.extend(list.iter().map(|text| (*text, Match::Exact, row)))
+                }
+                detect::Trigger::Folded(list) => {
+                    literals.extend(list.iter().map(|text| (*text, Match::Folded, row)))
+                }
+                detect::Trigger::Words(list) => {
+                    literals.extend(list.iter().map(|text| (*text, Match::Word, row)))
                 }
             }
         }
@@ -256,6 +267,47 @@ impl Scanner {
 
     /// Every hit before overlaps are resolved, placeholders left out.
     fn candidates(&self, text: &str, found: &mut Vec<Span>) {
+        self.candidates_within(text, ENCODINGS, found);
+    }
+
+    /// The same, read as often as values are encoded in one another.
+    fn candidates_within(&self, text: &str, encodings: usize, found: &mut Vec<Span>) {
+        let base = found.len();
+        let folded = fold::fold(text);
+        let plain = folded.as_ref().map_or(text, View::text);
+        self.plain(plain, found);
+        if let Some(view) = decode::decode(plain) {
+            let mut hits = Vec::new();
+            self.plain(view.text(), &mut hits);
+            for hit in hits {
+                let Some(weak) = view.weakness(&(hit.start..hit.end)) else { continue };
+                let hit = moved(&hit, view.source(&(hit.start..hit.end)));
+                let overlaps = |other: &Span| other.start < hit.end && hit.start < other.end;
+                if !(weak && found[base..].iter().any(overlaps)) {
+                    found.push(hit);
+                }
+            }
+        }
+        if encodings > 0 {
+            encoded::each(plain, |range, decoded| {
+                let mut hits = Vec::new();
+                self.candidates_within(decoded, encodings - 1, &mut hits);
+                let blocks = |hit: &&Span| self.action(hit.label) == Action::Block;
+                if let Some(hit) = hits.iter().find(blocks).or(hits.first()) {
+                    found.push(moved(hit, range));
+                }
+            });
+        }
+        if let Some(view) = &folded {
+            for hit in &mut found[base..] {
+                *hit = moved(hit, view.source(&(hit.start..hit.end)));
+            }
+            self.patterns(text, found);
+        }
+    }
+
+    /// Every hit of a text as it stands.
+    fn plain(&self, text: &str, found: &mut Vec<Span>) {
         let bytes = text.as_bytes();
         if bytes.len() >= MIN_SECRET {
             let mut seen = Seen::default();
@@ -290,6 +342,10 @@ impl Scanner {
                 }
             }
         }
+        self.patterns(text, found);
+    }
+
+    fn patterns(&self, text: &str, found: &mut Vec<Span>) {
         for (label, regex) in &self.patterns {
             found.extend(regex.find_iter(text).filter(|hit| !hit.is_empty()).map(|hit| Span {
                 start: hit.start(),
@@ -343,6 +399,11 @@ impl std::fmt::Debug for Scanner {
     }
 }
 
+/// The same hit elsewhere.
+fn moved(hit: &Span, range: Range<usize>) -> Span {
+    Span { start: range.start, end: range.end, ..*hit }
+}
+
 /// Whether the colon at `at` can belong to an IPv6 address.
 fn colon_inside(bytes: &[u8], at: usize) -> bool {
     let part = |b: &u8| b.is_ascii_hexdigit() || *b == b':';
@@ -363,6 +424,8 @@ const STARTS: [bool; 256] = {
     starts
 };
 
+/// A value in base64 in base64 is found.
+const ENCODINGS: usize = 2;
 /// No key with a literal trigger, nor `a%40b.co`, is shorter.
 const MIN_SECRET: usize = 8;
 /// `a@b.co`.

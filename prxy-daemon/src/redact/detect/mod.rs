@@ -3,16 +3,23 @@
 //! Each recogniser looks at a bounded window around a trigger that the scanner found, so all of them together stay linear.
 //! Not for overlaps, policy or custom patterns: those are `scan` and `mask`.
 
+mod assign;
 mod card;
+mod connection;
 mod digits;
 mod email;
+mod generic;
 mod iban;
 mod ip;
+mod issuer;
+mod issuers;
 mod jwt;
 mod national_id;
+mod password;
 mod pem;
 mod phone;
 pub(super) mod placeholder;
+mod sample;
 mod text;
 mod token;
 
@@ -21,7 +28,7 @@ use std::ops::Range;
 use super::Action;
 
 pub(super) use digits::worth_a_look;
-pub(super) use text::coded_len;
+pub(super) use text::{coded_len, starts_word};
 
 /// One built-in detector: what starts it, what it recognises, and examples of both sides.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +64,12 @@ pub(super) enum Trigger {
     Digits,
     /// A `:` between two hexadecimal digits or colons.
     Colon,
-    /// One of these literals.
+    /// One of these literals, of three bytes or more.
     Literals(&'static [&'static str]),
+    /// One of these literals in any ASCII case, wherever it stands.
+    Folded(&'static [&'static str]),
+    /// A word that begins with one of these, in any ASCII case; also a part of a `camelCase` name.
+    Words(&'static [&'static str]),
 }
 
 /// Every built-in detector. Order decides nothing; labels group it.
@@ -70,18 +81,24 @@ pub const DETECTORS: &[Detector] = &[
     iban::IBAN,
     ip::IPV4,
     ip::IPV6,
-    token::OPENAI,
+    issuer::ISSUER,
+    issuer::EMBEDDED,
+    issuer::WEBHOOK,
     token::AWS_ID,
     token::AWS_SECRET,
-    token::GITHUB,
-    token::GOOGLE,
-    token::SLACK,
-    token::STRIPE,
-    token::PREFIXED,
     token::BEARER,
     token::AUTHORIZATION,
     jwt::JWT,
     pem::PRIVATE_KEY,
+    connection::URL,
+    connection::CREDENTIAL,
+    connection::PAIRS,
+    connection::SIGNATURE,
+    password::PASSWORD,
+    password::OPTION,
+    password::PIN,
+    generic::KEY,
+    generic::SECRET,
 ];
 
 /// The built-in labels, each once, with what a policy that does not name them does.
@@ -92,6 +109,11 @@ pub fn labels() -> impl Iterator<Item = (&'static str, Action)> {
         .enumerate()
         .filter(move |(i, row)| first(*i, row.label))
         .map(|(_, row)| (row.label, row.action))
+}
+
+/// The issuers whose keys are known by their prefix.
+pub fn issuers() -> impl Iterator<Item = &'static str> {
+    issuers::ISSUERS.iter().map(|row| row.name)
 }
 
 #[cfg(test)]

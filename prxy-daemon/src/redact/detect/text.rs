@@ -8,6 +8,12 @@ pub(super) fn word_start(bytes: &[u8], i: usize) -> bool {
     }
 }
 
+/// Whether a word, or a part of a `camelCase` name, starts at `i`.
+pub(in crate::redact) fn starts_word(bytes: &[u8], i: usize) -> bool {
+    word_start(bytes, i)
+        || i > 0 && bytes[i].is_ascii_uppercase() && !bytes[i - 1].is_ascii_uppercase()
+}
+
 /// Whether the bytes before `i` end an escape that some outer encoding left in the text: `\n`, `%3D`, `\u0022`, a terminal's colour.
 pub(super) fn escape_before(bytes: &[u8], i: usize) -> bool {
     let coded = |mark: &[u8], digits: usize| {
