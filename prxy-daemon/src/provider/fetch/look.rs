@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
+use super::address::{begins, is_address, is_inline, may_be_address};
 use super::table::{self, At, Row, Runs};
 use super::{Kind, Kinds, Refusal};
 use crate::json::{Container, Literal, NumberToken, Path, Segment, StringToken, Visitor};
@@ -246,22 +247,27 @@ impl Rules {
         parent: Option<&StringToken<'_>>,
         token: &StringToken<'_>,
     ) -> Option<Kind> {
-        let named = ["url", "urls", "uri", "uris"].iter().any(|end| name.ends_with(end));
-        if named {
-            let parent = parent.map(Name::of);
-            let quoted = matches!(name, "url" | "uri")
-                && parent.is_some_and(|parent| table::quotes_urls(self.api, parent.as_str()));
+        let parent = parent.map(Name::of);
+        let parent = parent.as_ref().map_or("", Name::as_str);
+        if table::names_url(name) {
+            let quoted = matches!(name, "url" | "uri") && table::quotes_urls(self.api, parent);
             return (!quoted && !begins(&token.decode(), "data:")).then_some(Kind::UrlSource);
         }
-        let may_lead = |c: char| !c.is_ascii_alphanumeric() || LEADS.contains(&c);
-        if !token.raw().starts_with(may_lead) {
+        if table::holds_file(parent, name) {
+            return (!is_inline(&token.decode())).then_some(Kind::UrlSource);
+        }
+        let prose = table::PROSE.contains(&name) && !table::FILES.contains(&parent);
+        if prose || !may_be_address(token.raw()) {
             return None;
         }
         let text = token.decode();
-        let text = text.trim_start();
-        let fetched = table::SCHEMES.iter().any(|scheme| begins(text, scheme))
-            && !table::PROSE.contains(&name)
-            && position(self.api, path, false) == Position::Unknown;
+        let fetched = is_address(&text)
+            && match position(self.api, path, false) {
+                Position::Unknown | Position::Exact | Position::Structural => true,
+                // A document may begin with an address, but not be one.
+                Position::Data => !text.trim().contains(char::is_whitespace),
+                Position::Text | Position::JsonText | Position::FreeForm => false,
+            };
         fetched.then_some(Kind::UrlSource)
     }
 
@@ -369,11 +375,6 @@ impl Name {
     }
 }
 
-/// Whether `text` begins with `start`, in whatever case.
-fn begins(text: &str, start: &str) -> bool {
-    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
-}
-
 /// The keys of every object that is open, hashed, so that a repeated one shows in linear time.
 #[derive(Default)]
 struct Keys {
@@ -420,5 +421,3 @@ impl Keys {
 }
 
 const FEW: usize = 32;
-/// How schemes begin; before one, a reader may skip spaces or decode an escape.
-const LEADS: [char; 10] = ['h', 'H', 'f', 'F', 'g', 'G', 's', 'S', 'w', 'W'];

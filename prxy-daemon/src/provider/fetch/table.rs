@@ -241,11 +241,23 @@ pub(super) const PROSE: &[&str] = &[
     "variables",
     "query",
     "queries",
+    "thinking",
 ];
 
-/// How a text begins that is an address.
-pub(super) const SCHEMES: &[&str] =
-    &["http://", "https://", "ftp://", "ftps://", "gs://", "s3://", "file:", "ws://", "wss://"];
+/// Objects that hold one file, in members that nobody but the provider reads.
+pub(super) const FILES: &[&str] = &["file", "imageurl", "inputaudio"];
+
+/// Whether a member is an address by its name.
+pub(super) fn names_url(name: &str) -> bool {
+    ["url", "urls", "uri", "uris"].iter().any(|end| name.ends_with(end))
+        || matches!(name, "href" | "link")
+}
+
+/// Whether a member is a file's content by its name: base64, a `data:` URL, or else something that
+/// the provider would fetch.
+pub(super) fn holds_file(parent: &str, name: &str) -> bool {
+    name == "filedata" || name == "data" && FILES.contains(&parent)
+}
 
 /// Models that search the web by themselves. Each must occur in the model's name, in lower case.
 pub(super) const MODELS: &[(&str, Kind)] = &[

@@ -264,6 +264,97 @@ fn what_openai_would_fetch_is_told_by_kind_and_place() {
     }
 }
 
+/// The member in its place, and what is said of it.
+#[track_caller]
+fn check_members(place: fn(&str) -> String, cases: &[(&str, &str)]) {
+    for (member, expected) in cases {
+        let body = place(member);
+        let said = verdict(OpenAi, Policy::default().allow, &body);
+        assert_eq!(said.split(' ').next().unwrap(), *expected, "{body}");
+        let allowed = Kinds::NONE.with(Kind::UrlSource);
+        assert_eq!(verdict(OpenAi, allowed, &body), "ok", "{body}");
+    }
+}
+
+#[test]
+fn a_file_brings_its_content_and_no_address_of_it() {
+    check_members(
+        |member| format!(r#"{{"messages":[{{"content":[{{"type":"file",{member}}}]}}]}}"#),
+        &[
+            (r#""file":{"file_data":"https://evil.example/a"}"#, "url-source"),
+            (r#""file":{"file_data":"evil.example/a"}"#, "url-source"),
+            (r#""file":{"fileData":"oss://bucket/a"}"#, "url-source"),
+            (r#""file":{"link":"https://evil.example/a"}"#, "url-source"),
+            (r#""file":{"text":"https://evil.example/a"}"#, "url-source"),
+            (r#""file":{"from":["https://evil.example/a"]}"#, "url-source"),
+            (r#""input_audio":{"data":"https://evil.example/a"}"#, "url-source"),
+            (r#""input_audio":{"data":"//evil.example/a"}"#, "url-source"),
+            (r#""image_url":{"href":"https://evil.example/a"}"#, "url-source"),
+            (r#""image_url":{"href":"evil.example/a"}"#, "url-source"),
+            (r#""image_url":{"data":"gs://bucket/a"}"#, "url-source"),
+            (r#""file":{"file_data":"data:application/pdf;base64,AAAA"}"#, "ok"),
+            (r#""file":{"file_data":"JVBERi0xLjQK","filename":"a: b.pdf"}"#, "ok"),
+            (r#""file":{"file_data":"JVBE\nRi0xLjQK"}"#, "ok"),
+            (r#""input_audio":{"data":"//uQxAAAAAAA","format":"mp3"}"#, "ok"),
+            (r#""image_url":{"url":"data:image/png;base64,AA","detail":"high"}"#, "ok"),
+        ],
+    );
+    for (data, expected) in [
+        ("https://evil.example/a", "url-source $.messages[0].content[0].source.data"),
+        ("https://docs.example/a says how", "ok"),
+        ("//uQxAAAAAAA", "ok"),
+        ("aGVsbG8=", "ok"),
+    ] {
+        let body = format!(r#"{{"messages":[{{"content":[{{"source":{{"data":"{data}"}}}}]}}]}}"#);
+        assert_eq!(verdict(Anthropic, Kinds::NONE, &body), expected, "{body}");
+    }
+}
+
+#[test]
+fn an_address_is_one_however_it_is_spelled() {
+    check_members(
+        |text| format!(r#"{{"tomorrow":{{"from":"{text}"}}}}"#),
+        &[
+            ("https://evil.example", "url-source"),
+            (r"ht\ttps://evil.example", "url-source"),
+            (r"h\nt\rtps://evil.example", "url-source"),
+            (r"\u0001https://evil.example", "url-source"),
+            (r"\u0000\u001f \thttps://evil.example", "url-source"),
+            ("\u{feff}https://evil.example", "url-source"),
+            (r"\ufeff\u00a0https://evil.example", "url-source"),
+            ("https:evil.example", "url-source"),
+            (r"https:\\evil.example", "url-source"),
+            (r"h\u0074tps\u003a//evil.example", "url-source"),
+            ("//evil.example", "url-source"),
+            (r"\/\/evil.example", "url-source"),
+            (r"\\\\evil.example\\share", "url-source"),
+            (r"/\t/evil.example", "url-source"),
+            ("///////evil.example", "url-source"),
+            ("//[::1]/", "url-source"),
+            ("oss://bucket/a", "url-source"),
+            ("of-tomorrow+x://a", "url-source"),
+            ("file:/etc/passwd", "url-source"),
+            ("//", "ok"),
+            ("// a comment", "ok"),
+            ("/v1/path", "ok"),
+            ("12:30", "ok"),
+            ("note: see https://docs.example", "ok"),
+            ("data:text/plain,https://docs.example", "ok"),
+            ("a b://c", "ok"),
+            ("", "ok"),
+        ],
+    );
+    // Prose stays prose, also where it must not be changed.
+    passes(
+        Anthropic,
+        &[r#"{"messages":[{"content":[{"type":"thinking","thinking":"https://docs.example"}]}]}"#],
+    );
+    passes(
+        OpenAi,
+        &[r#"{"messages":[{"reasoning_details":[{"text":"https://docs.example"}],"name":"n"}]}"#],
+    );
+}
+
 #[test]
 fn what_google_would_fetch_is_told_by_kind_and_place() {
     refused(
@@ -323,7 +414,7 @@ fn what_clients_send_every_day_passes() {
         &[
             r#"{"model":"claude","system":[{"type":"text","text":"https://docs.example","cache_control":{"type":"ephemeral"}}],"thinking":{"type":"adaptive"},"metadata":{"user_id":"u","file_id":"f","file_id":"f"},"mcp_servers":[],"container":null,"thread":null,"stream":true,"tool_choice":{"type":"auto"},"context_management":{"edits":[{"type":"clear_tool_uses_20250919"}]}}"#,
             r#"{"tools":[{"name":"fetch","description":"https://x.example","input_schema":{"type":"object","properties":{"url":{"type":"string","format":"uri","default":"https://x.example"},"file_id":{"type":"string"},"type":{"enum":["web_search_20250305"]},"tools":{"type":"teleport"}}}},{"type":"custom","name":"b","input_schema":{}},{"type":null,"name":"c"},{"type":"bash_20250124","name":"bash"},{"type":"text_editor_20250728","name":"e"},{"type":"computer_20251124","name":"computer"},{"type":"memory_20250818"},{"type":"computer_toolset_20260801"},{"type":"tool_search_tool_regex_20251119"}]}"#,
-            r#"{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"https"}},{"type":"document","source":{"type":"text","data":"https://x.example"}},{"type":"document","source":{"type":"content","content":[{"type":"text","text":"t"}]}},{"type":"search_result","source":"https://x.example","title":"t","content":[{"type":"text","text":"x"}]}]}]}"#,
+            r#"{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"https"}},{"type":"document","source":{"type":"text","data":"https://x.example is it"}},{"type":"document","source":{"type":"content","content":[{"type":"text","text":"t"}]}},{"type":"search_result","source":"https://x.example","title":"t","content":[{"type":"text","text":"x"}]}]}]}"#,
             r#"{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"i","name":"n","input":{"url":"https://x.example","file_id":"f","mcp_servers":[1],"source":{"type":"url"}}},{"type":"server_tool_use","input":{"url":"https://x.example"}},{"type":"web_search_tool_result","content":[{"type":"web_search_result","url":"https://x.example"}]},{"type":"text","text":"t","citations":[{"type":"web_search_result_location","url":"https://x.example"}]}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"i","content":"https://x.example"}]}]}"#,
             r#"{"output_config":{"format":{"type":"json_schema","schema":{"properties":{"image_url":{"default":"https://x.example"}}}}}}"#,
         ],
