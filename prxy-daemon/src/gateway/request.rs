@@ -168,7 +168,7 @@ impl<L: BrokerLink> Gateway<L> {
             }
             Target::Local => return Err(Failure::UnknownPath),
         };
-        let vault: Arc<dyn Vault> = self.store.vault(TENANT);
+        let vault: Arc<dyn Vault> = self.store.vault(crate::store::TENANT);
         let began = Instant::now();
         let (body, stripped) = strip(call.provider, body);
         let (body, masked) = policy.run_pipeline(call.provider, body, &*vault)?;
@@ -335,5 +335,3 @@ fn counts(masked: &BTreeMap<Label, u32>) -> Option<HeaderValue> {
 const CHANGE_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two pieces of a request's body.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// Until clients have identities of their own.
-const TENANT: &str = "default";

@@ -188,7 +188,6 @@ pub(super) const FIELD: Detector = Detector {
         "name: Deploy to Production",
         "file_name: Anna",
         "hostname: Berlin",
-        "username: Anna",
         "\"first_name\": \"string\"",
         "Name: N/A",
         "last_name: VARCHAR",

@@ -53,6 +53,19 @@ pub fn whole(api: Api, body: &[u8], vault: &dyn Vault) -> Option<Vec<u8>> {
     (walked.is_ok() && !restore.edits.is_empty()).then(|| restore.edits.apply(body))
 }
 
+/// Restores a plain text; a placeholder that the vault did not make stays.
+pub fn text(text: &str, vault: &dyn Vault) -> String {
+    let (mut restored, mut at) = (String::with_capacity(text.len()), 0);
+    while let Some(found) = next(text, at, Spelling::Plain, vault) {
+        let Found::Placeholder { range, original } = found else { break };
+        restored.push_str(&text[at..range.start]);
+        restored.push_str(&original);
+        at = range.end;
+    }
+    restored.push_str(&text[at..]);
+    restored
+}
+
 struct Restore<'v> {
     api: Api,
     vault: &'v dyn Vault,
