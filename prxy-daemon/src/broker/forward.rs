@@ -16,12 +16,14 @@ use crate::broker::upstream::Upstream;
 use crate::broker::{Config, Dialer, POLICY_CHANGED};
 use crate::hop::{self, Answer, CollectError, Pool, SendError};
 use crate::link::RouteId;
+use crate::link::reload::Heard;
 
 /// The broker, whose configuration can be replaced while it serves.
 pub struct Broker<D> {
     dialer: Arc<D>,
     /// A request is decided and sent by the one that was in force when its body was there.
     policy: RwLock<Arc<Policy<D>>>,
+    warden: Heard,
 }
 
 /// What one configuration makes of the broker: the gate and a pool per route.
@@ -45,7 +47,12 @@ impl<D: Dialer> Broker<D> {
     pub fn new(config: Config, dialer: D) -> Self {
         let dialer = Arc::new(dialer);
         let policy = RwLock::new(Arc::new(Policy::new(config, &dialer, &[])));
-        Self { dialer, policy }
+        Self { dialer, policy, warden: Heard::default() }
+    }
+
+    /// Sends only while the warden is heard.
+    pub(crate) fn under(self, warden: Heard) -> Self {
+        Self { warden, ..self }
     }
 
     /// Builds what another configuration needs, beside the one in force. Connections that nothing
@@ -103,6 +110,10 @@ impl<D: Dialer> Broker<D> {
         let lane = policy.lanes.get(route).ok_or_else(|| {
             Failure::own(StatusCode::BAD_REQUEST, "unknown-route", "no such route")
         })?;
+        if !self.warden.is_recent() {
+            let why = "the process that watches the kernel's policy does not answer";
+            return Err(Failure::own(StatusCode::SERVICE_UNAVAILABLE, "warden-silent", why));
+        }
         let response = self.send(lane, request).await.inspect_err(|failure| {
             tracing::warn!(route = lane.name, reason = failure.reason, "no answer");
         })?;
