@@ -52,9 +52,11 @@ pub fn install_for_programs(profile: Profile) -> Result<(), SeccompError> {
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         rules.insert(call, Vec::new());
     }
-    let ioctls = [libc::FIONBIO, libc::TCGETS, libc::TIOCGWINSZ];
+    let ioctls = [libc::FIONBIO, libc::FIOCLEX, libc::FIONCLEX, libc::TCGETS, libc::TIOCGWINSZ];
     let ioctls = ioctls.into_iter().map(|request| rule(vec![equal(1, request)?]));
     rules.insert(libc::SYS_ioctl, ioctls.collect::<Result<_, _>>()?);
+    // Of nobody else: the living roles run beside it.
+    rules.insert(libc::SYS_prlimit64, vec![rule(vec![equal(0, 0)?])?]);
     // Descriptors that are accepted come from a listener; what has none in the profile gets none.
     if profile != Profile::Serve {
         rules.remove(&libc::SYS_accept4);
@@ -341,7 +343,6 @@ const PROGRAMS: &[i64] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_pipe,
     libc::SYS_pipe2,
-    libc::SYS_prlimit64,
     libc::SYS_pselect6,
     libc::SYS_rt_sigpending,
     libc::SYS_rt_sigsuspend,

@@ -89,7 +89,7 @@ pub fn serve(config: &Config, origin: &Origin) -> Result<(), WardenError> {
         Ok(front) => front,
         Err(error) => {
             // Such as a port in use: common, and nothing of ours runs yet.
-            kernel.abandon();
+            let _ = kernel.abandon();
             return Err(error);
         }
     };

@@ -123,6 +123,7 @@ pub const DETECTORS: &[Detector] = &[
     token::AUTHORIZATION,
     jwt::JWT,
     pem::PRIVATE_KEY,
+    pem::PUTTY,
     connection::URL,
     connection::CREDENTIAL,
     connection::PAIRS,
