@@ -125,7 +125,7 @@ fn head(line: &[u8]) -> Option<(u8, Vec<Option<Kind>>)> {
     }
     let mark = [b'|', b'\t', b';', b','].into_iter().find(|mark| line.contains(mark))?;
     // The head of a table is short words; prose is not.
-    let cells = || line.split(move |b| *b == mark).map(|cell| trim(cell));
+    let cells = || line.split(move |b| *b == mark).map(trim);
     if cells().count() < 2 || cells().any(|cell| cell.len() > 40) {
         return None;
     }

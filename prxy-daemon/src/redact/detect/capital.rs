@@ -3,9 +3,9 @@
 //! Not for what they find.
 
 use super::address::numbered_street;
+use super::cued::cue_before;
 use super::hanzi;
 use super::lexicon::*;
-use super::person::cue_before;
 
 /// The word that begins at the capital or ideograph `at`: the offset behind it, and the classes that start a detector.
 pub(in crate::redact) fn word_at(bytes: &[u8], at: usize) -> (usize, Class) {

@@ -226,8 +226,7 @@ fn organization(text: &str, at: Range<usize>) -> Option<Range<usize>> {
 
 fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let road =
-        hanzi(bytes, at.start).filter(|c| matches!(c, '路' | '街' | '道' | '巷' | '弄' | '村'))?;
+    hanzi(bytes, at.start).filter(|c| matches!(c, '路' | '街' | '道' | '巷' | '弄' | '村'))?;
     let mut end = at.end;
     // The number: `88号`, `100弄5号`, then building, unit, floor and room.
     let mut numbered = false;
@@ -253,8 +252,7 @@ fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         let estate = text[end..]
             .char_indices()
             .take(9)
-            .find(|(_, c)| !('\u{4e00}'..='\u{9fff}').contains(c))
-            .map(|(i, c)| (i, c));
+            .find(|(_, c)| !('\u{4e00}'..='\u{9fff}').contains(c));
         if let Some((len, _)) = estate.filter(|(len, c)| {
             *len > 0
                 && c.is_ascii_digit()

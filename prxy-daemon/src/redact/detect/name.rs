@@ -211,11 +211,7 @@ pub(super) fn line_start(bytes: &[u8], i: usize) -> bool {
 pub(super) fn line_end(bytes: &[u8], i: usize) -> bool {
     let rest = &bytes[i.min(bytes.len())..];
     let rest = &rest[rest.iter().take_while(|b| **b == b' ').count()..];
-    match rest {
-        [] | [b'\n' | b'\r' | b'"' | b'<' | b'|', ..] => true,
-        [b'\\', b'n' | b'r' | b'"', ..] => true,
-        _ => false,
-    }
+    matches!(rest, [] | [b'\n' | b'\r' | b'"' | b'<' | b'|', ..] | [b'\\', b'n' | b'r' | b'"', ..])
 }
 
 /// Skips one line break or several, and the blanks around them; `None` if there is none.

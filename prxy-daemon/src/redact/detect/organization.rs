@@ -368,7 +368,8 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         end = next.end;
     }
     let alone = start == at.start && end == kind.end;
-    let fits = own && !alone && !vendor(bytes, start) && !(kind.is(LEGAL) && end == kind.end);
+    let company = kind.is(LEGAL) && end == kind.end;
+    let fits = own && !(alone || company || vendor(bytes, start));
     fits.then_some(start..end)
 }
 
