@@ -63,6 +63,8 @@ const BY_LANDLOCK: &[&str] = &[
     "fifo",
     "file-drop",
     "proc-descriptors",
+    "proc-memory",
+    "proc-environment",
     "speak-by-file",
     "kernel-log",
     "core-pattern",

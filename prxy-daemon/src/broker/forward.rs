@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -161,22 +161,34 @@ impl<D: Dialer> Broker<D> {
         if response.status().is_informational() {
             return Err(lane.failure("bad-answer", "the provider switches protocols"));
         }
-        let headers = response.headers_mut();
-        hop::strip_hop_by_hop(headers);
-        for name in LEADING_ELSEWHERE {
-            headers.remove(name);
-        }
-        let encoding = headers.get(header::CONTENT_ENCODING);
-        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        if !is_plain(response.headers()) {
             // It was asked for identity; nothing could be restored in it.
             return Err(lane.failure(
                 "encoded-answer",
                 "the provider compressed its answer although asked not to",
             ));
         }
+        let headers = response.headers_mut();
+        hop::strip_hop_by_hop(headers);
+        for name in LEADING_ELSEWHERE {
+            headers.remove(name);
+        }
         tracing::debug!(route = lane.name, status = response.status().as_u16(), "answered");
         Ok(response)
     }
+}
+
+/// Whether an answer's bytes are its text: no coding but those that hyper has taken off.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let only = |name, plain: &str| {
+        headers.get_all(name).iter().all(|value| {
+            value.as_bytes().split(|byte| *byte == b',').all(|coding| {
+                let coding = coding.trim_ascii();
+                coding.is_empty() || coding.eq_ignore_ascii_case(plain.as_bytes())
+            })
+        })
+    };
+    only(header::CONTENT_ENCODING, "identity") && only(header::TRANSFER_ENCODING, "chunked")
 }
 
 impl<D: Dialer> Policy<D> {
@@ -278,3 +290,30 @@ const LEADING_ELSEWHERE: [&str; 20] = [
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// To the first byte of an answer; large models think for minutes.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_plain_only_if_no_header_says_otherwise() {
+        for (lines, expected) in [
+            (&[][..], true),
+            (&[("content-encoding", "identity")], true),
+            (&[("content-encoding", "Identity, ")], true),
+            (&[("transfer-encoding", "Chunked")], true),
+            (&[("content-encoding", "gzip")], false),
+            (&[("content-encoding", "identity"), ("content-encoding", "gzip")], false),
+            (&[("content-encoding", "identity, br")], false),
+            (&[("content-encoding", "x\u{fc}")], false),
+            (&[("transfer-encoding", "gzip, chunked")], false),
+            (&[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            }
+            assert_eq!(is_plain(&headers), expected, "{lines:?}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, Read as _, Write};
 
 use anyhow::{Context as _, anyhow};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Arguments, Failure, print, sources};
@@ -34,7 +35,10 @@ pub(super) fn run(
     let text = read(input)?;
     let spans = spans(&scanner, &text);
     let answer = match as_json {
-        true => format!("{}\n", json!({ "spans": as_values(&scanner, &spans) })),
+        true => {
+            let rows = serde_json::to_string(&rows(&scanner, &spans)).context("spans")?;
+            format!("{{\"spans\":{rows}}}\n")
+        }
         false => in_words(&scanner, &text, &spans),
     };
     print(out, &answer)
@@ -84,9 +88,10 @@ fn lines(scanner: &Scanner, input: &mut dyn BufRead, out: &mut dyn Write) -> Res
             continue;
         }
         let (id, text) = record(line).map_err(|wrong| anyhow!("line {number}: {wrong}"))?;
-        let spans = as_values(scanner, &spans(scanner, &text));
-        let answer = writeln!(out, "{}", json!({ "id": id, "spans": spans }));
-        match answer.and_then(|()| out.flush()) {
+        let answer = Answer { id, spans: rows(scanner, &spans(scanner, &text)) };
+        let answer = serde_json::to_string(&answer).context("spans")?;
+        let written = writeln!(out, "{answer}");
+        match written.and_then(|()| out.flush()) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
             Err(error) => {
@@ -120,17 +125,32 @@ fn spans(scanner: &Scanner, text: &str) -> Vec<Span> {
     found
 }
 
-fn as_values(scanner: &Scanner, spans: &[Span]) -> Vec<Value> {
-    let value = |span: &Span| {
-        json!({
-            "start": span.start,
-            "end": span.end,
-            "label": scanner.label(span.label).as_str(),
-            "score": share(span.score),
-            "detector": span.detector,
-        })
+/// One answer of `--jsonl`; the fields stand in the documented order.
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: Value,
+    spans: Vec<Row<'a>>,
+}
+
+/// One span as it is printed.
+#[derive(Serialize)]
+struct Row<'a> {
+    start: usize,
+    end: usize,
+    label: &'a str,
+    score: f64,
+    detector: &'static str,
+}
+
+fn rows<'a>(scanner: &'a Scanner, spans: &[Span]) -> Vec<Row<'a>> {
+    let row = |span: &Span| Row {
+        start: span.start,
+        end: span.end,
+        label: scanner.label(span.label).as_str(),
+        score: share(span.score),
+        detector: span.detector,
     };
-    spans.iter().map(value).collect()
+    spans.iter().map(row).collect()
 }
 
 fn in_words(scanner: &Scanner, text: &str, spans: &[Span]) -> String {

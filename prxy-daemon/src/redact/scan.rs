@@ -6,6 +6,7 @@ mod decode;
 mod encoded;
 mod fold;
 mod overlap;
+mod table;
 mod triggers;
 mod view;
 
@@ -94,7 +95,9 @@ pub struct Scanner {
     literal: LabelId,
     literals: Literals,
     email: Option<Recogniser>,
-    digits: Vec<Recogniser>,
+    /// By the kind of run that starts them.
+    digits: [Vec<Recogniser>; detect::CLASSES],
+    announced: Vec<(u32, Recogniser)>,
     colon: Vec<Recogniser>,
     patterns: Vec<(LabelId, Regex)>,
 }
@@ -134,7 +137,8 @@ impl Scanner {
             literal: LabelId(0),
             literals: Literals::none(),
             email: None,
-            digits: Vec::new(),
+            digits: std::array::from_fn(|_| Vec::new()),
+            announced: Vec::new(),
             colon: Vec::new(),
             patterns: Vec::new(),
         };
@@ -166,7 +170,12 @@ impl Scanner {
                     literals.push(("%40", Match::Exact, row));
                     literals.push(("%2540", Match::Exact, row));
                 }
-                detect::Trigger::Digits => scanner.digits.push(row),
+                detect::Trigger::Digits(runs) => {
+                    let wanted = |(class, _): &(usize, _)| runs.has(*class);
+                    let lists = scanner.digits.iter_mut().enumerate().filter(wanted);
+                    lists.for_each(|(_, list)| list.push(row));
+                }
+                detect::Trigger::Announced(topics) => scanner.announced.push((topics, row)),
                 detect::Trigger::Colon => scanner.colon.push(row),
                 detect::Trigger::Literals(list) => {
                     literals.extend(list.iter().map(|text| (*text, Match::Exact, row)))
@@ -308,6 +317,28 @@ impl Scanner {
 
     /// Every hit of a text as it stands.
     fn plain(&self, text: &str, found: &mut Vec<Span>) {
+        self.shapes(text, found);
+        // The header of a column is the word before each of its cells.
+        let (mut named, mut hits) = (String::new(), Vec::new());
+        table::each_cell(text, |header, cell| {
+            named.clear();
+            named.push_str(header);
+            named.push_str(": ");
+            let lead = named.len();
+            named.push_str(&text[cell.clone()]);
+            hits.clear();
+            self.shapes(&named, &mut hits);
+            let inside = hits.iter().filter(|hit| hit.start >= lead);
+            found.extend(inside.map(|hit| {
+                let at = |i: usize| i - lead + cell.start;
+                moved(hit, at(hit.start)..at(hit.end))
+            }));
+        });
+        self.patterns(text, found);
+    }
+
+    /// Every hit of the table of detectors.
+    fn shapes(&self, text: &str, found: &mut Vec<Span>) {
         let bytes = text.as_bytes();
         if bytes.len() >= MIN_SECRET {
             let mut seen = Seen::default();
@@ -330,19 +361,38 @@ impl Scanner {
                     }
                 }
                 b'0'..=b'9' if let Some(len) = detect::coded_len(bytes, at) => i = at + len,
-                // In identifiers and base64 a digit alone is the most common trigger, and never begins a value.
-                _ if bytes.get(i).is_some_and(u8::is_ascii_alphabetic) => {}
+                // In identifiers and base64 a digit alone is the most common trigger, and hardly ever begins a value.
+                _ if bytes.get(i).is_some_and(u8::is_ascii_alphabetic) => {
+                    if detect::begins_chain(bytes, at) {
+                        let class = detect::CHAIN;
+                        self.digits[class]
+                            .iter()
+                            .for_each(|row| row.look(text, at..i, &mut seen, found));
+                    }
+                }
                 _ => {
                     while bytes.get(i).is_some_and(u8::is_ascii_digit) {
                         i += 1;
                     }
-                    if detect::worth_a_look(bytes, &(at..i)) {
-                        self.digits.iter().for_each(|row| row.look(text, at..i, &mut seen, found));
+                    let run = at..i;
+                    let look = detect::look(bytes, &run);
+                    i = look.next;
+                    if let Some(class) = look.class {
+                        self.digits[class]
+                            .iter()
+                            .for_each(|row| row.look(text, run.clone(), &mut seen, found));
+                    }
+                    if (run.len() >= 3 || look.class.is_some()) && !self.announced.is_empty() {
+                        let topics = detect::announcing(bytes, &run);
+                        for (wanted, row) in &self.announced {
+                            if wanted & topics != 0 {
+                                row.look(text, run.clone(), &mut seen, found);
+                            }
+                        }
                     }
                 }
             }
         }
-        self.patterns(text, found);
     }
 
     fn patterns(&self, text: &str, found: &mut Vec<Span>) {

@@ -48,7 +48,7 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
     let spaced = i > closed;
     if tagged {
         let end = text::run_end(bytes, closed + 1, LONGEST, |b| b != b'<' && b != b'\n');
-        return (bytes.get(end) == Some(&b'<')).then(|| Assigned {
+        return (bytes[end..].starts_with(b"</")).then(|| Assigned {
             name,
             value: closed + 1..end,
             form: Form::Quoted,
@@ -65,6 +65,9 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
         _ => 0,
     };
     let compares = rest.starts_with(b"==");
+    if quoted && let Some(from) = paired(bytes, i) {
+        return open(bytes, from).map(|(value, form)| Assigned { name, value, form });
+    }
     if separator == 0 {
         if option {
             let form = Form::Argument;
@@ -78,7 +81,12 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
     }
     if rest[0] == b',' {
         // `set("password", "value")`, and the pairs of `{"name": "PASSWORD", "value": "value"}`.
-        let from = paired(bytes, i + 1).unwrap_or_else(|| blanks(bytes, i + 1));
+        let call = before.len() >= 2 && before[before.len() - 2] == b'(';
+        let from = match paired(bytes, i + 1) {
+            Some(from) => from,
+            None if call => blanks(bytes, i + 1),
+            None => return None,
+        };
         return open(bytes, from).map(|(value, form)| Assigned { name, value, form });
     }
     let mut from = i + separator;
@@ -180,7 +188,7 @@ fn bare(bytes: &[u8], i: usize, form: Form) -> Option<(Range<usize>, Form)> {
     let stops = |b: u8| match b {
         0..=b' ' | b'"' | b'`' | b'<' | b'>' | b'\\' | 0x7f | 0xc2 | 0xe2.. => true,
         b'\'' | b',' | b';' | b')' | b']' | b'}' | b'|' => !whole,
-        b'&' => query,
+        b'&' => query || form == Form::Prose,
         _ => false,
     };
     let end = text::run_end(bytes, start, LONGEST, |b| !stops(b));

@@ -201,7 +201,15 @@ fn find_pairs(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if bytes.get(value_at) != Some(&b'=') || !text::word_start(bytes, at.start) {
         return None;
     }
+    let first = text::run_end(bytes, value_at + 1, 4, |b| b == b' ');
+    if bytes.get(first).is_none_or(|b| b";\"'<$\n".contains(b)) {
+        return None;
+    }
     let stop = |b: u8| matches!(b, b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'\\');
+    let value = |b: u8| b != b';' && b != b' ' && !stop(b);
+    if text::run_end(bytes, first, LONGEST_PASSWORD, value) - first == LONGEST_PASSWORD {
+        return None;
+    }
     let window = at.start.saturating_sub(REACH);
     let line = window + bytes[window..at.start].iter().rposition(|b| stop(*b)).map_or(0, |i| i + 1);
     // Pairs are joined by `;`, those of libpq by blanks: then no value holds one.
@@ -213,12 +221,11 @@ fn find_pairs(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     } else {
         b' '
     };
-    let keys = |part: &[u8]| KEYS.iter().filter(|key| has_key(part, key)).count();
-    let start = (line..at.start)
-        .find(|i| {
-            text::word_start(bytes, *i) && KEYS.iter().any(|key| key_at(bytes, *i, key).is_some())
-        })
-        .unwrap_or(at.start);
+    // Where each known key of a range starts, found by its `=`.
+    let known = |range: Range<usize>| {
+        range.filter(|i| bytes[*i] == b'=').filter_map(|equals| known_key(bytes, equals))
+    };
+    let start = known(line..at.start).next().filter(|start| *start >= line).unwrap_or(at.start);
     let mut end = value_at + 1;
     let mut part_start = start;
     let limit = bytes.len().min(at.end + REACH);
@@ -262,30 +269,36 @@ fn find_pairs(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         text::run_end(bytes, value_at + 1, end.saturating_sub(value_at + 1), |b| b != joint);
     let value = bytes[value_at + 1..value_end.min(end).max(value_at + 1)].trim_ascii();
     let enough = if joint == b';' { 1 } else { 2 };
-    (keys(&bytes[start..end]) >= enough && is_secret(value) && bytes[start..end].contains(&joint))
-        .then_some(start..end)
+    (known(start..end).take(enough).count() >= enough
+        && is_secret(value)
+        && bytes[start..end].contains(&joint))
+    .then_some(start..end)
 }
 
-fn has_key(part: &[u8], key: &str) -> bool {
-    (0..part.len()).any(|i| key_at(part, i, key).is_some() && text::word_start(part, i))
-}
-
-/// Whether `key =` starts at `i`.
-fn key_at(bytes: &[u8], i: usize, key: &str) -> Option<usize> {
-    let found = bytes.get(i..i + key.len())?;
-    let after = text::run_end(bytes, i + key.len(), 2, |b| b == b' ');
-    (found.eq_ignore_ascii_case(key.as_bytes()) && bytes.get(after) == Some(&b'=')).then_some(after)
+/// Where the known key starts that the `=` at `equals` belongs to.
+fn known_key(bytes: &[u8], equals: usize) -> Option<usize> {
+    let window = &bytes[equals.saturating_sub(40)..equals];
+    let name = window.trim_ascii_end();
+    let end = equals - (window.len() - name.len());
+    let starts = KEYS.iter().filter_map(|key| {
+        let start = name.len().checked_sub(key.len())?;
+        name[start..].eq_ignore_ascii_case(key.as_bytes()).then_some(end - key.len())
+    });
+    starts.filter(|start| text::word_start(bytes, *start)).min()
 }
 
 fn find_signature(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let end =
         text::run_end(bytes, at.end, 100, |b| b.is_ascii_alphanumeric() || b"%+/=-_".contains(&b));
-    let around = &bytes[at.start.saturating_sub(400)..bytes.len().min(end + 200)];
-    let signed = sample::says(around, &["&se=", "?se=", "&sv=", "?sv=", "expiry=", "st="]);
     let query = at.start > 0 && matches!(bytes[at.start - 1], b'?' | b'&' | b';');
     let value = &bytes[at.end..end];
-    (query && signed && value.len() >= 40 && sample::is_drawn(value)).then_some(at.end..end)
+    if !query || value.len() < 40 || !sample::is_drawn(value) {
+        return None;
+    }
+    let around = &bytes[at.start.saturating_sub(400)..bytes.len().min(end + 200)];
+    let signed = sample::says(around, &["&se=", "?se=", "&sv=", "?sv=", "expiry=", "st="]);
+    signed.then_some(at.end..end)
 }
 
 /// Parts of the schemes that lead to stored data, queues or directories.
@@ -365,3 +378,5 @@ const KEYS: &[&str] = &[
 ];
 /// How far the pairs go to either side.
 const REACH: usize = 400;
+/// A key of Azure's storage has 88 bytes.
+const LONGEST_PASSWORD: usize = 160;

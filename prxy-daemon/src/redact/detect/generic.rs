@@ -84,6 +84,8 @@ pub(super) const KEY: Detector = Detector {
         "keyboard: us-international-layout-2024",
         "monkey: Zk3pQ8vN1xR6tY0wB5mJ9cH2dL7",
         "api_key_1 = get_api_key(\"production\")",
+        "private_key: ed25519.Ed25519PrivateKey, f_priv",
+        "private_key: PKCS7PrivateKeyTypes,",
         "token: ghp_your_token_here_replace_it_please",
         "sort_key=created_at_2024_01_01_descending",
         "ssh key: SHA256:uNiVztksCsDhcc0u9e8BrqxlTKm3A2ZJbQjUwZJ5k2Q",
@@ -97,7 +99,7 @@ pub(super) const SECRET: Detector = Detector {
     shape: "the value that a name such as `client_secret` or `JWT_SECRET` is given",
     validator: "letters and digits or signs, eight bytes at least; no reference, name or placeholder",
     score: 74,
-    trigger: Trigger::Folded(&["secret", "geheimnis", "_salt", "credential"]),
+    trigger: Trigger::Folded(&["secret", "geheimnis", "_salt"]),
     find: find_secret,
     positives: &[
         "JWT_SECRET=⟦Zk3pQ8vN1xR6tY0w⟧",
@@ -122,7 +124,8 @@ pub(super) const SECRET: Detector = Detector {
         "secret: projects/my-project/secrets/db/versions/1",
         "secret: {{ lookup('env', 'X1234567') }}",
         "\"secret\": \"<redacted-by-policy-12>\"",
-        "credentials: include1234567890",
+        "secret = keypair[:32]",
+        "'X-Amz-Credential': '%s/%s/%s/%s/aws4_request' % (a",
     ],
 };
 
@@ -195,11 +198,21 @@ fn is_value(bytes: &[u8], assigned: &Assigned) -> bool {
     let next = bytes.get(assigned.value.end);
     let quoted = assigned.form == Form::Quoted;
     let made = !quoted
-        && (matches!(next, Some(b'(' | b'[' | b'"' | b'\'' | b'`')) || value.contains(&b'('));
+        && (matches!(next, Some(b'(' | b'[' | b'"' | b'\'' | b'`'))
+            || value.contains(&b'(')
+            || value.contains(&b'[')
+            || matches!(next, Some(b',' | b';' | b')')) && is_named(value));
     !made
         && !value.iter().any(|b| b.is_ascii_whitespace() || *b >= 0x80)
         && !stands_for_another(value)
         && !value.starts_with(b"\\x")
+}
+
+/// Whether `value` is a name in code rather than a key: letters that make words, few digits.
+fn is_named(value: &[u8]) -> bool {
+    let path = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    path && longest_word(value) >= 5 && (digits <= 5 || value.contains(&b'.'))
 }
 
 /// Whether `value` is drawn at random.
@@ -259,6 +272,10 @@ fn is_reference(value: &[u8]) -> bool {
         word && part[letters..].iter().all(u8::is_ascii_digit) && part.len() - letters <= 4
     };
     let names = parts.iter().filter(named).count();
+    let digit = |part: &&[u8]| part.iter().any(u8::is_ascii_digit);
+    if parts.iter().any(|part| part.len() >= 16 && digit(part) && !named(&part)) {
+        return slashes >= 3;
+    }
     parts.len() > 1 && names * 3 >= parts.len() * 2
         || slashes >= 2 && names * 2 >= parts.len()
         || FINGERPRINTS.iter().any(|mark| value.starts_with(mark.as_bytes()))
@@ -343,7 +360,6 @@ const CLEAR_KEYS: &[&str] = &[
     "gitlabtoken",
     "slacktoken",
     "discordtoken",
-    "clienttoken",
     "vaulttoken",
     "hftoken",
     "jobtoken",
@@ -388,6 +404,7 @@ const OTHER_KEYS: &[&str] = &[
     "indexkey",
     "translationkey",
     "publickeytoken",
+    "clienttoken",
 ];
 /// Issuers whose keys have no prefix: their word must stand in the name or just before it.
 const ISSUED: &[(&str, Alphabet, std::ops::RangeInclusive<usize>)] = &[
@@ -428,7 +445,9 @@ const ISSUED: &[(&str, Alphabet, std::ops::RangeInclusive<usize>)] = &[
     ("asana", Alphabet::Dash, 32..=60),
     ("zendesk", Alphabet::Alnum, 40..=40),
     ("hubspot", Alphabet::Uuid, 36..=36),
-    ("airtable", Alphabet::Alnum, 17..=17),
+    ("airtable", Alphabet::DottedAlnum, 82..=82),
+    ("crates", Alphabet::Alnum, 35..=35),
+    ("cargo", Alphabet::Alnum, 35..=35),
     ("datadog", Alphabet::Hex, 32..=40),
     ("dd_", Alphabet::Hex, 32..=40),
     ("newrelic", Alphabet::Alnum, 32..=40),

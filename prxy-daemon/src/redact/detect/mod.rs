@@ -4,16 +4,25 @@
 //! Not for overlaps, policy or custom patterns: those are `scan` and `mask`.
 
 mod assign;
+mod bank;
+mod birth;
 mod card;
+mod check;
 mod connection;
+mod context;
+mod crypto;
 mod digits;
 mod email;
+mod form;
 mod generic;
 mod iban;
+mod identity;
 mod ip;
 mod issuer;
 mod issuers;
 mod jwt;
+mod mac;
+mod national_forms;
 mod national_id;
 mod password;
 mod pem;
@@ -22,12 +31,15 @@ pub(super) mod placeholder;
 mod sample;
 mod text;
 mod token;
+mod user;
+mod words;
 
 use std::ops::Range;
 
 use super::Action;
 
-pub(super) use digits::worth_a_look;
+pub(super) use context::{announcing, names_a_value};
+pub(super) use digits::{CHAIN, CLASSES, Runs, begins_chain, look};
 pub(super) use text::{coded_len, starts_word};
 
 /// One built-in detector: what starts it, what it recognises, and examples of both sides.
@@ -60,8 +72,10 @@ pub struct Detector {
 pub(super) enum Trigger {
     /// The byte `@`, or `%40`.
     At,
-    /// A maximal run of ASCII digits that [`worth_a_look`] lets through.
-    Digits,
+    /// A maximal run of ASCII digits of one of these kinds.
+    Digits(Runs),
+    /// Digits that a word right before them announces: one of these [`context`] topics.
+    Announced(context::Topics),
     /// A `:` between two hexadecimal digits or colons.
     Colon,
     /// One of these literals, of three bytes or more.
@@ -77,6 +91,25 @@ pub const DETECTORS: &[Detector] = &[
     email::EMAIL,
     phone::PHONE,
     national_id::SSN,
+    national_id::NATIONAL_NUMBER,
+    national_id::ANNOUNCED_ID,
+    birth::DATE_OF_BIRTH,
+    identity::PASSPORT_NUMBER,
+    identity::MRZ,
+    identity::DRIVER_LICENSE,
+    identity::UK_LICENSE,
+    identity::MEDICAL_ID,
+    identity::MEDICAL_NUMBER,
+    identity::VIN,
+    identity::PLATE,
+    bank::BANK_ACCOUNT,
+    bank::BANK_NUMBER,
+    bank::BIC,
+    mac::MAC,
+    mac::MAC_DASHED,
+    crypto::CRYPTO_ADDRESS,
+    user::HOME,
+    user::USERNAME,
     card::CREDIT_CARD,
     iban::IBAN,
     ip::IPV4,
@@ -90,6 +123,7 @@ pub const DETECTORS: &[Detector] = &[
     token::AUTHORIZATION,
     jwt::JWT,
     pem::PRIVATE_KEY,
+    pem::PUTTY,
     connection::URL,
     connection::CREDENTIAL,
     connection::PAIRS,

@@ -41,6 +41,10 @@ pub(super) const PASSWORD: Detector = Detector {
         "dbpass",
         "_pass",
         "-pass",
+        " pass:",
+        " pass=",
+        " pw:",
+        " pw=",
         "ftp_pw",
         "parola d'ordine",
     ]),
@@ -51,7 +55,7 @@ pub(super) const PASSWORD: Detector = Detector {
         "POSTGRES_PASSWORD=⟦postgres⟧\nX=1",
         "password: ⟦S3cr3t!pass⟧\n",
         "  password: \"⟦letmein⟧\"\n",
-        "{\"user\":\"bob\",\"password\":\"⟦letmein⟧\"}",
+        "{\"user\":\"root\",\"password\":\"⟦letmein⟧\"}",
         "{\\\"password\\\":\\\"⟦let me1n⟧\\\"}",
         "spring.datasource.password=⟦geheim⟧\n",
         "password = ⟦hunter2⟧\n",
@@ -70,7 +74,7 @@ pub(super) const PASSWORD: Detector = Detector {
         "The password is ⟦hunter2⟧.",
         "My password for the admin account is ⟦Sommer2024!⟧",
         "Password: ⟦hunter2⟧, user: bob",
-        "Username: bob\nPassword: ⟦swordfish⟧",
+        "Username: root\nPassword: ⟦swordfish⟧",
         "Passwort: ⟦Sommer2024!⟧",
         "Das Passwort lautet ⟦Sommer2024!⟧",
         "Kennwort: ⟦Gartenzaun77⟧",
@@ -95,6 +99,11 @@ pub(super) const PASSWORD: Detector = Detector {
         "password = SecretStr(\"⟦hunter⟧\")",
         "db_pass: '⟦hunter⟧'",
         "| Password | ⟦hunter2⟧ |",
+        "ADMIN_PASSWORD=\"⟦Adm1n⟧\"",
+        "password = \"⟦correct horse battery staple⟧\"",
+        "<add key=\"Password\" value=\"⟦S3cr3t!⟧\" />",
+        "User: maria  Pass: ⟦Sonne#99⟧",
+        "the root pw: ⟦Toor1234!⟧",
     ],
     look_alikes: &[
         "password: string",
@@ -164,6 +173,12 @@ pub(super) const PASSWORD: Detector = Detector {
         "lowpass-filter1",
         "pub const FLAGS_PASSWORD: u32 = 16u32;",
         "PRIORITY_PASS = 0x030,",
+        "<user>[:<password>]@]<hostname>",
+        "['KEYPASSWD', 'KRB4LEVEL']",
+        "* `passphrase`: {string | Buffer}",
+        "printf(&quot;Password is incorrect.&quot;);",
+        "CHALLENGE_PASSWORD: \"challengePassword\",",
+        "--sasl-password='projects/123/secrets/my-secret/versions/1'",
         "fn set(password: &[u8]) -> u8",
         "the named pipe identified by `addr1` is",
     ],
@@ -232,6 +247,10 @@ pub(super) const PIN: Detector = Detector {
 
 fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
+    // The short names are looked for with what stands around them.
+    let blank = usize::from(bytes[at.start] == b' ');
+    let sign = usize::from(matches!(bytes[at.end - 1], b':' | b'='));
+    let at = at.start + blank..at.end - sign;
     let keyword = &bytes[at.clone()];
     let assigned = assign::read(text, &at)?;
     let name = &bytes[assigned.name.clone()];
@@ -239,7 +258,9 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let working =
         keyword.eq_ignore_ascii_case(b"pwd") && matches!(name, b"PWD" | b"OLDPWD" | b"pwd");
     let suffix = &bytes[at.end..assigned.name.end];
-    let bounded = !sample::says(&name[..at.start - assigned.name.start], NO_PASSWORD_BEFORE);
+    let mut before = name[..at.start - assigned.name.start].split(|b| !b.is_ascii_alphabetic());
+    let bounded = !before.next_back().is_some_and(|part| is_one_of(part, NO_PASSWORD_BEFORE))
+        && !sample::says(&name[..at.start - assigned.name.start], NO_PASSWORD_IN);
     if !suffix_allows(suffix) || !bounded {
         return None;
     }
@@ -278,7 +299,10 @@ fn is_password(bytes: &[u8], assigned: &Assigned, phrase: bool) -> bool {
         if value.iter().any(u8::is_ascii_whitespace) {
             let words = value.split(u8::is_ascii_whitespace).count();
             let sentence = value.ends_with(b".") || value.ends_with(b"?") || value.ends_with(b":");
-            return (phrase && words >= 3 || value.iter().any(u8::is_ascii_digit))
+            let lower = value.iter().all(|b| b.is_ascii_lowercase() || *b == b' ');
+            return (phrase && words >= 3
+                || lower && words >= 4
+                || value.iter().any(u8::is_ascii_digit))
                 && words <= 8
                 && !sentence;
         }
@@ -326,10 +350,10 @@ pub(super) fn stands_for_another(value: &[u8]) -> bool {
     let name = |part: &[u8]| !part.is_empty() && is_path(part);
     let marked = match first {
         b'$' => name(rest) || rest.starts_with(b"{") || rest.starts_with(b"(") || is_hash(value),
-        b'{' => last == b'}' || is_hash(value),
+        b'{' => true,
         b'%' => last == b'%' || matches!(rest, b"s" | b"d" | b"v" | b"q") || rest.starts_with(b"("),
         b'<' | b'[' | b'(' => true,
-        b'&' if rest.starts_with(b"[") => true,
+        b'&' if matches!(rest.first(), Some(b'[' | b'#')) => true,
         b'*' | b'&' | b':' | b'@' | b'!' | b'?' | b'#' => {
             rest.is_empty() || name(rest) && !rest.iter().any(u8::is_ascii_digit)
         }
@@ -353,6 +377,10 @@ fn is_number(value: &[u8]) -> bool {
     hex || typed.into_iter().any(|rest| rest.iter().all(|b| b.is_ascii_digit() || *b == b'_'))
 }
 
+fn is_one_of(part: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|word| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
 fn is_hash(value: &[u8]) -> bool {
     HASHES.iter().any(|hash| value.starts_with(hash.as_bytes()))
 }
@@ -370,7 +398,9 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
                     && sample::says(bare, &["pass", "secret", "pw"])
             },
         );
-    WORDS.iter().any(word) || mine || sample::says(value, PLACEHOLDERS)
+    let named =
+        bare.iter().all(u8::is_ascii_alphabetic) && sample::says(bare, &["password", "passwd"]);
+    WORDS.iter().any(word) || mine || named || sample::says(value, PLACEHOLDERS)
 }
 
 /// Whether `value` is more than a word: letters and digits, or a sign that no name has, or many digits.
@@ -456,6 +486,9 @@ fn find_option(text: &str, at: Range<usize>) -> Option<Range<usize>> {
 
 fn find_pin(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
+    if bytes.get(at.end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+        return None;
+    }
     let word = &bytes[at.clone()];
     let secret_number = word.eq_ignore_ascii_case(b"geheimzahl");
     let mut i = at.end;
@@ -538,10 +571,11 @@ const SUFFIXES: &[&str] = &[
     "base",
 ];
 /// Names in which the keyword means something else.
-const NO_PASSWORD_BEFORE: &[&str] = &[
-    "max", "min", "forgot", "reset", "show", "hide", "has", "require", "enable", "disable", "low",
-    "high", "band", "by",
-];
+const NO_PASSWORD_BEFORE: &[&str] =
+    &["max", "min", "has", "is", "low", "high", "band", "by", "com", "tres"];
+/// Parts of such names.
+const NO_PASSWORD_IN: &[&str] =
+    &["forgot", "reset", "show", "hide", "require", "enable", "disable"];
 const LOGIN: &[&str] = &[
     "user",
     "username",
@@ -571,6 +605,8 @@ const TEMPLATES: &[&str] = &[
     "arn:aws",
     "...",
     "…",
+    "%s",
+    "/secrets/",
 ];
 const PLACEHOLDERS: &[&str] = &[
     "your",
@@ -712,6 +748,7 @@ const WORDS: &[&str] = &[
     "login",
     "credentials",
     "self",
+    "notasecret",
     "this",
     "new",
     "old",

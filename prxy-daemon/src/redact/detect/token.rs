@@ -114,6 +114,7 @@ pub(super) const AUTHORIZATION: Detector = Detector {
     look_alikes: &[
         "Authorization: Basic <credentials>",
         "authorization: required",
+        "exports.assertProviderOwnsAuthorization = assertProviderOwnsAuthorization;",
         "authorization = request.headers[0]",
         "Authorization code flow with PKCE S256",
         "authorization: v1.authorization.k8s.io",
@@ -163,7 +164,8 @@ fn find_authorization(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         let minimum = if bytes[start..scheme].eq_ignore_ascii_case(b"basic") { 8 } else { 16 };
         return credential(bytes, value, minimum);
     }
-    credential(bytes, start, 20)
+    // Without a scheme a name in code comes as often: a credential has digits.
+    credential(bytes, start, 20).filter(|at| bytes[at.clone()].iter().any(u8::is_ascii_digit))
 }
 
 /// An opaque credential from `start` on, in the characters of RFC 7235's token68.

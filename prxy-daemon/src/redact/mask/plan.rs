@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use super::echo::Echoes;
 use super::nested::{Hit, nested_hits};
-use super::{Masked, Masker, Refusal, place, telling_name};
+use super::telling::telling_name;
+use super::{Masked, Masker, Refusal, place};
 use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
 use crate::provider::Api;
 use crate::provider::request::{Position, may_hold_json, position};
@@ -76,7 +77,7 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         if hits.is_empty() {
             self.refuse_hidden(&found, || place(path, token.is_key))?;
         } else {
-            let name = if token.is_key { None } else { telling_name(path) };
+            let name = if token.is_key { None } else { telling_name(path).map(Cow::into_owned) };
             let path = place(path, token.is_key);
             self.changes.push(Change { path, name, place: Place::String(token), hits });
         }

@@ -26,7 +26,7 @@ fn span(range: Range<usize>, label: u16, score: u8) -> Span {
 #[test]
 fn logs_code_and_configuration_stay_untouched() {
     let scanner = scanner();
-    let text = include_str!("precision.txt");
+    let text = concat!(include_str!("precision.txt"), include_str!("secrets_precision.txt"));
     let mut wrong = Vec::new();
     for line in text.lines() {
         let mut found = Vec::new();
@@ -196,7 +196,7 @@ fn too_short_a_literal_is_refused() {
 
 impl Scanner {
     fn literals_row(&self) -> Recogniser {
-        self.digits[0]
+        self.digits[1][0]
     }
 }
 
@@ -255,6 +255,27 @@ pub(in crate::redact) const HOSTILE: &[&str] = &[
     "415-555-",
     "phone ",
     "\"a\"@",
+    "password ",
+    "password=",
+    "password=abc;",
+    "password = \"",
+    "Server=a;Pwd=abc1",
+    "pwd is ",
+    "api_key ",
+    "token: ",
+    "secret a ",
+    "://",
+    "://a:b@",
+    "postgres://a:",
+    "sig=",
+    "PIN ",
+    " -p mysql",
+    "Private-Lines:",
+    "hooks.slack.com/",
+    ".atlasv1.",
+    "hvs.",
+    "1//0",
+    "密码是",
 ];
 
 #[test]

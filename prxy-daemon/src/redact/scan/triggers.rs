@@ -78,7 +78,7 @@ impl Literals {
             }),
             [a, b, c, d] => {
                 set([a, b, c, d]);
-                any().for_each(|x| set([b, c, d, x]));
+                any().for_each(|x| set([x, a, b, c]));
             }
             [a, b, c, d, e, ..] => {
                 set([a, b, c, d]);
@@ -96,46 +96,37 @@ impl Literals {
         let bytes = text.as_bytes();
         let (chunks, _) = bytes.as_chunks::<STEP>();
         let mut at = 0;
-        // The last chunks are padded below: the bytes behind a chunk belong to its last position.
         for pair in chunks.windows(2) {
-            self.look(bytes, at, &pair[0], &pair[1], &mut see);
+            let hits = self.hits(&pair[0], &pair[1]);
+            if hits != 0 {
+                self.verify(bytes, at, hits, &mut see);
+            }
             at += STEP;
         }
+        // The bytes behind a chunk belong to its last position: the end of the text is padded.
         while at < bytes.len() {
             let mut padded = [0; 2 * STEP];
             let rest = &bytes[at..bytes.len().min(at + padded.len())];
             padded[..rest.len()].copy_from_slice(rest);
             let ([first, second], []) = padded.as_chunks::<STEP>() else { return };
-            self.look(bytes, at, first, second, &mut see);
+            self.verify(bytes, at, self.hits(first, second), &mut see);
             at += STEP;
         }
     }
 
-    /// Looks at the four even positions of the chunk at `at`.
+    /// Which of the four even positions of a chunk may see a literal, one bit each.
     #[inline]
-    fn look(
-        &self,
-        bytes: &[u8],
-        at: usize,
-        chunk: &[u8; STEP],
-        next: &[u8; STEP],
-        see: &mut impl FnMut(&Recogniser, Range<usize>),
-    ) {
+    fn hits(&self, chunk: &[u8; STEP], next: &[u8; STEP]) -> u64 {
         let (low, high) = (u64::from_le_bytes(*chunk), u64::from_le_bytes(*next));
         let seen = |gram: u64| {
             let (word, bits) = place((gram as u32).to_le_bytes());
             u64::from(self.grams[word] & bits == bits)
         };
-        let hits = seen(low)
-            | seen(low >> 16) << 1
-            | seen(low >> 32) << 2
-            | seen(low >> 48 | high << 16) << 3;
-        if hits != 0 {
-            self.verify(bytes, at, hits, see);
-        }
+        seen(low) | seen(low >> 16) << 1 | seen(low >> 32) << 2 | seen(low >> 48 | high << 16) << 3
     }
 
-    #[cold]
+    /// Calls `see` for the literals that the positions `hits` of the chunk at `at` really see.
+    #[inline(never)]
     fn verify(
         &self,
         bytes: &[u8],
@@ -145,12 +136,12 @@ impl Literals {
     ) {
         for place in (0..STEP / 2).filter(|place| hits >> place & 1 == 1) {
             let even = at + 2 * place;
-            // At odd starts the shortest literals are seen from the byte before them, the others from their second.
+            // At odd starts the short literals are seen from the byte before them, the others from their second.
             if even > 0 {
-                self.starts(bytes, even - 1, |len| len > SHORTEST, see);
+                self.starts(bytes, even - 1, |len| len > SHORT, see);
             }
             self.starts(bytes, even, |_| true, see);
-            self.starts(bytes, even + 1, |len| len == SHORTEST, see);
+            self.starts(bytes, even + 1, |len| len <= SHORT, see);
         }
     }
 
@@ -204,8 +195,10 @@ fn head_of([a, b, c]: [u8; SHORTEST]) -> usize {
 const STEP: usize = 8;
 /// No literal is shorter.
 const SHORTEST: usize = 3;
-/// The bitmap takes 16 KB: it stays in the first-level cache.
-const WORD_BITS: u32 = 11;
+/// Literals of this length have no four bytes at their second.
+const SHORT: usize = 4;
+/// The bitmap takes 32 KB: it stays in the first-level cache.
+const WORD_BITS: u32 = 12;
 const GRAM_WORDS: usize = 1 << WORD_BITS;
 const HEADS: usize = 4096;
 /// The end of a chain.

@@ -300,6 +300,11 @@ impl Technique {
         Self { open_to: Some((role, why)), ..self }
     }
 
+    /// Other layers than those of its family.
+    const fn stopped_by(self, layers: &'static [Layer]) -> Self {
+        Self { layers, ..self }
+    }
+
     /// Others have to do something for it.
     const fn aided(self, aid: Aid) -> Self {
         Self { aid, ..self }
