@@ -6,6 +6,7 @@
 //! Not for building JSON (that is `serde_json`), and not for what a field means (that is `provider`).
 
 mod edit;
+mod names;
 mod path;
 mod token;
 mod walk;

@@ -45,6 +45,8 @@ pub enum Field {
     Content,
     /// OpenAI `delta.refusal`.
     Refusal,
+    /// OpenAI `delta.audio.transcript`.
+    Transcript,
     /// OpenAI `delta.tool_calls[].function.arguments`.
     ToolArguments,
     /// OpenAI `delta.tool_calls[].custom.input`.
@@ -60,9 +62,12 @@ impl Field {
     pub fn spelling(self) -> Spelling {
         match self {
             Self::BlockInput | Self::ToolArguments | Self::FunctionArguments => Spelling::Json,
-            Self::BlockText | Self::Content | Self::Refusal | Self::ToolInput | Self::Text => {
-                Spelling::Plain
-            }
+            Self::BlockText
+            | Self::Content
+            | Self::Refusal
+            | Self::Transcript
+            | Self::ToolInput
+            | Self::Text => Spelling::Plain,
         }
     }
 }
@@ -108,6 +113,7 @@ const ANTHROPIC_MESSAGE: Table<Spelling> = &[
     (&["content", "[]", "input", "**"], Spelling::Plain),
     (&["content", "[]", "citations", "[]", "cited_text"], Spelling::Plain),
     (&["content", "[]", "content", "[]", "text"], Spelling::Plain),
+    (&["stop_sequence"], Spelling::Plain),
     (&["error", "message"], Spelling::Plain),
 ];
 
@@ -125,6 +131,8 @@ const ANTHROPIC_EVENT: Table<Spelling> = &[
     (&["content_block", "content", "[]", "text"], Spelling::Plain),
     (&["message", "content", "[]", "text"], Spelling::Plain),
     (&["message", "content", "[]", "input", "**"], Spelling::Plain),
+    (&["message", "stop_sequence"], Spelling::Plain),
+    (&["delta", "stop_sequence"], Spelling::Plain),
     (&["error", "message"], Spelling::Plain),
 ];
 
@@ -134,6 +142,7 @@ const OPEN_AI_COMPLETION: Table<Spelling> = &[
     (&["choices", "[]", "message", "content", "[]", "text"], Spelling::Plain),
     (&["choices", "[]", "message", "content", "[]", "refusal"], Spelling::Plain),
     (&["choices", "[]", "message", "refusal"], Spelling::Plain),
+    (&["choices", "[]", "message", "audio", "transcript"], Spelling::Plain),
     (&["choices", "[]", "message", "tool_calls", "[]", "function", "arguments"], Spelling::Json),
     // Some compatible servers send the arguments as an object.
     (
@@ -151,6 +160,7 @@ const OPEN_AI_PIECES: Table<Field> = &[
     (&["choices", "[]", "delta", "content"], Field::Content),
     (&["choices", "[]", "delta", "content", "[]", "text"], Field::Content),
     (&["choices", "[]", "delta", "refusal"], Field::Refusal),
+    (&["choices", "[]", "delta", "audio", "transcript"], Field::Transcript),
     (
         &["choices", "[]", "delta", "tool_calls", "[]", "function", "arguments"],
         Field::ToolArguments,
