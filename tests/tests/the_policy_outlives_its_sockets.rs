@@ -1,5 +1,4 @@
 //! A socket goes on without its process: the policy that it was made under stays until it is gone.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::fs;
 use std::io::Read;

@@ -168,11 +168,12 @@ pub(super) fn before(bytes: &[u8], start: usize) -> Said {
                     continue;
                 }
                 b';' | b'{' | b'}' => said = Said::default(),
-                b'&' | b',' if at + 1 < start && !bytes[at + 1].is_ascii_whitespace() => {
+                b'&' | b','
+                    if at + 1 < start && !bytes[at + 1].is_ascii_whitespace()
                     // `phone=1&order=2` and `"phone": "1", "order": "2"` are two things.
-                    if bytes[at + 1..start].iter().any(|b| is_letter(*b)) {
-                        said = Said::default();
-                    }
+                    && bytes[at + 1..start].iter().any(|b| is_letter(*b)) =>
+                {
+                    said = Said::default();
                 }
                 b'"' | b'\'' if at > from && matches!(bytes[at - 1], b',' | b'{') => {
                     said = Said::default();
@@ -337,7 +338,7 @@ fn matched(bytes: &[u8], at: usize, limit: usize, word: &[u8]) -> Option<usize> 
         None => true,
         Some(b) if *b >= 0xE2 => true,
         Some(b) if *b >= 0xC3 => false,
-        Some(b) => !b.is_ascii_lowercase() && !(upper && b.is_ascii_uppercase()),
+        Some(b) => !(b.is_ascii_lowercase() || upper && b.is_ascii_uppercase()),
     };
     [i, plural].into_iter().find(|i| closed(*i))
 }
@@ -350,8 +351,9 @@ fn begins(bytes: &[u8], at: usize) -> bool {
     match at.checked_sub(1).map(|before| bytes[before]) {
         None => true,
         Some(before) => {
-            !(before.is_ascii_alphabetic() || (0x80..0xE2).contains(&before))
-                && !(before >= 0x80 && latin_before(bytes, at))
+            !(before.is_ascii_alphabetic()
+                || (0x80..0xE2).contains(&before)
+                || before >= 0x80 && latin_before(bytes, at))
                 || bytes[at].is_ascii_uppercase() && before.is_ascii_lowercase()
                 || escape_before(bytes, at)
         }
