@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::table::{self, At, Row, Runs};
 use super::{Kind, Kinds, Refusal};
 use crate::json::{Container, Literal, NumberToken, Path, Segment, StringToken, Visitor};
-use crate::provider::Api;
 use crate::provider::request::{Position, position};
+use crate::provider::{Api, Surface};
 
 /// Refuses what is not allowed, and keys that stand twice. Ask [`Look::finish`] at the end.
 pub struct Look {
@@ -17,9 +17,9 @@ pub struct Look {
 }
 
 impl Look {
-    /// A look at one request of `api`.
-    pub fn new(api: Api, allow: Kinds) -> Self {
-        Self { rules: Rules::new(api), allow, keys: Keys::default() }
+    /// A look at one request.
+    pub fn new(surface: Surface, allow: Kinds) -> Self {
+        Self { rules: Rules::new(surface), allow, keys: Keys::default() }
     }
 
     /// What shows only at the end.
@@ -106,6 +106,7 @@ pub(super) enum Value<'v, 'a> {
 
 /// The rules, with what they have to remember on the way.
 pub(super) struct Rules {
+    surface: Surface,
     api: Api,
     /// The depth of the container whose content is the user's own.
     free_form: Option<usize>,
@@ -117,8 +118,9 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn new(api: Api) -> Self {
-        Self { api, free_form: None, last: None, response: false, unstored: false }
+    pub(super) fn new(surface: Surface) -> Self {
+        let api = surface.api();
+        Self { surface, api, free_form: None, last: None, response: false, unstored: false }
     }
 
     /// Whether the provider takes what stands here for data.
@@ -127,7 +129,7 @@ impl Rules {
     }
 
     pub(super) fn enter(&mut self, path: &Path<'_>) {
-        if self.free_form.is_none() && is_free_form(self.api, path) {
+        if self.free_form.is_none() && is_free_form(self.surface, path) {
             self.free_form = Some(path.depth());
         }
     }
@@ -143,7 +145,7 @@ impl Rules {
         if self.free_form.is_some() {
             return None;
         }
-        let mut keys = keys(path);
+        let mut keys = keys(self.surface, path);
         let key = keys.next()?;
         let (name, row) = match &self.last {
             Some((at, name, row)) if *at == key.range.start => (*name, *row),
@@ -156,7 +158,7 @@ impl Rules {
         };
         let name = name.as_str();
         let parent = keys.next();
-        if parent.is_none() && self.api == Api::OpenAi {
+        if parent.is_none() && self.surface == Surface::Responses {
             self.note(key, value);
         }
         if matches!(value, Value::Literal(Literal::False | Literal::Null)) {
@@ -186,9 +188,9 @@ impl Rules {
         kind.map(|kind| Finding { kind, declares: false })
     }
 
-    /// Responses that do not say `store: false` are stored.
+    /// Responses that do not say `store: false` are stored, and so are batches.
     pub(super) fn unsaid(&self) -> Option<Finding> {
-        (self.response && !self.unstored)
+        (self.response && !self.unstored || self.surface == Surface::MessageBatch)
             .then_some(Finding { kind: Kind::StoredState, declares: false })
     }
 
@@ -261,7 +263,7 @@ impl Rules {
         let text = text.trim_start();
         let fetched = table::SCHEMES.iter().any(|scheme| begins(text, scheme))
             && !table::PROSE.contains(&name)
-            && position(self.api, path, false) == Position::Unknown;
+            && position(self.surface, path, false) == Position::Unknown;
         fetched.then_some(Kind::UrlSource)
     }
 
@@ -285,9 +287,13 @@ impl Row {
     }
 }
 
-/// The keys on the way to a value, its own first.
-pub(super) fn keys<'p, 'a>(path: &'p Path<'a>) -> impl Iterator<Item = &'p StringToken<'a>> {
-    path.segments().iter().rev().filter_map(|segment| match segment {
+/// The keys on the way to a value, its own first, as far as they belong to one request.
+pub(super) fn keys<'p, 'a>(
+    surface: Surface,
+    path: &'p Path<'a>,
+) -> impl Iterator<Item = &'p StringToken<'a>> {
+    let proper = path.segments().get(surface.envelope(path)..).unwrap_or_default();
+    proper.iter().rev().filter_map(|segment| match segment {
         Segment::Key(token) => Some(token),
         Segment::Index(_) => None,
     })
@@ -295,13 +301,13 @@ pub(super) fn keys<'p, 'a>(path: &'p Path<'a>) -> impl Iterator<Item = &'p Strin
 
 /// Whether the container at `path` holds what the provider takes for data: a schema, the input of a
 /// tool, metadata. The keys in there are the user's own.
-fn is_free_form(api: Api, path: &Path<'_>) -> bool {
+fn is_free_form(surface: Surface, path: &Path<'_>) -> bool {
     let Some(Segment::Key(key)) = path.segments().last() else { return false };
-    let parent = keys(path).nth(1);
-    let root = keys(path).last();
+    let parent = keys(surface, path).nth(1);
+    let root = keys(surface, path).last();
     let under = |names: &[&str]| parent.is_some_and(|parent| names.iter().any(|n| parent.is(n)));
     let within = |names: &[&str]| root.is_some_and(|root| names.iter().any(|n| root.is(n)));
-    match api {
+    match surface.api() {
         Api::Anthropic => {
             key.is("input_schema")
                 || key.is("input_examples")
