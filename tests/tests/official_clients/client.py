@@ -72,9 +72,11 @@ class Anthropic:
 
     def unserved(self):
         return [
-            lambda: self.client.messages.count_tokens(messages=ASK, model="m"),
-            lambda: self.client.models.list(),
-            lambda: self.client.messages.batches.list(),
+            lambda: self.client.beta.files.list(),
+            lambda: self.client.beta.files.delete("file_1"),
+            lambda: self.client.completions.create(
+                model="m", prompt="hi", max_tokens_to_sample=1
+            ),
         ]
 
 
@@ -130,9 +132,9 @@ class OpenAi:
 
     def unserved(self):
         return [
-            lambda: self.client.responses.create(model="m", input=TEXT),
-            lambda: self.client.models.list(),
-            lambda: self.client.embeddings.create(model="m", input=TEXT),
+            lambda: self.client.files.list(),
+            lambda: self.client.batches.list(),
+            lambda: self.client.images.generate(model="m", prompt="hi"),
         ]
 
 
