@@ -3,6 +3,7 @@
 mod goldens;
 mod properties;
 mod review;
+mod surfaces;
 mod throughput;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::super::{KeptTools, Stream, whole};
 use super::{Fixed, empty, vault};
 use crate::provider::Surface;
-use crate::redact::Vault;
 
 /// Text with placeholders, beginnings of placeholders and everything that looks like one.
 fn text() -> impl Strategy<Value = String> {
