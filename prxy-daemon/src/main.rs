@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = std::env::args_os().skip(1);
-    match prxy::cli::run(args, &|name| std::env::var_os(name), &mut std::io::stdout()) {
+    let (mut input, mut out) = (std::io::stdin().lock(), std::io::stdout());
+    match prxy::cli::run(args, &|name| std::env::var_os(name), &mut input, &mut out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !matches!(failure, prxy::cli::Failure::Program(_)) {

@@ -139,6 +139,8 @@ fn what_cannot_be_put_in_force_changes_nothing_and_says_all_that_is_wrong() {
     let usual = scene.config(&Setting::default());
     let traffic = Traffic::start(scene.app(), scene.daemon().unwrap().address, 2);
     let ca = scene.dir().join("ca.pem").display().to_string();
+    let no_bundle = scene.dir().join("no-bundle.pem").display().to_string();
+    fs::write(&no_bundle, "nothing").unwrap();
     let cases: &[(&str, String, &[&str])] = &[
         (
             "problems",
@@ -169,8 +171,13 @@ fn what_cannot_be_put_in_force_changes_nothing_and_says_all_that_is_wrong() {
         ),
         (
             "not a bundle",
-            usual.replace(&ca, "/etc/passwd"),
+            usual.replace(&ca, &no_bundle),
             &["providers.anthropic: broker refuses it: no-trust-roots"],
+        ),
+        (
+            "out of reach",
+            usual.replace(&ca, "/etc/passwd"),
+            &["cannot read trust roots from /etc/passwd: permission denied; "],
         ),
     ];
     let check = |what: &str, expected: &[&str]| {

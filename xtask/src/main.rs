@@ -5,6 +5,7 @@ mod bench_kernel;
 mod build;
 mod ci;
 mod demo;
+mod quality;
 mod run;
 mod setup;
 mod shell;
@@ -36,6 +37,7 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
         "bench-kernel" => bench_kernel::run(rest),
+        "quality" => quality::run(rest),
         "ci" => ci::run(),
         "tidy" => tidy::run(),
         "help" | "--help" | "-h" => {
@@ -55,6 +57,8 @@ cargo xtask VERB
   test    all tests, as root [arguments of `cargo test`]
   bench   measure latency, throughput, memory and start [--json FILE]
   bench-kernel  measure the kernel programs: nanoseconds a run, throughput with and without
+  quality measure the detectors on the corpus, against its floors [--quick] [--label L] [--lang L]
+          [--format F] [--show-misses N] [--write] [--floors] [--export DIR]
   tidy    formatting, lints and the project's own rules
-  ci      what CI runs: tidy, test, demo
+  ci      what CI runs: tidy, test, quality, demo
 ";

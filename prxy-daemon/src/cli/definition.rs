@@ -10,6 +10,9 @@ pub(super) enum Verb {
     AuditTail,
     Verify,
     Exec,
+    Detect,
+    Mask,
+    Unmask,
     ConfigCheck,
     ConfigShow,
     Version,
@@ -83,13 +86,31 @@ pub(super) const COMMANDS: &[Command] = &[
         words: &["verify"],
         verb: Verb::Verify,
         summary: "Try every known way out of every role, and show what stopped it",
-        options: &["json", "role", "technique", "without", "list", "markdown"],
+        options: &["json", "role", "technique", "without", "all", "list", "markdown"],
     },
     Command {
         words: &["exec"],
         verb: Verb::Exec,
         summary: "Run a command of your own in a role's confinement",
         options: &["role", "config", "data-dir"],
+    },
+    Command {
+        words: &["detect"],
+        verb: Verb::Detect,
+        summary: "Say what the detectors find in the text on standard input",
+        options: &["jsonl", "json", "labels", "config", "data-dir"],
+    },
+    Command {
+        words: &["mask"],
+        verb: Verb::Mask,
+        summary: "Print the text on standard input masked, and keep the values in the vault",
+        options: &["memory", "config", "data-dir"],
+    },
+    Command {
+        words: &["unmask"],
+        verb: Verb::Unmask,
+        summary: "Print the text on standard input with the values of its placeholders",
+        options: &["data-dir"],
     },
     Command {
         words: &["config", "check"],
@@ -152,7 +173,15 @@ pub(super) const OPTIONS: &[Opt] = &[
         value: "LAYER",
         summary: "See it fail: leave out seccomp, cgroup, landlock or namespace",
     },
+    Opt { name: "all", value: "", summary: "Show also what no role is: root with rights" },
     Opt { name: "list", value: "", summary: "Print the techniques and try none" },
+    Opt {
+        name: "jsonl",
+        value: "",
+        summary: "Lines of {\"id\",\"text\"} in, lines of {\"id\",\"spans\"} out",
+    },
+    Opt { name: "labels", value: "", summary: "Print the labels, their detectors and actions" },
+    Opt { name: "memory", value: "", summary: "Use no vault: forget the values at the end" },
     Opt { name: "markdown", value: "", summary: "With --list: as in docs/threat-model.md" },
 ];
 

@@ -5,8 +5,10 @@
 mod arguments;
 mod audit;
 mod definition;
+mod detect;
 mod exec;
 mod help;
+mod mask;
 mod reload;
 mod serve;
 mod status;
@@ -16,7 +18,7 @@ mod verify;
 mod tests;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,6 +62,7 @@ impl Failure {
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     env: &dyn Fn(&str) -> Option<OsString>,
+    input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let arguments = Arguments::parse(args)?;
@@ -81,6 +84,9 @@ pub fn run(
         Verb::AuditTail => return audit::tail(arguments, env, out),
         Verb::Verify => return verify::run(&arguments, out),
         Verb::Exec => return exec::run(arguments, env),
+        Verb::Detect => return detect::run(arguments, env, input, out),
+        Verb::Mask => return mask::mask(arguments, env, input, out),
+        Verb::Unmask => return mask::unmask(arguments, env, input, out),
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             Config::load(&sources)?;

@@ -1,17 +1,19 @@
 //! `prxy reload`: asks the running daemon, and prints what it has changed or why it has not.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Failure;
-use crate::warden::control;
+use crate::warden::{control, inspect};
 
 /// Waits until the daemon has decided.
 pub(super) fn run(data_dir: &Path, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let answer = control::ask(data_dir, "reload", PATIENCE).map_err(|error| {
+    let living = inspect::living(data_dir).ok_or_else(|| io::Error::from(ErrorKind::NotFound));
+    let answer = living.and_then(|(_, warden)| control::ask(data_dir, warden, "reload", PATIENCE));
+    let answer = answer.map_err(|error| {
         let dir = data_dir.display();
         match error.kind() {
             ErrorKind::NotFound | ErrorKind::ConnectionRefused => {

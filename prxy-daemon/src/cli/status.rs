@@ -15,12 +15,9 @@ use crate::warden::inspect::{Inspection, RoleView, inspect};
 /// Prints the state of the daemon on `data_dir`; fails unless everything was read and holds.
 pub(super) fn run(data_dir: &Path, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let mut seen = inspect(data_dir);
-    let warden = match &seen.cgroup {
-        Some(_) => Some(ask(data_dir, &mut seen)),
-        None => None,
-    };
-    let warden = warden.flatten();
-    let headline = headline(&seen, warden.as_ref());
+    let pid = seen.roles.iter().find(|view| view.role == "warden").map(|view| view.pid);
+    let warden = pid.and_then(|pid| ask(data_dir, pid, &mut seen));
+    let headline = headline(&seen);
     let holds = seen.broken.is_empty() && seen.unknown.is_empty();
     let text = match as_json {
         true => {
@@ -37,8 +34,8 @@ pub(super) fn run(data_dir: &Path, as_json: bool, out: &mut dyn Write) -> Result
 }
 
 /// The warden's own report; what it says against what was seen counts as broken.
-fn ask(data_dir: &Path, seen: &mut Inspection) -> Option<Value> {
-    let report = match control::ask(data_dir, "status", PATIENCE) {
+fn ask(data_dir: &Path, warden: i32, seen: &mut Inspection) -> Option<Value> {
+    let report = match control::ask(data_dir, warden, "status", PATIENCE) {
         Ok(report) => report,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             seen.unknown.push("warden: what it says (only root may ask)".into());
@@ -52,8 +49,8 @@ fn ask(data_dir: &Path, seen: &mut Inspection) -> Option<Value> {
     if report["halted"] == true {
         seen.broken.push("warden: has halted: nothing is sent".into());
     }
-    if report["log_only"] == true {
-        seen.broken.push("log-only: violations are recorded and not stopped".into());
+    if report["log_only"] == true && seen.log_only != Some(true) {
+        seen.broken.push("log-only: the warden says so, and the kernel does not".into());
     }
     if report["audit"]["failing"] == true {
         seen.broken.push("audit log: it cannot be written".into());
@@ -69,8 +66,8 @@ fn ask(data_dir: &Path, seen: &mut Inspection) -> Option<Value> {
     Some(report)
 }
 
-fn headline(seen: &Inspection, warden: Option<&Value>) -> String {
-    if warden.is_some_and(|warden| warden["log_only"] == true) {
+fn headline(seen: &Inspection) -> String {
+    if seen.log_only == Some(true) {
         return "LOG-ONLY: prxy records and does NOT protect".into();
     }
     match (seen.broken.as_slice(), seen.unknown.as_slice()) {

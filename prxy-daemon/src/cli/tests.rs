@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use super::{Failure, run};
 
+mod detect;
+
 /// The answer, or the error text with the exit code; `DIR` stands for an empty data directory.
 fn prxy(line: &str) -> Result<String, (String, String)> {
     let dir = tempfile::tempdir().unwrap();
@@ -14,16 +16,20 @@ fn prxy(line: &str) -> Result<String, (String, String)> {
 }
 
 fn in_dir(dir: &str, line: &str) -> Result<String, (String, String)> {
+    let (out, result) = fed(dir, line, b"");
+    assert!(result.is_ok() || out.is_empty());
+    result.map(|()| out)
+}
+
+/// What is printed for this standard input, and how it ends.
+fn fed(dir: &str, line: &str, input: &[u8]) -> (String, Result<(), (String, String)>) {
     let mut out = Vec::new();
     let env = |name: &str| (name == "PRXY_DATA_DIR").then(|| OsString::from(dir));
     let args = line.split_whitespace().map(|word| OsString::from(word.replace("DIR", dir)));
-    match run(args, &env, &mut out) {
-        Ok(()) => Ok(String::from_utf8(out).unwrap().replace(dir, "DIR")),
-        Err(failure) => {
-            assert!(out.is_empty());
-            Err((failure.to_string().replace(dir, "DIR"), format!("{:?}", failure.exit_code())))
-        }
-    }
+    let result = run(args, &env, &mut &*input, &mut out).map_err(|failure| {
+        (failure.to_string().replace(dir, "DIR"), format!("{:?}", failure.exit_code()))
+    });
+    (String::from_utf8(out).unwrap().replace(dir, "DIR"), result)
 }
 
 const HELP: &str = "\
@@ -39,6 +45,9 @@ Commands:
   audit tail    Print the end of the audit log
   verify        Try every known way out of every role, and show what stopped it
   exec          Run a command of your own in a role's confinement
+  detect        Say what the detectors find in the text on standard input
+  mask          Print the text on standard input masked, and keep the values in the vault
+  unmask        Print the text on standard input with the values of its placeholders
   config check  Check the configuration and print every problem
   config show   Print the effective configuration
   version       Print the version
@@ -131,13 +140,13 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
     for (line, text) in [
         (
             "",
-            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, config check, config show, version, help",
+            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, config check, config show, version, help",
         ),
         ("config", "which command? One of: config check, config show"),
         ("srve", "unknown command `srve`; did you mean `serve`?"),
         ("config shwo", "unknown command `config shwo`; did you mean `config show`?"),
         ("check", "unknown command `check`; did you mean `config check`?"),
-        ("mask", "unknown command `mask`"),
+        ("hide", "unknown command `hide`"),
         ("serve now", "unknown command `serve now`"),
         ("help nothing", "unknown command `nothing`"),
         ("serve --conf x", "unknown option `--conf`; did you mean `--config`?"),
@@ -174,7 +183,7 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
         assert_eq!(prxy(line), told, "{line}");
     }
     let args = [OsString::from_vec(vec![0xff])];
-    let failure = run(args, &|_| None, &mut Vec::new()).unwrap_err();
+    let failure = run(args, &|_| None, &mut &b""[..], &mut Vec::new()).unwrap_err();
     assert_eq!(failure.to_string(), "prxy: an argument is not UTF-8\nTry `prxy help`.");
 }
 
@@ -223,7 +232,8 @@ fn a_closed_pipe_is_no_failure_and_a_full_disk_is() {
             Ok(())
         }
     }
-    let version = |kind| run([OsString::from("version")], &|_| None, &mut Broken(kind));
+    let version =
+        |kind| run([OsString::from("version")], &|_| None, &mut &b""[..], &mut Broken(kind));
     assert!(version(std::io::ErrorKind::BrokenPipe).is_ok());
     assert!(matches!(version(std::io::ErrorKind::StorageFull), Err(Failure::Work(_))));
 }
@@ -252,7 +262,7 @@ fn an_audit_log_is_checked_where_it_is_said_to_be() {
     fs::write(audit.join("egress.jsonl"), line(2, &hash) + "\n").unwrap();
     let mut out = Vec::new();
     let args = ["audit", "verify", "--data-dir", path].map(OsString::from);
-    let failure = run(args, &|_| None, &mut out).unwrap_err();
+    let failure = run(args, &|_| None, &mut &b""[..], &mut out).unwrap_err();
     assert_eq!(failure.to_string(), "prxy: audit log: 1 fault");
     assert!(String::from_utf8(out).unwrap().ends_with("the chain is BROKEN\n"));
 }

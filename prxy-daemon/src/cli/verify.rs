@@ -8,7 +8,7 @@ use prxy_common::Role;
 use super::arguments::{Arguments, UsageError};
 use super::{Failure, print};
 use crate::verify::technique::{self, Layer, Technique};
-use crate::verify::{self, Options};
+use crate::verify::{self, Options, Shown};
 
 /// Tries, prints, and fails if anything got through.
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
         text.push('\n');
         text
     } else {
-        report.to_string()
+        report.table(if arguments.all { Shown::All } else { Shown::Promised }).to_string()
     };
     print(out, &text)?;
     match report.ok {

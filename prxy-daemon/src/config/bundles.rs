@@ -39,6 +39,9 @@ impl Bundles {
                     path: path.clone(),
                     cause: match kind {
                         Kind::Unreadable(std::io::ErrorKind::NotFound) => "there is no such file",
+                        Kind::Unreadable(std::io::ErrorKind::PermissionDenied) => {
+                            "permission denied; what runs reads in the folders of its start only"
+                        }
                         Kind::NotRegular => "it is no regular file",
                         Kind::TooLarge => "too large: 1 MiB each, 4 MiB together",
                         _ => "it is not readable",

@@ -173,7 +173,7 @@ impl<L: BrokerLink> Gateway<L> {
         let number = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
         let call = Call { head, route: RouteId { epoch: policy.epoch, number }, provider, aim };
         let endpoint = call.aim.endpoint;
-        let vault: Arc<dyn Vault> = self.store.vault(TENANT);
+        let vault: Arc<dyn Vault> = self.store.vault(crate::store::TENANT);
         let began = Instant::now();
         let (body, stripped) = strip(call.provider, endpoint, body);
         let (body, masked) = policy.run_pipeline(call.provider, endpoint, body, &*vault)?;
@@ -341,5 +341,3 @@ fn counts(masked: &BTreeMap<Label, u32>) -> Option<HeaderValue> {
 const CHANGE_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two pieces of a request's body.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// Until clients have identities of their own.
-const TENANT: &str = "default";

@@ -10,17 +10,19 @@ mod nested;
 mod number;
 mod plan;
 mod refusal;
+mod telling;
 
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::scan::{Found, Hidden, LabelId, Scanner, ScannerError, Span};
 use super::{Action, Attachments, Label, Policy, Vault};
-use crate::json::{self, NumberToken, Path, Segment, StringToken, SyntaxError, WalkError};
+use crate::json::{self, NumberToken, Path, StringToken, SyntaxError, WalkError};
 use crate::provider::request::{Position, is_text_token, may_be_data, position};
 use crate::provider::{Api, Surface};
 
@@ -30,6 +32,7 @@ use attachment::Attachment;
 use echo::Echoes;
 use memo::Memo;
 use plan::Plan;
+use telling::telling_name;
 
 /// Masks requests by one policy; built once, shared by all connections.
 #[derive(Debug)]
@@ -119,72 +122,72 @@ impl Masker {
     /// What the string `token` at `path` holds, from memory where it was seen before.
     fn found(&self, path: &Path<'_>, token: &StringToken<'_>) -> Arc<Found> {
         let raw = token.raw();
-        if raw.len() < self.scanner.shortest() {
+        let name = if token.is_key { None } else { telling_name(path) };
+        if raw.len() < if name.is_some() { SHORTEST_NAMED } else { self.scanner.shortest() } {
             return self.memo.nothing();
         }
-        if raw.len() >= memo::WORTH {
-            return self.memo.remember(token.escaped, raw, || self.scan(&token.decode()));
-        }
-        let text = token.decode();
-        let name = if !token.is_key && wants_name(&text) { telling_name(path) } else { None };
-        self.found_short(name.as_deref(), &text)
+        self.remembered(name.as_deref(), token.escaped, raw, || token.decode())
     }
 
     /// What a number holds, where it has digits enough for somebody's or its name tells that it is.
     fn found_number(&self, path: &Path<'_>, token: &NumberToken<'_>) -> Option<Found> {
         let raw = token.raw();
-        let found = if let Some(whole) = number::whole(raw) {
-            self.scanner.scan_both(&whole)
-        } else if is_long(raw) {
-            self.scanner.scan_both(raw)
-        } else if wants_name(raw) {
-            self.found_beside(&telling_name(path)?, raw)
-        } else {
+        let whole = number::whole(raw);
+        let name = telling_name(path);
+        if whole.is_none() && !is_long(raw) && (name.is_none() || raw.len() < SHORTEST_NUMBER) {
             return None;
-        };
+        }
+        let found = self.scan(name.as_deref(), whole.as_deref().unwrap_or(raw));
         (!found.spans.is_empty()).then_some(found)
     }
 
-    /// What a text holds, seen beside the name of its field where that matters.
-    fn found_short(&self, name: Option<&str>, text: &str) -> Arc<Found> {
-        let found = match name {
-            Some(name) => self.found_beside(name, text),
-            None => self.scan(text),
-        };
+    /// What a masked text still holds.
+    fn found_again(&self, name: Option<&str>, text: &str) -> Arc<Found> {
+        self.remembered(name, false, text, || Cow::Borrowed(text))
+    }
+
+    /// Long ones are remembered: the same history is masked again and again.
+    fn remembered<'t>(
+        &self,
+        name: Option<&str>,
+        escaped: bool,
+        raw: &str,
+        text: impl FnOnce() -> Cow<'t, str>,
+    ) -> Arc<Found> {
+        if raw.len() >= memo::WORTH {
+            return self.memo.remember(name, escaped, raw, || self.scan(name, &text()));
+        }
+        let found = self.scan(name, &text());
         if found.is_empty() { self.memo.nothing() } else { Arc::new(found) }
     }
 
-    /// What a masked text still holds. Long ones are remembered like all others: the same history is masked again.
-    fn found_again(&self, name: Option<&str>, text: &str) -> Arc<Found> {
-        if text.len() >= memo::WORTH {
-            return self.memo.remember(false, text, || self.scan(text));
+    /// Everything in `text`, also below its surface, and beside the name of its field.
+    fn scan(&self, name: Option<&str>, text: &str) -> Found {
+        let mut found = self.scanner.scan_both(text);
+        found.hidden = hidden::hidden(&self.scanner, text);
+        if let Some(name) = name {
+            self.scan_beside(name, text, &mut found);
         }
-        self.found_short(name.filter(|_| wants_name(text)), text)
+        found
     }
 
-    /// Everything in `text`, also below its surface.
-    fn scan(&self, text: &str) -> Found {
-        let found = self.scanner.scan_both(text);
-        Found { hidden: hidden::hidden(&self.scanner, text), ..found }
-    }
-
-    /// Scans `name=text`, so that detectors which need a word before the value see it; hits are those in `text`.
-    fn found_beside(&self, name: &str, text: &str) -> Found {
-        let whole = format!("{name}={text}");
-        let before = name.len() + 1;
-        let mut found = self.scanner.scan_both(&whole);
-        let alone = self.scanner.scan_both(text);
-        for (list, other) in [(&mut found.spans, &alone.spans), (&mut found.rest, &alone.rest)] {
-            list.retain(|span| span.start >= before);
-            for span in list.iter_mut() {
-                (span.start, span.end) = (span.start - before, span.end - before);
-            }
-            list.extend_from_slice(other);
+    /// Scans the beginning of `text` as it stands in a document, so that detectors see its name.
+    fn scan_beside(&self, name: &str, text: &str, found: &mut Found) {
+        let head = &text[..text.floor_char_boundary(HEAD)];
+        let whole = format!("\"{name}\": \"{head}\"");
+        let before = name.len() + 5;
+        let beside = self.scanner.scan_both(&whole);
+        for (list, other) in [(&mut found.spans, beside.spans), (&mut found.rest, beside.rest)] {
+            let inside = |span: &Span| span.start >= before && span.end <= before + head.len();
+            let more = other.into_iter().filter(inside);
+            list.extend(more.map(|span| Span {
+                start: span.start - before,
+                end: span.end - before,
+                ..span
+            }));
             self.scanner.settle(list);
         }
-        found.placeholders = alone.placeholders;
-        found.hidden = hidden::hidden(&self.scanner, &whole);
-        found
+        found.hidden = found.hidden.or_else(|| hidden::hidden(&self.scanner, &whole));
     }
 
     /// Refuses what nobody can read, unless policy lets it pass.
@@ -204,41 +207,12 @@ impl Masker {
     }
 }
 
-/// Whether `text` is a value that the name of its field may reveal.
-fn wants_name(text: &str) -> bool {
-    if !(9..memo::WORTH).contains(&text.len()) {
-        return false;
-    }
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    digits >= 9 || digits > 0 && text.len() >= 16
-}
-
-/// The name of the field that a value stands in, where that name may tell what the value is.
-fn telling_name(path: &Path<'_>) -> Option<String> {
-    let key = path.segments().iter().rev().find_map(|segment| match segment {
-        Segment::Key(key) => Some(key),
-        Segment::Index(_) => None,
-    })?;
-    if key.range.len() > 48 {
-        return None;
-    }
-    let lower = key.raw().to_ascii_lowercase();
-    TELLING.iter().any(|word| lower.contains(word)).then(|| key.decode().into_owned())
-}
-
-/// Parts of field names after which a bare value counts.
-const TELLING: &[&str] = &[
-    "phone",
-    "tel",
-    "mobile",
-    "cell",
-    "fax",
-    "whatsapp",
-    "ssn",
-    "social",
-    "secret",
-    "authorization",
-];
+/// What follows the name of a field further on stands in a text of its own.
+const HEAD: usize = memo::WORTH;
+/// `Al` is a name.
+const SHORTEST_NAMED: usize = 2;
+/// No number that belongs to somebody has fewer digits.
+const SHORTEST_NUMBER: usize = 4;
 
 /// Shows sizes and counts only: a masked prompt is still somebody's prompt.
 impl fmt::Debug for Masked {
@@ -305,7 +279,7 @@ impl Check<'_> {
             Attachment::Binary => return self.masker.admit_unread(path),
             Attachment::Encoded(read) => read.text,
         };
-        let found = self.masker.scan(&text);
+        let found = self.masker.scan(None, &text);
         let label = match (found.rest.first(), found.hidden) {
             (Some(hit), _) => hit.label,
             (None, Some(Hidden::Label(label))) => label,

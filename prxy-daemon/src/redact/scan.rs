@@ -2,8 +2,13 @@
 //!
 //! Not for deciding what happens to it: that is `mask`.
 
+mod decode;
+mod encoded;
+mod fold;
 mod overlap;
+mod table;
 mod triggers;
+mod view;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -18,9 +23,10 @@ use thiserror::Error;
 use super::detect::{self, DETECTORS};
 use super::rehydrate::lookalikes;
 use super::{Action, Label, Policy, Vault, VaultError};
-use triggers::Literals;
+use triggers::{Literals, Match};
 
 use overlap::resolve;
+use view::View;
 
 /// The index of a label in its [`Scanner`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,7 +97,9 @@ pub struct Scanner {
     literal: LabelId,
     literals: Literals,
     email: Option<Recogniser>,
-    digits: Vec<Recogniser>,
+    /// By the kind of run that starts them.
+    digits: [Vec<Recogniser>; detect::CLASSES],
+    announced: Vec<(u32, Recogniser)>,
     colon: Vec<Recogniser>,
     patterns: Vec<(LabelId, Regex)>,
 }
@@ -131,7 +139,8 @@ impl Scanner {
             literal: LabelId(0),
             literals: Literals::none(),
             email: None,
-            digits: Vec::new(),
+            digits: std::array::from_fn(|_| Vec::new()),
+            announced: Vec::new(),
             colon: Vec::new(),
             patterns: Vec::new(),
         };
@@ -160,13 +169,24 @@ impl Scanner {
             match detector.trigger {
                 detect::Trigger::At => {
                     scanner.email = Some(row);
-                    literals.push(("%40", row));
-                    literals.push(("%2540", row));
+                    literals.push(("%40", Match::Exact, row));
+                    literals.push(("%2540", Match::Exact, row));
                 }
-                detect::Trigger::Digits => scanner.digits.push(row),
+                detect::Trigger::Digits(runs) => {
+                    let wanted = |(class, _): &(usize, _)| runs.has(*class);
+                    let lists = scanner.digits.iter_mut().enumerate().filter(wanted);
+                    lists.for_each(|(_, list)| list.push(row));
+                }
+                detect::Trigger::Announced(topics) => scanner.announced.push((topics, row)),
                 detect::Trigger::Colon => scanner.colon.push(row),
                 detect::Trigger::Literals(list) => {
-                    literals.extend(list.iter().map(|text| (*text, row)))
+                    literals.extend(list.iter().map(|text| (*text, Match::Exact, row)))
+                }
+                detect::Trigger::Folded(list) => {
+                    literals.extend(list.iter().map(|text| (*text, Match::Folded, row)))
+                }
+                detect::Trigger::Words(list) => {
+                    literals.extend(list.iter().map(|text| (*text, Match::Word, row)))
                 }
             }
         }
@@ -260,6 +280,69 @@ impl Scanner {
 
     /// Every hit before overlaps are resolved, placeholders left out.
     fn candidates(&self, text: &str, found: &mut Vec<Span>) {
+        self.candidates_within(text, ENCODINGS, found);
+    }
+
+    /// The same, read as often as values are encoded in one another.
+    fn candidates_within(&self, text: &str, encodings: usize, found: &mut Vec<Span>) {
+        let base = found.len();
+        let folded = fold::fold(text);
+        let plain = folded.as_ref().map_or(text, View::text);
+        self.plain(plain, found);
+        if let Some(view) = decode::decode(plain) {
+            let mut hits = Vec::new();
+            self.plain(view.text(), &mut hits);
+            for hit in hits {
+                let Some(weak) = view.weakness(&(hit.start..hit.end)) else { continue };
+                let hit = moved(&hit, view.source(&(hit.start..hit.end)));
+                let overlaps = |other: &Span| other.start < hit.end && hit.start < other.end;
+                if !(weak && found[base..].iter().any(overlaps)) {
+                    found.push(hit);
+                }
+            }
+        }
+        if encodings > 0 {
+            encoded::each(plain, |range, decoded| {
+                let mut hits = Vec::new();
+                self.candidates_within(decoded, encodings - 1, &mut hits);
+                let blocks = |hit: &&Span| self.action(hit.label) == Action::Block;
+                if let Some(hit) = hits.iter().find(blocks).or(hits.first()) {
+                    found.push(moved(hit, range));
+                }
+            });
+        }
+        if let Some(view) = &folded {
+            for hit in &mut found[base..] {
+                *hit = moved(hit, view.source(&(hit.start..hit.end)));
+            }
+            self.patterns(text, found);
+        }
+    }
+
+    /// Every hit of a text as it stands.
+    fn plain(&self, text: &str, found: &mut Vec<Span>) {
+        self.shapes(text, found);
+        // The header of a column is the word before each of its cells.
+        let (mut named, mut hits) = (String::new(), Vec::new());
+        table::each_cell(text, |header, cell| {
+            named.clear();
+            named.push_str(header);
+            named.push_str(": ");
+            let lead = named.len();
+            named.push_str(&text[cell.clone()]);
+            hits.clear();
+            self.shapes(&named, &mut hits);
+            let inside = hits.iter().filter(|hit| hit.start >= lead);
+            found.extend(inside.map(|hit| {
+                let at = |i: usize| i - lead + cell.start;
+                moved(hit, at(hit.start)..at(hit.end))
+            }));
+        });
+        self.patterns(text, found);
+    }
+
+    /// Every hit of the table of detectors.
+    fn shapes(&self, text: &str, found: &mut Vec<Span>) {
         let bytes = text.as_bytes();
         if bytes.len() >= MIN_SECRET {
             let mut seen = Seen::default();
@@ -282,18 +365,41 @@ impl Scanner {
                     }
                 }
                 b'0'..=b'9' if let Some(len) = detect::coded_len(bytes, at) => i = at + len,
-                // In identifiers and base64 a digit alone is the most common trigger, and never begins a value.
-                _ if bytes.get(i).is_some_and(u8::is_ascii_alphabetic) => {}
+                // In identifiers and base64 a digit alone is the most common trigger, and hardly ever begins a value.
+                _ if bytes.get(i).is_some_and(u8::is_ascii_alphabetic) => {
+                    if detect::begins_chain(bytes, at) {
+                        let class = detect::CHAIN;
+                        self.digits[class]
+                            .iter()
+                            .for_each(|row| row.look(text, at..i, &mut seen, found));
+                    }
+                }
                 _ => {
                     while bytes.get(i).is_some_and(u8::is_ascii_digit) {
                         i += 1;
                     }
-                    if detect::worth_a_look(bytes, &(at..i)) {
-                        self.digits.iter().for_each(|row| row.look(text, at..i, &mut seen, found));
+                    let run = at..i;
+                    let look = detect::look(bytes, &run);
+                    i = look.next;
+                    if let Some(class) = look.class {
+                        self.digits[class]
+                            .iter()
+                            .for_each(|row| row.look(text, run.clone(), &mut seen, found));
+                    }
+                    if (run.len() >= 3 || look.class.is_some()) && !self.announced.is_empty() {
+                        let topics = detect::announcing(bytes, &run);
+                        for (wanted, row) in &self.announced {
+                            if wanted & topics != 0 {
+                                row.look(text, run.clone(), &mut seen, found);
+                            }
+                        }
                     }
                 }
             }
         }
+    }
+
+    fn patterns(&self, text: &str, found: &mut Vec<Span>) {
         for (label, regex) in &self.patterns {
             found.extend(regex.find_iter(text).filter(|hit| !hit.is_empty()).map(|hit| Span {
                 start: hit.start(),
@@ -375,6 +481,11 @@ impl std::fmt::Debug for Scanner {
     }
 }
 
+/// The same hit elsewhere.
+fn moved(hit: &Span, range: Range<usize>) -> Span {
+    Span { start: range.start, end: range.end, ..*hit }
+}
+
 /// Whether the colon at `at` can belong to an IPv6 address.
 fn colon_inside(bytes: &[u8], at: usize) -> bool {
     let part = |b: &u8| b.is_ascii_hexdigit() || *b == b':';
@@ -395,6 +506,8 @@ const STARTS: [bool; 256] = {
     starts
 };
 
+/// A value in base64 in base64 is found.
+const ENCODINGS: usize = 2;
 /// No key with a literal trigger, nor `a%40b.co`, is shorter.
 const MIN_SECRET: usize = 8;
 /// `a@b.co`.

@@ -180,6 +180,8 @@ fn create(dir: &Path, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Everybody's, until clients have identities of their own.
+pub const TENANT: &str = "default";
 const FILE: &str = "prxy.db";
 const ROWS_PER_CHECKPOINT: usize = 5_000;
 const FALLBACK_CHECKPOINT_PAGES: i64 = 20_000;

@@ -1,10 +1,10 @@
 //! cgroup v2 directories: found in `/proc/self/mountinfo`, made, entered, removed.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -56,6 +56,11 @@ impl Cgroup {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(source) => return Err(failed("make", path, source)),
         }
+        Self::open(path)
+    }
+
+    /// Opens the directory at `path`, which is there.
+    pub fn open(path: &Path) -> Result<Self, CgroupError> {
         let dir = File::open(path).map_err(|source| failed("open", path, source))?;
         Ok(Self { path: path.to_owned(), dir })
     }
@@ -95,6 +100,13 @@ impl Cgroup {
         Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
     }
 
+    /// Opens the count of what was removed below it and is still in use.
+    pub fn dying(&self) -> Result<Dying, CgroupError> {
+        let path = self.path.join("cgroup.stat");
+        let file = File::open(&path).map_err(|source| failed("open", &path, source))?;
+        Ok(Dying { file, path })
+    }
+
     /// Kills every process in it and below (Linux 5.14).
     pub fn kill(&self) -> Result<(), CgroupError> {
         let kill = self.path.join("cgroup.kill");
@@ -119,11 +131,63 @@ impl Cgroup {
     }
 }
 
-/// The cgroup v2 path of a process, as `/proc/PID/cgroup` shows it; needs no capability, and holds
-/// also for one that has ended and was not waited for.
-pub fn of_process(pid: i32) -> Result<String, CgroupError> {
-    let text = read(format!("/proc/{pid}/cgroup"))?;
-    Ok(text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned())
+/// The cgroups that were removed below another one and are still in use, as by a socket that has
+/// something to send: a closed socket outlives its process and its cgroup's directory.
+#[derive(Debug)]
+pub struct Dying {
+    file: File,
+    path: PathBuf,
+}
+
+impl Dying {
+    /// How many there are now (Linux 4.14).
+    pub fn count(&self) -> Result<u64, CgroupError> {
+        let text = from_start(&self.file).map_err(|source| failed("read", &self.path, source))?;
+        let count = text.lines().find_map(|line| line.strip_prefix("nr_dying_descendants "));
+        count
+            .and_then(|count| count.trim().parse().ok())
+            .ok_or_else(|| failed("read", &self.path, io::ErrorKind::InvalidData.into()))
+    }
+
+    /// Waits until there are none; whether that came within `patience`.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    pub fn end_within(&self, patience: Duration) -> Result<bool, CgroupError> {
+        let deadline = Instant::now() + patience;
+        while self.count()? > 0 {
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(true)
+    }
+}
+
+/// Where one process is, now and later: its file in `/proc`, opened once.
+#[derive(Debug)]
+pub struct Membership {
+    file: File,
+    path: PathBuf,
+}
+
+impl Membership {
+    /// Opens `/proc/PID/cgroup`; needs no capability.
+    pub fn of(pid: i32) -> Result<Self, CgroupError> {
+        let path = PathBuf::from(format!("/proc/{pid}/cgroup"));
+        let file = File::open(&path).map_err(|source| failed("open", &path, source))?;
+        Ok(Self { file, path })
+    }
+
+    /// The process's cgroup v2 path; holds also for one that has ended and was not waited for.
+    ///
+    /// # Errors
+    /// The process is no more.
+    pub fn now(&self) -> Result<String, CgroupError> {
+        let text = from_start(&self.file).map_err(|source| failed("read", &self.path, source))?;
+        Ok(text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned())
+    }
 }
 
 /// The mount point of the first cgroup v2 hierarchy, see `proc_pid_mountinfo(5)`.
@@ -140,6 +204,14 @@ fn mount_point(mountinfo: &str) -> Option<PathBuf> {
 /// Mount points spell blanks and backslashes as three octal digits.
 fn unescape(path: &str) -> String {
     path.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+}
+
+/// All of a file that the kernel writes anew each time.
+fn from_start(mut file: &File) -> io::Result<String> {
+    let mut text = String::new();
+    file.rewind()?;
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn read(path: impl AsRef<Path>) -> Result<String, CgroupError> {

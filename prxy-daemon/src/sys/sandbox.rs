@@ -5,20 +5,49 @@ use std::io;
 use std::path::PathBuf;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
-    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
+    PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use thiserror::Error;
 
 /// What a role may still name.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
-    /// Directories to read and write below.
-    pub writable: Vec<PathBuf>,
-    /// Files, and directories to read and execute below; only `prxy exec` has any.
-    pub readable: Vec<PathBuf>,
+    /// Files and directories, and what may be done with each or below it.
+    pub files: Vec<(PathBuf, Use)>,
     /// TCP ports to connect to.
     pub connect: Vec<u16>,
+    /// Whom it may signal.
+    pub signals: Signals,
+}
+
+/// What may be done with a file, or with everything below a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Read and write files, make and remove files and directories.
+    Keep,
+    /// Read files and list directories.
+    Read,
+    /// Read, list and execute; only `prxy exec` allows it.
+    Run,
+    /// Write to the files that are there.
+    Write,
+    /// Read and write what is there, such as a device.
+    ReadWrite,
+    /// List, and remove files and directories.
+    Remove,
+    /// Remove empty directories.
+    RemoveEmpty,
+}
+
+/// Whom a role may signal, as far as Landlock goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signals {
+    /// Itself and what it starts.
+    #[default]
+    Own,
+    /// Anyone.
+    Any,
 }
 
 /// Whether the kernel took the rules.
@@ -41,35 +70,28 @@ pub struct SandboxError(String);
 /// File rules are required as the kernel offers them (ABI 1, Linux 5.13); TCP ports (ABI 4) and
 /// scopes (ABI 6) are taken where they exist.
 pub fn confine(reach: &Reach) -> Result<Landlock, SandboxError> {
-    let files = AccessFs::from_all(LANDLOCK);
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(files)
+        .handle_access(AccessFs::from_all(LANDLOCK))
         .and_then(|rules| rules.handle_access(AccessNet::from_all(LANDLOCK)))
-        .and_then(|rules| rules.scope(Scope::from_all(LANDLOCK)))
+        .and_then(|rules| match reach.signals {
+            Signals::Own => rules.scope(Scope::from_all(LANDLOCK)),
+            Signals::Any => rules.scope(Scope::AbstractUnixSocket),
+        })
         .and_then(Ruleset::create)
         .map_err(failed)?;
-    for dir in &reach.writable {
-        let path = PathFd::new(dir).map_err(failed)?;
-        let allowed = files & !(AccessFs::Execute | AccessFs::MakeSock | AccessFs::MakeFifo);
-        rules = rules.add_rule(PathBeneath::new(path, allowed)).map_err(failed)?;
-    }
-    for name in &reach.readable {
-        // What is gone meanwhile needs no rule.
-        let Ok(path) = PathFd::new(name) else { continue };
-        let allowed = if name.is_dir() {
-            AccessFs::from_read(LANDLOCK)
-        } else {
-            AccessFs::ReadFile | AccessFs::Execute
+    for (name, what) in &reach.files {
+        let path = match PathFd::new(name) {
+            Ok(path) => path,
+            // What must be there is asked for in vain later on; the rest needs no rule.
+            Err(_) if !name.exists() => continue,
+            Err(error) => return Err(failed(error)),
+        };
+        let allowed = match name.is_dir() {
+            true => what.allowed(),
+            false => what.allowed() & AccessFs::from_file(LANDLOCK),
         };
         rules = rules.add_rule(PathBeneath::new(path, allowed)).map_err(failed)?;
-    }
-    if !reach.readable.is_empty() {
-        for device in DEVICES {
-            let Ok(path) = PathFd::new(device) else { continue };
-            let allowed = AccessFs::ReadFile | AccessFs::WriteFile;
-            rules = rules.add_rule(PathBeneath::new(path, allowed)).map_err(failed)?;
-        }
     }
     for port in &reach.connect {
         rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp)).map_err(failed)?;
@@ -79,6 +101,27 @@ pub fn confine(reach: &Reach) -> Result<Landlock, SandboxError> {
         RulesetStatus::NotEnforced => Landlock::Missing,
         RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Landlock::Enforced,
     })
+}
+
+impl Use {
+    fn allowed(self) -> BitFlags<AccessFs> {
+        use AccessFs::{
+            Execute, MakeDir, MakeReg, ReadDir, ReadFile, RemoveDir, RemoveFile, Truncate,
+            WriteFile,
+        };
+        match self {
+            Self::Keep => {
+                let keep = ReadFile | ReadDir | WriteFile | Truncate | MakeReg | MakeDir;
+                keep | RemoveFile | RemoveDir
+            }
+            Self::Read => ReadFile | ReadDir,
+            Self::Run => ReadFile | ReadDir | Execute,
+            Self::Write => WriteFile | Truncate,
+            Self::ReadWrite => ReadFile | WriteFile | Truncate,
+            Self::Remove => ReadDir | RemoveFile | RemoveDir,
+            Self::RemoveEmpty => RemoveDir.into(),
+        }
+    }
 }
 
 /// The version of the kernel's Landlock interface (ABI); 0 where there is none.
@@ -123,8 +166,5 @@ fn errno() -> i32 {
 fn failed(error: impl std::fmt::Display) -> SandboxError {
     SandboxError(error.to_string())
 }
-
-/// Programs write to these and take it for granted.
-const DEVICES: [&str; 2] = ["/dev/null", "/dev/tty"];
 
 const LANDLOCK: ABI = ABI::V6;

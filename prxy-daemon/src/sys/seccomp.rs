@@ -52,9 +52,11 @@ pub fn install_for_programs(profile: Profile) -> Result<(), SeccompError> {
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         rules.insert(call, Vec::new());
     }
-    let ioctls = [libc::FIONBIO, libc::TCGETS, libc::TIOCGWINSZ];
+    let ioctls = [libc::FIONBIO, libc::FIOCLEX, libc::FIONCLEX, libc::TCGETS, libc::TIOCGWINSZ];
     let ioctls = ioctls.into_iter().map(|request| rule(vec![equal(1, request)?]));
     rules.insert(libc::SYS_ioctl, ioctls.collect::<Result<_, _>>()?);
+    // Of nobody else: the living roles run beside it.
+    rules.insert(libc::SYS_prlimit64, vec![rule(vec![equal(0, 0)?])?]);
     // Descriptors that are accepted come from a listener; what has none in the profile gets none.
     if profile != Profile::Serve {
         rules.remove(&libc::SYS_accept4);
@@ -76,10 +78,11 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 fn rules(profile: Profile) -> Result<Rules, SeccompError> {
     let mut rules: Rules = COMMON.iter().map(|call| (*call, Vec::new())).collect();
+    // No prctl at all: threads that start from here on keep the process's name, because a name is
+    // a message that every process can read.
     // Threads, not processes: CLONE_THREAD must be set.
     let thread = masked(0, libc::CLONE_THREAD as u64, libc::CLONE_THREAD as u64)?;
     rules.insert(libc::SYS_clone, vec![rule(vec![thread])?]);
-    rules.insert(libc::SYS_prctl, vec![rule(vec![equal(0, libc::PR_SET_NAME as u64)?])?]);
     // Only to itself, as abort does.
     let own = equal(0, u64::from(std::process::id()))?;
     rules.insert(libc::SYS_tgkill, vec![rule(vec![own])?]);
@@ -340,7 +343,6 @@ const PROGRAMS: &[i64] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_pipe,
     libc::SYS_pipe2,
-    libc::SYS_prlimit64,
     libc::SYS_pselect6,
     libc::SYS_rt_sigpending,
     libc::SYS_rt_sigsuspend,

@@ -78,6 +78,9 @@ impl<'a> Battery<'a> {
     pub(super) fn new(options: &'a Options, signals: SignalFd) -> Result<Self, VerifyError> {
         let (free, held) = (Site::new()?, Site::new()?);
         let scratch = Scratch::make(&held.world)?;
+        for site in [&held, &free] {
+            site.world.settle().during("wait until the wire is silent")?;
+        }
         Ok(Self { scratch, free, held, signals, options, late: Vec::new() })
     }
 
@@ -166,8 +169,13 @@ impl<'a> Battery<'a> {
         patience: Duration,
     ) -> Result<Row, VerifyError> {
         let row = Row::new(technique, role, "root", control);
-        if let AsRoot::NotPromised(why) = technique.as_root {
-            return Ok(row.ended(Outcome::NotPromised(why)));
+        let network = self.scratch.plan(role).network;
+        match technique.as_root {
+            AsRoot::OnlyInNamespace(_) if network == Network::Empty => {}
+            AsRoot::NotPromised(why) | AsRoot::OnlyInNamespace(why) => {
+                return Ok(row.ended(Outcome::NotPromised(why)));
+            }
+            AsRoot::Stopped => {}
         }
         if let Some((_, why)) = technique.open_to.filter(|(open, _)| *open == role) {
             return Ok(row.ended(Outcome::NotPromised(why)));
@@ -175,7 +183,6 @@ impl<'a> Battery<'a> {
         if !matches!(control, Control::GotThrough(_)) {
             return Ok(row.ended(Outcome::Unavailable));
         }
-        let network = self.scratch.plan(role).network;
         let plan = self.without(Plan { network, ..unheld(role) });
         let tried = self.held(technique, role, &plan, Rights::All, Descriptors::Open, patience)?;
         let stopped = match (&tried.through, stopped_by_kernel(&tried.events)) {

@@ -19,19 +19,19 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Gid, Pid, Uid, execvp, getpid};
+use nix::unistd::{Pid, execvp, getpid};
 use prxy_common::Role;
 
 use super::VerifyError;
-use super::scratch::{Scratch, cgroup_root};
+use super::scratch::Scratch;
 use crate::config::Config;
 use crate::sys::cgroup::Cgroup;
 use crate::sys::clone::{Clone, Network, into_cgroup};
 use crate::sys::fds;
-use crate::sys::sandbox::{self, Landlock};
+use crate::sys::sandbox::{self, Landlock, Reach, Use};
 use crate::sys::seccomp;
-use crate::warden::plan::Plan;
-use crate::warden::{During, WardenError, identity, nameservers, roles};
+use crate::warden::plan::{Places, Plan};
+use crate::warden::{During, WardenError, identity, inspect, nameservers, roles};
 
 /// Runs `program` as `role` under this configuration; its exit status, or 128 and the signal.
 ///
@@ -63,7 +63,8 @@ pub fn exec(role: Role, config: &Config, program: &[OsString]) -> Result<u8, Ver
     let data_dir = config.data_dir.canonicalize().unwrap_or_else(|_| config.data_dir.clone());
     match living(&data_dir, role)? {
         Some((group, pid)) => {
-            let plan = Plan::of(role, config, &nameservers(config)?, &data_dir);
+            let places = Places::new(&data_dir, group.path().parent().unwrap_or(group.path()));
+            let plan = Plan::of(role, config, &nameservers(config)?, &places);
             for (name, kind) in
                 [("net", CloneFlags::CLONE_NEWNET), ("ipc", CloneFlags::CLONE_NEWIPC)]
             {
@@ -71,8 +72,7 @@ pub fn exec(role: Role, config: &Config, program: &[OsString]) -> Result<u8, Ver
                 let space = File::open(format!("/proc/{pid}/ns/{name}")).during(step)?;
                 setns(&space, kind).during(step)?;
             }
-            let user = user_of(pid).during("read the living role's user")?;
-            let plan = Plan { network: Network::Inherit, user, ..plan };
+            let plan = Plan { network: Network::Inherit, user: identity::guest(role), ..plan };
             run(&plan, &group, &data_dir, &program, &signals)
         }
         None => {
@@ -83,50 +83,31 @@ pub fn exec(role: Role, config: &Config, program: &[OsString]) -> Result<u8, Ver
             );
             let nameservers = nameservers(config)?;
             let scratch = Scratch::of(config.clone(), nameservers)?;
-            let plan = scratch.plan(role);
+            let plan = Plan { user: identity::guest(role), ..scratch.plan(role) };
             run(&plan, scratch.group(role)?, &data_dir, &program, &signals)
         }
     }
 }
 
-/// The cgroup of a role of the daemon that runs on this directory, and one of its processes.
+/// The cgroup of a role of the daemon that runs on this directory, and one of its processes: only
+/// if the policy on it is the daemon's own.
 fn living(data_dir: &Path, role: Role) -> Result<Option<(Cgroup, i32)>, VerifyError> {
-    let name = format!("prxy-{}", identity::instance_of(data_dir));
-    let Some(parent) = find(&cgroup_root()?, &name, DEPTH) else { return Ok(None) };
+    let Some((parent, _)) = inspect::living(data_dir) else { return Ok(None) };
     let step = "find the running daemon";
-    let warden = Cgroup::make(&parent.join(Role::Warden.name())).during(step)?;
-    if warden.processes().during(step)?.is_empty() {
-        return Ok(None);
+    let seen = inspect::programs(data_dir, &parent);
+    if seen.log_only == Some(true) {
+        for line in LOG_ONLY {
+            eprintln!("prxy exec: {line}");
+        }
+    } else if let Some(doubt) = seen.broken.iter().chain(&seen.unknown).next() {
+        let parent = parent.display();
+        return Err(WardenError::new(step, format_args!("{parent}: {doubt}")).into());
     }
-    let group = Cgroup::make(&parent.join(role.name())).during(step)?;
+    let group = Cgroup::open(&parent.join(role.name())).during(step)?;
     match group.processes().during(step)?.first().copied() {
         Some(pid) => Ok(Some((group, pid))),
         None => Err(WardenError::new(step, "the role has no process").into()),
     }
-}
-
-/// Who a process is; `None` for root, which a plan calls "stay who you are".
-fn user_of(pid: i32) -> io::Result<Option<(Uid, Gid)>> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let effective = |field: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-        line.split_whitespace().nth(1)?.parse::<u32>().ok()
-    };
-    match (effective("Uid:"), effective("Gid:")) {
-        (Some(0), _) => Ok(None),
-        (Some(uid), Some(gid)) => Ok(Some((Uid::from_raw(uid), Gid::from_raw(gid)))),
-        _ => Err(io::ErrorKind::InvalidData.into()),
-    }
-}
-
-fn find(dir: &Path, name: &str, depth: usize) -> Option<PathBuf> {
-    let here = dir.join(name);
-    if here.is_dir() {
-        return Some(here);
-    }
-    let below = fs::read_dir(dir).ok()?.flatten();
-    let mut dirs = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    if depth == 0 { None } else { dirs.find_map(|entry| find(&entry.path(), name, depth - 1)) }
 }
 
 fn run(
@@ -155,11 +136,12 @@ fn run(
 fn become_program(plan: &Plan, data_dir: &Path, program: &[CString], parent: Pid) -> WardenError {
     let confined = || -> Result<(), WardenError> {
         fds::close_all_but(&[]).during("close inherited descriptors")?;
-        let readable = all_but(data_dir);
+        let mut files: Vec<_> =
+            all_but(data_dir).into_iter().map(|path| (path, Use::Run)).collect();
+        files.extend(DEVICES.map(|device| (device.into(), Use::ReadWrite)));
         plan.take_rights_away(Some(parent))?;
-        let mut reach = plan.reach.clone().unwrap_or_default();
-        reach.writable.clear();
-        reach.readable = readable;
+        let connect = plan.reach.as_ref().map(|reach| reach.connect.clone()).unwrap_or_default();
+        let reach = Reach { files, connect, ..Reach::default() };
         let step = "confine with Landlock";
         if sandbox::confine(&reach).during(step)? == Landlock::Missing {
             let cause = "this kernel has none, and the data directory must not be readable";
@@ -264,8 +246,15 @@ const PASSED_ON: [Signal; 8] = [
     Signal::SIGWINCH,
 ];
 
-/// cgroups are looked for this deep; services of users live at five or six.
-const DEPTH: usize = 7;
+/// Programs write to these and take it for granted.
+const DEVICES: [&str; 2] = ["/dev/null", "/dev/tty"];
+
+/// What runs there is held by namespaces, system call filters and Landlock only.
+const LOG_ONLY: [&str; 3] = [
+    "================ THE AIRGAP DOES NOT PROTECT ================",
+    "the daemon runs with onViolation: log-only: THE KERNEL LETS THIS COMMAND REACH THE NETWORK",
+    "=============================================================",
+];
 
 #[cfg(test)]
 mod tests {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::frame::{ARP, ICMP, ICMPV6, IPV6, Packet, TCP};
+use super::ground::INSIDE_V6;
 
 /// What a destination received from the daemon's side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +95,7 @@ fn noise(packet: &Packet, allowed: &[Destination]) -> Option<&'static str> {
     match (ip.protocol, kind) {
         (TCP, _) => matches!(ip.tcp, Some((f, 0)) if f & RESET != 0).then_some("tcp reset"),
         (ICMPV6, Some(133..=137)) => Some("neighbour discovery"),
+        _ if is_own_group(packet) => Some("its own group"),
         // An answer came after its socket was gone; only to those who may be talked to.
         (ICMP, Some(3)) | (ICMPV6, Some(1)) => {
             allowed.iter().any(|a| a.1 == ip.dst).then_some("icmp unreachable")
@@ -102,7 +104,71 @@ fn noise(packet: &Packet, allowed: &[Destination]) -> Option<&'static str> {
     }
 }
 
+/// Whether this is the kernel's report (MLDv2, RFC 3810) that it listens for its own address, and for
+/// nothing else: it makes that when a link comes up. A group that a process has joined is another.
+pub fn is_own_group(packet: &Packet) -> bool {
+    const REPORT: u8 = 143;
+    let IpAddr::V6(own) = INSIDE_V6 else { return false };
+    let [.., a, b, c] = own.octets();
+    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), be16(b, c));
+    // Ethernet and IPv6, then eight bytes of options with the router alert, then the report.
+    let Some((head, report)) = packet.frame.split_at_checked(54 + 8) else { return false };
+    let is_report = packet.ethertype == IPV6 && head[20] == 0 && head[54] == ICMPV6;
+    let [REPORT, _, _, _, _, _, high, low, records @ ..] = report else { return false };
+    is_report
+        && usize::from(be16(*high, *low)) * RECORD == records.len()
+        && records.chunks(RECORD).all(|record| {
+            // Kind, no further data, no sources, the group.
+            record[1..4] == [0; 3] && record[4..] == group.octets()
+        })
+}
+
+fn be16(high: u8, low: u8) -> u16 {
+    u16::from_be_bytes([high, low])
+}
+
+/// The length of a record without sources.
+const RECORD: usize = 20;
+
 /// Whether a process made the kernel look for a neighbour.
 pub fn is_probe(packet: &Packet) -> bool {
     matches!(noise(packet, &[]), Some("arp" | "neighbour discovery"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A report of these groups, as the kernel makes it.
+    fn report(groups: &[&str]) -> Packet {
+        let mut frame = vec![0x33, 0x33, 0, 0, 0, 0x16, 2, 0, 0, 0, 0, 2, 0x86, 0xdd];
+        frame.extend([0x60, 0, 0, 0, 0, 0, 0, 1]);
+        frame.extend([0; 16]);
+        frame.extend("ff02::16".parse::<Ipv6Addr>().unwrap().octets());
+        frame.extend([ICMPV6, 0, 5, 2, 0, 0, 1, 0]);
+        frame.extend([143, 0, 0, 0, 0, 0, 0, groups.len() as u8]);
+        for group in groups {
+            frame.extend([4, 0, 0, 0]);
+            frame.extend(group.parse::<Ipv6Addr>().unwrap().octets());
+        }
+        Packet::parse(&frame, frame.len(), true)
+    }
+
+    #[test]
+    fn the_kernels_own_group_is_noise_and_one_that_a_process_joined_is_not() {
+        const OWN: &str = "ff02::1:ff00:2";
+        for (groups, noise) in [
+            (&[OWN][..], 1),
+            (&[OWN, OWN], 1),
+            (&["ff02::1:ff00:3"], 0),
+            (&[OWN, "ff05::beef:1"], 0),
+            (&["ff05::beef:1"], 0),
+        ] {
+            let judged = only(&[report(groups)], &[]);
+            assert_eq!((judged.noise.len(), judged.unexpected.len()), (noise, 1 - noise));
+        }
+        let mut longer = report(&[OWN]).frame;
+        longer.extend(b"more");
+        assert!(!is_own_group(&Packet::parse(&longer, longer.len(), true)));
+    }
 }

@@ -14,8 +14,11 @@ pub fn markdown() -> String {
         let Technique { name, what, threat, layers, as_root, open_to, .. } = technique;
         let layers: Vec<_> = layers.iter().copied().map(Layer::name).collect();
         let root = match as_root {
-            AsRoot::Stopped => "stopped",
-            AsRoot::NotPromised(why) => why,
+            AsRoot::Stopped => "stopped".to_owned(),
+            AsRoot::NotPromised(why) => (*why).to_owned(),
+            AsRoot::OnlyInNamespace(why) => {
+                format!("stopped in gateway and broker, by their namespaces; else: {why}")
+            }
         };
         let open = open_to.map(|(role, why)| format!("; not for {}: {why}", role.name()));
         let _ = writeln!(

@@ -21,6 +21,7 @@ mod world;
 
 use std::time::Instant;
 
+use nix::sched::{CloneFlags, unshare};
 use prxy_common::Role;
 use thiserror::Error;
 
@@ -28,7 +29,7 @@ use crate::warden::{During, WardenError, block_signals};
 use battery::Battery;
 pub use exec::exec;
 pub use markdown::markdown;
-pub use report::{Report, Row};
+pub use report::{Report, Row, Shown};
 use technique::{Layer, Technique};
 
 /// What is to be tried.
@@ -66,6 +67,8 @@ pub fn run(options: &Options) -> Result<Report, VerifyError> {
     }
     let began = Instant::now();
     let signals = block_signals().during("block signals")?;
+    // Queues of the controls are made in there, and end with this process.
+    unshare(CloneFlags::CLONE_NEWIPC).during("make an IPC namespace")?;
     let mut battery = Battery::new(options, signals)?;
     let chosen: Vec<_> = match options.technique {
         Some(one) => vec![one],

@@ -77,9 +77,11 @@ impl Neighbours {
     }
 
     fn answered(&self) -> io::Result<()> {
-        match self.orders.receive(&mut [0; 16])? {
+        let mut answer = [0; 256];
+        match self.orders.receive(&mut answer)? {
             (0, _) => Err(io::Error::other("the neighbours' process has ended")),
-            _ => Ok(()),
+            (length, _) if answer[..length] == *READY => Ok(()),
+            (length, _) => Err(io::Error::other(String::from_utf8_lossy(&answer[..length]))),
         }
     }
 }
@@ -102,23 +104,26 @@ fn live(world: &World, orders: &Channel, parent: Pid) -> io::Result<()> {
     for (ip, port) in SINKS {
         sink(SocketAddr::new(*ip, *port))?;
     }
-    orders.send(b"ready", None)?;
+    orders.send(READY, None)?;
     let mut buffer = [0; 512];
     loop {
         let (length, _) = orders.receive(&mut buffer)?;
         let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
         // Whoever still waits for an earlier attempt stops.
         let turn = TURN.fetch_add(1, Ordering::Relaxed) + 1;
-        match text.split_once(' ') {
-            Some(("rest", _)) => {}
+        let done = match text.split_once(' ') {
+            Some(("rest", _)) => Ok(()),
             Some(("fetch", _)) => fetch(turn, inside.clone(), outside.clone()),
             Some(("meet", _)) => in_thread(outside.clone(), move || meet(turn)),
-            Some(("relay", token)) => relay(&inside, &outside, token)?,
-            Some(("heard", how)) => hear(&inside, &outside, how)?,
-            Some(("path", path)) => path_relay(inside.clone(), path.into())?,
+            Some(("relay", token)) => relay(&inside, &outside, token),
+            Some(("heard", how)) => hear(turn, &inside, &outside, how),
+            Some(("path", path)) => path_relay(inside.clone(), path.into()),
             _ => return Ok(()),
+        };
+        match done {
+            Ok(()) => orders.send(READY, None)?,
+            Err(error) => orders.send(format!("{text}: {error}").as_bytes(), None)?,
         }
-        orders.send(b"ready", None)?;
     }
 }
 
@@ -138,7 +143,7 @@ fn sink(at: SocketAddr) -> io::Result<()> {
 }
 
 /// Connects to what listens inside as soon as something does, and reads.
-fn fetch(turn: u64, inside: Arc<Namespace>, outside: Arc<Namespace>) {
+fn fetch(turn: u64, inside: Arc<Namespace>, outside: Arc<Namespace>) -> io::Result<()> {
     in_thread(inside, move || {
         while TURN.load(Ordering::Relaxed) == turn {
             let table = fs::read_to_string("/proc/thread-self/net/tcp").unwrap_or_default();
@@ -153,7 +158,7 @@ fn fetch(turn: u64, inside: Arc<Namespace>, outside: Arc<Namespace>) {
                 return;
             }
         }
-    });
+    })
 }
 
 /// Connects from the meeting port to the meeting port, until someone inside does the same.
@@ -188,8 +193,7 @@ fn relay(inside: &Arc<Namespace>, outside: &Namespace, token: &str) -> io::Resul
             pass_on(&buffer[..length]);
         }
         drop(from.shutdown(Shutdown::Both));
-    });
-    Ok(())
+    })
 }
 
 /// Passes on a datagram sent to a path that everyone may write to.
@@ -203,12 +207,11 @@ fn path_relay(inside: Arc<Namespace>, path: PathBuf) -> io::Result<()> {
             pass_on(&buffer[..length]);
         }
         drop(fs::remove_file(&path));
-    });
-    Ok(())
+    })
 }
 
 /// Passes on what is said by any other medium inside.
-fn hear(inside: &Arc<Namespace>, outside: &Namespace, how: &str) -> io::Result<()> {
+fn hear(turn: u64, inside: &Arc<Namespace>, outside: &Namespace, how: &str) -> io::Result<()> {
     let mut words = how.splitn(3, ' ');
     let mut word = || words.next().ok_or(io::ErrorKind::InvalidInput);
     let (medium, token, scratch) = (word()?, word()?, word()?);
@@ -219,11 +222,10 @@ fn hear(inside: &Arc<Namespace>, outside: &Namespace, how: &str) -> io::Result<(
     outside.enter()?;
     let mut relay = relay?;
     in_thread(inside.clone(), move || {
-        if let Ok(bytes) = relay.hear() {
+        if let Ok(bytes) = relay.hear(|| TURN.load(Ordering::Relaxed) != turn) {
             pass_on(&bytes);
         }
-    });
-    Ok(())
+    })
 }
 
 fn pass_on(bytes: &[u8]) {
@@ -237,13 +239,16 @@ fn dial(ip: IpAddr, port: u16) -> Option<TcpStream> {
     TcpStream::connect_timeout(&SocketAddr::new(ip, port), Duration::from_millis(200)).ok()
 }
 
-fn in_thread(namespace: Arc<Namespace>, work: impl FnOnce() + Send + 'static) {
-    thread::spawn(move || {
+fn in_thread(namespace: Arc<Namespace>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let started = thread::Builder::new().spawn(move || {
         if namespace.enter().is_ok() {
             work();
         }
     });
+    started.map(drop)
 }
+
+const READY: &[u8] = b"ready";
 
 /// Where something listens outside.
 const SINKS: &[(IpAddr, u16)] = &[

@@ -89,14 +89,16 @@ impl Relay {
         Ok(Self { end, path, peer: None })
     }
 
-    /// Waits for something to be said; the attempt's connection ends with the relay.
-    pub fn hear(&mut self) -> io::Result<Vec<u8>> {
+    /// Waits for something to be said, until `over`; the attempt's connection ends with the relay.
+    pub fn hear(&mut self, over: impl Fn() -> bool) -> io::Result<Vec<u8>> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.once() {
                 Ok(bytes) if !bytes.is_empty() => return Ok(bytes),
-                Err(error) if Instant::now() > deadline => return Err(error),
-                Ok(_) if Instant::now() > deadline => return Err(io::ErrorKind::TimedOut.into()),
+                Err(error) if Instant::now() > deadline || over() => return Err(error),
+                Ok(_) if over() || Instant::now() > deadline => {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
                 _ => std::thread::sleep(Duration::from_millis(5)),
             }
         }

@@ -189,37 +189,62 @@ impl Report {
     }
 }
 
-/// A table; roles with the same outcome share a line.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// What of a report a table shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Not what was left untried as root because no role is root with rights.
+    Promised,
+    /// Every result.
+    All,
+}
+
+impl Report {
+    /// A table; roles with the same outcome share a line.
+    pub fn table(&self, shown: Shown) -> impl fmt::Display {
+        fmt::from_fn(move |f| self.write_table(f, shown))
+    }
+
+    fn write_table(&self, f: &mut fmt::Formatter<'_>, shown: Shown) -> fmt::Result {
         writeln!(f, "prxy {} verify, Linux {}", self.prxy, self.kernel)?;
+        let is_shown = |row: &&Row| shown == Shown::All || !row.is_untried_root();
         let mut lines: Vec<(Vec<&str>, [String; 7])> = Vec::new();
-        for row in &self.results {
+        for row in self.results.iter().filter(is_shown) {
             let cells = row.cells();
-            let same = lines.last_mut().filter(|(_, last)| *last == cells);
-            match same {
+            let near = lines.iter_mut().rev().take(NEAR).find(|(_, other)| *other == cells);
+            match near {
                 Some((roles, _)) => roles.push(row.role),
-                None => match lines.iter_mut().rev().take(12).find(|(_, other)| *other == cells) {
-                    Some((roles, _)) => roles.push(row.role),
-                    None => lines.push((vec![row.role], cells)),
-                },
+                None => lines.push((vec![row.role], cells)),
             }
         }
-        let head = ["technique", "as", "control", "result", "stopped by", "call", "errno"]
+        let head = ["technique", "as", "control", "result", "call", "errno", "stopped by, or why"]
             .map(str::to_owned);
-        let mut table = vec![(head, "roles".to_owned())];
-        table.extend(lines.into_iter().map(|(roles, cells)| (cells, roles.join(" "))));
+        let mut table = vec![(vec!["roles"], head)];
+        table.extend(lines);
+        let table: Vec<_> = table
+            .into_iter()
+            .map(|(roles, [technique, rights, control, result, call, errno, why])| {
+                ([technique, rights, roles.join(" "), control, result, call, errno], why)
+            })
+            .collect();
         let widths: [usize; 7] = std::array::from_fn(|column| {
             table.iter().map(|(cells, _)| cells[column].chars().count()).max().unwrap_or(0)
         });
-        for (cells, roles) in table {
+        for (cells, why) in table {
             for (cell, width) in cells.iter().zip(widths) {
                 write!(f, "{cell:width$}  ")?;
             }
-            writeln!(f, "{roles}")?;
+            // The last one may be as long as it likes.
+            writeln!(f, "{why}")?;
         }
         for frame in &self.unaccounted {
             writeln!(f, "unaccounted for: {frame}")?;
+        }
+        let left_out = self.results.iter().filter(|row| !is_shown(row)).count();
+        if left_out > 0 {
+            writeln!(
+                f,
+                "left out: {left_out} as root, which no role is; --all shows each with why"
+            )?;
         }
         if let Some(layer) = self.without {
             writeln!(f, "without {layer}, as you asked: what got through shows that it counts")?;
@@ -233,28 +258,33 @@ impl fmt::Display for Report {
 }
 
 impl Row {
+    fn is_untried_root(&self) -> bool {
+        let untried = matches!(self.result, "not-promised" | "unavailable");
+        self.rights == "root" && untried && self.control != "failed"
+    }
+
     fn cells(&self) -> [String; 7] {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let by = match (self.layer, &self.detail) {
+        let why = match (self.layer, &self.detail) {
             (Some(layer), Some(detail)) if self.how == Some("kernel-event") => {
                 format!("{layer}: {detail}")
             }
             (Some(layer), _) => layer.to_owned(),
-            (None, Some(detail)) => format!("({detail})"),
+            (None, Some(detail)) => detail.clone(),
+            (None, None) if self.control != "got-through" => self.control_detail.clone(),
             (None, None) => String::new(),
-        };
-        let control = match self.control {
-            "got-through" => self.control.to_owned(),
-            other => format!("{other} ({})", self.control_detail),
         };
         [
             self.technique.to_owned(),
             self.rights.to_owned(),
-            control,
+            self.control.to_owned(),
             self.result.to_owned(),
-            by,
             text(&self.call),
             text(&self.errno),
+            why,
         ]
     }
 }
+
+/// As many lines back as there may be roles and users of one technique.
+const NEAR: usize = 12;

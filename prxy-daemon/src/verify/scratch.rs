@@ -19,17 +19,19 @@ use crate::sys::{bpf, random};
 use crate::warden::front;
 use crate::warden::identity::Home;
 use crate::warden::kernel::Kernel;
-use crate::warden::plan::Plan;
+use crate::warden::plan::{Places, Plan};
 use crate::warden::{During, WardenError};
 
 /// Everything of one run; removed when dropped.
 pub(super) struct Scratch {
     kernel: Option<Kernel>,
     free: Option<Cgroup>,
-    home: Home,
+    places: Places,
     config: Config,
     nameservers: Vec<SocketAddr>,
     dir: Directory,
+    /// Locks the data directory.
+    _home: Home,
 }
 
 impl Scratch {
@@ -84,15 +86,16 @@ impl Scratch {
             kernel.install(&config, &nameservers)
         };
         let ready = set_up(&mut kernel);
+        let (places, kernel) = (kernel.places(&home), Some(kernel));
         let scratch =
-            Self { kernel: Some(kernel), free: free.ok(), home, config, nameservers, dir };
+            Self { places, free: free.ok(), config, nameservers, dir, kernel, _home: home };
         ready?;
         Ok(scratch)
     }
 
     /// A role's confinement.
     pub(super) fn plan(&self, role: Role) -> Plan {
-        Plan::of(role, &self.config, &self.nameservers, &self.home.state())
+        Plan::of(role, &self.config, &self.nameservers, &self.places)
     }
 
     /// A role's cgroup, under the policy.

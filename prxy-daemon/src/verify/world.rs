@@ -18,6 +18,7 @@ use super::ground::{
     ATTACKER, ATTACKER_V6, INSIDE, INSIDE_LINK, INSIDE_MAC, INSIDE_V6, NAMESERVER, OUTSIDE_LINK,
     OUTSIDE_MAC, PROVIDER, PROVIDER_V6, SECOND, SECOND_V6,
 };
+use super::judge::is_own_group;
 use super::netlink::{End, Netlink};
 use super::technique::link_address;
 use crate::sys::attempt;
@@ -75,7 +76,7 @@ impl Namespace {
 }
 
 impl World {
-    /// Builds both namespaces, the wire and the sniffer, and waits until the wire is silent.
+    /// Builds both namespaces, the wire and the sniffer; see [`World::settle`].
     pub(super) fn new() -> io::Result<Self> {
         let (inside, outside) = (Namespace::new()?, Namespace::new()?);
         let near = End { name: INSIDE_LINK, index: INSIDE_INDEX, mac: INSIDE_MAC };
@@ -120,9 +121,7 @@ impl World {
             net.default_route(INSIDE_INDEX, PROVIDER)?;
             net.default_route(INSIDE_INDEX, PROVIDER_V6)
         })?;
-        let world = Self { inside, outside, sniffer };
-        world.settle()?;
-        Ok(world)
+        Ok(Self { inside, outside, sniffer })
     }
 
     /// What has come out of the inside since the last time.
@@ -148,11 +147,14 @@ impl World {
         lost.map(u32::from_ne_bytes).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    /// Links report their groups when they come up; after that the wire is silent.
-    fn settle(&self) -> io::Result<()> {
+    /// Waits until the wire is silent: a link that has come up reports the group of its own address,
+    /// and nothing after that.
+    pub(super) fn settle(&self) -> io::Result<()> {
         let (mut quiet, deadline) = (Instant::now(), Instant::now() + SETTLE_AT_MOST);
-        while quiet.elapsed() < SETTLE && Instant::now() < deadline {
-            if !self.packets()?.is_empty() {
+        let mut reported = false;
+        while (!reported || quiet.elapsed() < SETTLE) && Instant::now() < deadline {
+            for packet in self.packets()? {
+                reported |= is_own_group(&packet);
                 quiet = Instant::now();
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -198,5 +200,5 @@ const OUTSIDE_INDEX: u32 = 20;
 const ETH_P_ALL: u16 = 3;
 const PACKET_STATISTICS: i32 = 6;
 const PACKET_IGNORE_OUTGOING: i32 = 23;
-const SETTLE: Duration = Duration::from_millis(60);
+const SETTLE: Duration = Duration::from_millis(150);
 const SETTLE_AT_MOST: Duration = Duration::from_secs(3);

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use nix::poll::PollFlags;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, setsockopt,
-    socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen,
+    setsockopt, socket, sockopt,
 };
 use nix::sys::stat::{Mode, fchmod};
 use nix::sys::time::TimeVal;
@@ -199,8 +199,9 @@ impl Client {
 ///
 /// # Errors
 /// `NotFound` or `ConnectionRefused` if none runs; `PermissionDenied` for who may not ask;
-/// `WouldBlock` or `UnexpectedEof` if it does not answer within `patience`.
-pub(crate) fn ask(dir: &Path, request: &str, patience: Duration) -> io::Result<Value> {
+/// `InvalidData` if somebody else than `warden` listens there; `WouldBlock` or `UnexpectedEof` if
+/// it does not answer within `patience`.
+pub(crate) fn ask(dir: &Path, warden: i32, request: &str, patience: Duration) -> io::Result<Value> {
     let fd = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     let whole = TimeVal::new(i64::try_from(patience.as_secs()).unwrap_or(i64::MAX), 0);
     // Also bounds connecting to a daemon whose queue is full.
@@ -208,6 +209,13 @@ pub(crate) fn ask(dir: &Path, request: &str, patience: Duration) -> io::Result<V
     let (_dir, address) = address(dir)?;
     connect(fd.as_raw_fd(), &address)?;
     let mut stream = UnixStream::from(fd);
+    // Who has begun to listen there.
+    let peer = getsockopt(&stream, sockopt::PeerCredentials)?;
+    if peer.pid() != warden || ![0, geteuid().as_raw()].contains(&peer.uid()) {
+        let pid = peer.pid();
+        let cause = format!("process {pid} listens on {NAME}, which is not the warden");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, cause));
+    }
     stream.write_all(format!("{request}\n").as_bytes())?;
     let deadline = monotonic() + patience;
     let (mut answer, mut buffer) = (Vec::new(), [0; 8192]);
@@ -242,7 +250,7 @@ fn address(dir: &Path) -> io::Result<(File, UnixAddr)> {
 
 /// Root, and the user that the warden is.
 fn may_ask(stream: &UnixStream) -> bool {
-    let peer = nix::sys::socket::getsockopt(stream, sockopt::PeerCredentials);
+    let peer = getsockopt(stream, sockopt::PeerCredentials);
     peer.is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
 }
 
@@ -313,11 +321,14 @@ mod tests {
         let control = Control::open(&dir).unwrap();
         let (stop, stopped) = UnixStream::pair().unwrap();
         let thread = serve(control, stopped);
+        let own = std::process::id() as i32;
         for request in ["status", "reload"] {
-            let answer = ask(&dir, request, Duration::from_secs(20)).unwrap();
+            let answer = ask(&dir, own, request, Duration::from_secs(20)).unwrap();
             assert_eq!(answer["asked"], request);
         }
-        let unknown = ask(&dir, "stop", Duration::from_secs(20)).unwrap();
+        let another = ask(&dir, own + 1, "status", Duration::from_secs(20)).unwrap_err();
+        assert_eq!(another.kind(), io::ErrorKind::InvalidData);
+        let unknown = ask(&dir, own, "stop", Duration::from_secs(20)).unwrap();
         assert_eq!(unknown, json!({ "error": "unknown-request" }));
         for (request, answered) in [
             (&b"status"[..], true),
@@ -335,7 +346,7 @@ mod tests {
         }
         drop(stop);
         thread.join().unwrap();
-        let gone = ask(&dir, "status", Duration::from_secs(1)).unwrap_err();
+        let gone = ask(&dir, own, "status", Duration::from_secs(1)).unwrap_err();
         assert_eq!(gone.kind(), io::ErrorKind::NotFound);
     }
 

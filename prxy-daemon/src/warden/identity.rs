@@ -29,9 +29,9 @@ impl Home {
         let dir = config.data_dir.canonicalize().during(step)?;
         let step = "open the data directory";
         let privileged = geteuid().is_root();
-        let mode = fs::metadata(&dir).during(step)?.permissions().mode();
-        if privileged && mode & 0o002 != 0 {
-            return Err(WardenError::new(step, "every user may write to it; chmod o-w it first"));
+        if privileged {
+            let known = fs::metadata(&dir).during(step)?;
+            check_owner(known.uid(), known.mode(), geteuid()).during(step)?;
         }
         let lock = File::options()
             .create(true)
@@ -64,12 +64,12 @@ impl Home {
 
     /// The gateway's directory: database and archives.
     pub(crate) fn state(&self) -> PathBuf {
-        self.dir.join("state")
+        state(&self.dir)
     }
 
     /// The warden's directory: the audit log, out of every role's reach.
     pub(crate) fn audit(&self) -> PathBuf {
-        self.dir.join("audit")
+        audit(&self.dir)
     }
 
     /// Tells daemons on one host apart: the same for the same directory, also after a crash.
@@ -107,6 +107,28 @@ impl Home {
     }
 }
 
+/// Whoever may write to the directory could put a socket or a lock of his own in place of ours.
+fn check_owner(owner: u32, mode: u32, own: Uid) -> Result<(), String> {
+    if owner != own.as_raw() {
+        return Err(format!("it belongs to user {owner}; chown it to {own} first"));
+    }
+    match (mode & 0o020, mode & 0o002) {
+        (0, 0) => Ok(()),
+        (_, 0) => Err("its group may write to it; chmod g-w it first".to_owned()),
+        _ => Err("every user may write to it; chmod o-w it first".to_owned()),
+    }
+}
+
+/// [`Home::state`] of a data directory.
+pub(crate) fn state(dir: &Path) -> PathBuf {
+    dir.join("state")
+}
+
+/// [`Home::audit`] of a data directory.
+pub(crate) fn audit(dir: &Path) -> PathBuf {
+    dir.join("audit")
+}
+
 /// The user that a role becomes; `None` where this process has no privilege.
 ///
 /// Each role has its own, so that none can signal or trace another. They are high numbers
@@ -125,6 +147,15 @@ pub(crate) fn user(role: Role) -> Option<(Uid, Gid)> {
     Some((Uid::from_raw(id), Gid::from_raw(id)))
 }
 
+/// The user of what `prxy exec` runs as a role; `None` where this process has no privilege.
+///
+/// Not the role's own: what runs beside a living role is not to change its limits, or to open its
+/// files by another path. The kernel's policy knows cgroups, not users.
+pub(crate) fn guest(role: Role) -> Option<(Uid, Gid)> {
+    let id = FIRST_GUEST + role.code();
+    geteuid().is_root().then(|| (Uid::from_raw(id), Gid::from_raw(id)))
+}
+
 /// The name that the cgroup and the pins of a data directory have.
 pub(crate) fn instance_of(dir: &Path) -> String {
     blake3::hash(dir.as_os_str().as_encoded_bytes()).to_hex()[..8].to_owned()
@@ -132,3 +163,24 @@ pub(crate) fn instance_of(dir: &Path) -> String {
 
 /// `0x70727800`: "prx" and a role's number.
 const FIRST_ID: u32 = 0x7072_7800;
+/// The same for guests, with a number that no role has.
+const FIRST_GUEST: u32 = FIRST_ID + 0x80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_that_others_could_change_is_not_used() {
+        let root = Uid::from_raw(0);
+        assert_eq!(check_owner(0, 0o40_755, root), Ok(()));
+        for (owner, mode, told) in [
+            (1000, 0o40_700, "belongs to user 1000"),
+            (0, 0o40_770, "its group may write"),
+            (0, 0o40_757, "every user may write"),
+            (0, 0o41_777, "every user may write"),
+        ] {
+            assert!(check_owner(owner, mode, root).unwrap_err().contains(told), "{owner} {mode:o}");
+        }
+    }
+}

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use prxy_common::Role;
 use serde::Serialize;
 
+use super::bpffs;
 use super::identity::instance_of;
-use super::programs::{PROGRAMS, UNIX};
+use super::kernel::GROUP;
+use super::programs::{self, PROGRAMS, UNIX};
 use crate::sys::bpf;
 use crate::sys::cgroup::Cgroup;
 
@@ -24,6 +26,8 @@ pub(crate) struct Inspection {
     pub(crate) cgroup: Option<PathBuf>,
     pub(crate) roles: Vec<RoleView>,
     pub(crate) programs: Vec<ProgramView>,
+    /// Whether the programs only record, as the kernel has it.
+    pub(crate) log_only: Option<bool>,
     /// What does not hold.
     pub(crate) broken: Vec<String>,
     /// What could not be read.
@@ -72,9 +76,7 @@ pub(crate) fn inspect(data_dir: &Path) -> Inspection {
             return seen;
         }
     };
-    let found = Cgroup::root().map(|root| find(&root, &format!("prxy-{instance}"), DEPTH));
-    let Some(parent) = found.unwrap_or_default().into_iter().find(|group| has_process(group))
-    else {
+    let Some(parent) = group_of(&instance) else {
         seen.broken.push(format!("no daemon runs on {}", data_dir.display()));
         return seen;
     };
@@ -82,6 +84,37 @@ pub(crate) fn inspect(data_dir: &Path) -> Inspection {
     seen.look_at_programs(&parent, &instance);
     seen.cgroup = Some(parent);
     seen
+}
+
+/// The parent cgroup of the daemon that runs on a data directory, and its warden.
+pub(crate) fn living(data_dir: &Path) -> Option<(PathBuf, i32)> {
+    let instance = instance_of(&data_dir.canonicalize().ok()?);
+    let parent = group_of(&instance)?;
+    let warden = processes(&parent.join(Role::Warden.name())).ok()?.first().copied()?;
+    Some((parent, warden))
+}
+
+/// Looks only at the kernel programs on the parent cgroup of a daemon.
+pub(crate) fn programs(data_dir: &Path, parent: &Path) -> Inspection {
+    let mut seen = Inspection::default();
+    seen.look_at_programs(parent, &instance_of(data_dir));
+    seen
+}
+
+/// The parent cgroup of a daemon, with a process in it. A directory of that name proves nothing
+/// where a part of the hierarchy is delegated: it must be root's, and the one that the pinned links
+/// are on. Where there are no pins to be read, that is for the programs to tell.
+fn group_of(instance: &str) -> Option<PathBuf> {
+    let found = find(&Cgroup::root().ok()?, &format!("{GROUP}{instance}"), DEPTH);
+    let mut found: Vec<_> = found
+        .into_iter()
+        .filter_map(|group| Some((fs::symlink_metadata(&group).ok()?, group)))
+        .filter(|(known, group)| known.uid() == 0 && has_process(group))
+        .collect();
+    let pinned = bpffs::newest(instance).ok().flatten();
+    let pinned = pinned.and_then(|folder| bpffs::groups(&folder).ok()).unwrap_or_default();
+    found.sort_by_key(|(known, _)| !pinned.contains(&known.ino()));
+    found.into_iter().next().map(|(_, group)| group)
 }
 
 impl Inspection {
@@ -180,14 +213,14 @@ impl Inspection {
     fn look_at_programs(&mut self, parent: &Path, instance: &str) {
         let group = fs::File::open(parent);
         let id = group.as_ref().ok().and_then(|group| group.metadata().ok()).map(|data| data.ino());
-        let pins = fs::read_dir(Path::new("/sys/fs/bpf/prxy").join(instance));
-        let pins = pins.map(|all| all.flatten().map(|entry| entry.path()).max());
+        let pins = bpffs::newest(instance);
         if let Err(error) = &pins
             && error.kind() == io::ErrorKind::NotFound
         {
             self.broken.push("the folder of pinned links is missing".into());
         }
         let pins = pins.ok().flatten();
+        self.look_at_state(pins.as_deref());
         for (name, attach_type) in PROGRAMS.iter().chain(UNIX) {
             let in_force = group.as_ref().ok().map(|g| bpf::attached_programs(g, *attach_type));
             let unheard_of =
@@ -222,6 +255,19 @@ impl Inspection {
                 link: link.as_ref().map(|link| link.id),
                 holds: holds == Some(true),
             });
+        }
+    }
+
+    /// The kernel's own word for what it does with what it denies.
+    fn look_at_state(&mut self, pins: Option<&Path>) {
+        let program = pins.and_then(|pins| bpf::open_pin(&pins.join(PROGRAMS[0].0)).ok());
+        let program = program.and_then(|link| Some(bpf::link_info(&link).ok()?.program_id));
+        match program.map(programs::state_of) {
+            Some(Ok(state)) => self.log_only = Some(state.log_only != 0),
+            _ => self.unknown.push("kernel: whether it stops what it denies".into()),
+        }
+        if self.log_only == Some(true) {
+            self.broken.push("log-only: violations are recorded and not stopped".into());
         }
     }
 
@@ -320,5 +366,5 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("packet", "packet", 8),
 ];
 const CAPABILITIES: &[&str] = &["CapEff", "CapPrm", "CapInh", "CapAmb", "CapBnd"];
-/// systemd puts a service at most this far down.
-const DEPTH: u32 = 6;
+/// Services of users live at five or six.
+const DEPTH: u32 = 7;

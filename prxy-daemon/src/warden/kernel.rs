@@ -20,16 +20,18 @@ use super::bpffs::Pins;
 use super::drains::Drains;
 use super::floor::Layer;
 use super::identity::Home;
+use super::plan::Places;
 use super::programs::Link;
 use super::{During, WardenError, floor, programs};
 use crate::config::Config;
 use crate::link::wire::as_v6;
-use crate::sys::cgroup::Cgroup;
+use crate::sys::cgroup::{Cgroup, Dying};
 use crate::sys::{bpf, time};
 
 /// The programs in force and the maps that steer them.
 pub(crate) struct Kernel {
     parent: Cgroup,
+    dying: Dying,
     _lock: Flock<File>,
     groups: Vec<(Role, Cgroup)>,
     pins: Pins,
@@ -63,6 +65,7 @@ impl Kernel {
     /// Makes the cgroups, attaches every program, pins every link and reads all of it back.
     pub(crate) fn attach(home: &Home) -> Result<Self, WardenError> {
         floor::check()?;
+        let pins = Pins::lock(home.instance())?;
         let own = Cgroup::own().during("find the cgroup v2 hierarchy")?;
         let own = own.ancestors().find(|path| !is_role_group(path)).unwrap_or(&own);
         let parent = Cgroup::make(&own.join(format!("{GROUP}{}", home.instance())))
@@ -75,7 +78,8 @@ impl Kernel {
             .map(|role| Ok((*role, Cgroup::make(&parent.path().join(role.name()))?)))
             .collect::<Result<Vec<_>, crate::sys::cgroup::CgroupError>>()
             .during("make the roles' cgroups")?;
-        let pins = Pins::make(home.instance())?;
+        let dying = parent.dying().during("count removed cgroups")?;
+        let pins = pins.begin()?;
         let mut ebpf = EbpfLoader::new()
             .load(programs::OBJECT)
             .during("load the kernel's maps (needs CAP_BPF and CAP_NET_ADMIN, Linux 6.6)")?;
@@ -97,7 +101,8 @@ impl Kernel {
         programs::read_back(&links, &groups)?;
         let logger = EbpfLogger::init(&mut ebpf).during("read the kernel programs' log")?;
         bpf::keep_maps_from_children().during("keep the kernel's maps from the roles")?;
-        let removed = pins.remove_older().during("remove old pins")?;
+        let id = parent.id().during("identify the parent cgroup")?;
+        let removed = pins.remove_older(id).during("remove old pins")?;
         if removed > 0 {
             programs::wait_for_detached(&parent)
                 .during("detach the programs of an earlier start")?;
@@ -105,6 +110,7 @@ impl Kernel {
         }
         Ok(Self {
             parent,
+            dying,
             _lock: lock,
             groups,
             pins,
@@ -259,9 +265,19 @@ impl Kernel {
         std::mem::take(&mut self.changes)
     }
 
-    /// Where the programs are attached, and where their links are pinned.
-    pub(crate) fn places(&self) -> (&Path, PathBuf) {
-        (self.parent.path(), self.pins.path(""))
+    /// Where this daemon keeps what is its own.
+    pub(crate) fn places(&self, home: &Home) -> Places {
+        Places::new(home.dir(), self.parent.path())
+    }
+
+    /// Where the programs are attached.
+    pub(crate) fn cgroup(&self) -> &Path {
+        self.parent.path()
+    }
+
+    /// Where their links are pinned.
+    pub(crate) fn pins(&self) -> PathBuf {
+        self.pins.path("")
     }
 
     /// How often each role was judged in each way since the start; zeros are left out.
@@ -278,15 +294,29 @@ impl Kernel {
         self.sum(COUNTERS - 1)
     }
 
-    /// Removes everything that is ours; what cannot be removed, the next start takes over.
-    pub(crate) fn abandon(self) {
-        if let Err(error) = self.tear_down() {
-            tracing::warn!(%error, "clean up");
+    /// Removes everything that is ours; what cannot be removed, the next start takes over. Whether
+    /// nothing is left in force.
+    pub(crate) fn abandon(self) -> bool {
+        match self.tear_down() {
+            Ok(true) => true,
+            Ok(false) => {
+                tracing::warn!(
+                    "sockets of ended roles still have something to send: the policy stays in \
+                     force for them, until the next start on this data directory"
+                );
+                false
+            }
+            Err(error) => {
+                tracing::warn!(%error, "clean up");
+                false
+            }
         }
     }
 
-    /// Kills what is left, then removes links and cgroups.
-    fn tear_down(self) -> std::io::Result<()> {
+    /// Kills what is left, then removes links and cgroups: the links only when no socket is left
+    /// that was made under them. A socket goes on without its process until its peer has taken all
+    /// that it was given, and what the policy denies it would leave the moment the policy goes.
+    fn tear_down(self) -> std::io::Result<bool> {
         for (role, group) in &self.groups {
             if *role != Role::Warden {
                 let _ = group.kill();
@@ -298,12 +328,15 @@ impl Kernel {
         for (_, group) in self.groups {
             group.remove()?;
         }
-        self.pins.remove_all()?;
+        if !self.dying.end_within(SETTLE).map_err(std::io::Error::other)? {
+            return Ok(false);
+        }
+        let all = self.pins.remove_all()?;
         match self.parent.remove() {
             // The hierarchy's root is read-only even to root without capabilities. The empty
             // directory that stays has no links, and the next start takes it over.
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
-            result => result,
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(all),
+            result => result.map(|()| all),
         }
     }
 
@@ -403,7 +436,9 @@ fn is_role_group(path: &std::path::Path) -> bool {
     )
 }
 
-const GROUP: &str = "prxy-";
+pub(super) const GROUP: &str = "prxy-";
+/// How long a stop waits for what the roles' sockets still have to send.
+const SETTLE: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {

@@ -27,7 +27,6 @@ mod supervise;
 mod watchdog;
 
 use std::fmt::Display;
-use std::path::PathBuf;
 
 use prxy_common::Role;
 use thiserror::Error;
@@ -90,7 +89,7 @@ pub fn serve(config: &Config, origin: &Origin) -> Result<(), WardenError> {
         Ok(front) => front,
         Err(error) => {
             // Such as a port in use: common, and nothing of ours runs yet.
-            kernel.abandon();
+            let _ = kernel.abandon();
             return Err(error);
         }
     };
@@ -98,7 +97,7 @@ pub fn serve(config: &Config, origin: &Origin) -> Result<(), WardenError> {
     kernel.close_front(address)?;
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
-    let plan = Plan::of(Role::Warden, config, &nameservers, &home.state());
+    let plan = Plan::of(Role::Warden, config, &nameservers, &kernel.places(&home));
     let settings = Settings::new(config, origin, &nameservers);
     let roles = roles::start(config, origin, &bundles, &home, &kernel, front, nameservers)?;
     let mut supervisor = Supervisor::new(settings, kernel, roles, signals, &home)?;
@@ -137,8 +136,7 @@ pub(crate) fn nameservers(config: &Config) -> Result<Vec<std::net::SocketAddr>, 
     if !config.nameservers.is_empty() {
         return Ok(config.nameservers.clone());
     }
-    let path = PathBuf::from("/etc/resolv.conf");
-    let text = match std::fs::read_to_string(&path) {
+    let text = match std::fs::read_to_string(RESOLV_CONF) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(WardenError::new("read /etc/resolv.conf", error)),
@@ -151,3 +149,5 @@ pub(crate) fn nameservers(config: &Config) -> Result<Vec<std::net::SocketAddr>, 
         .take(3)
         .collect())
 }
+
+const RESOLV_CONF: &str = "/etc/resolv.conf";

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Pid, Uid};
 use prxy_common::Role;
 
-use super::{During, WardenError, confine, identity};
-use crate::config::Config;
+use super::bpffs::{PINS, Pins};
+use super::{During, RESOLV_CONF, WardenError, confine, identity};
+use crate::config::{Config, Transport};
 use crate::sys::clone::Network;
 use crate::sys::privilege;
-use crate::sys::sandbox::{self, Landlock, Reach};
+use crate::sys::sandbox::{self, Landlock, Reach, Signals, Use};
 use crate::sys::seccomp::{self, Profile};
 
 /// The confinement of one role, apart from its cgroup.
@@ -27,13 +28,28 @@ pub(crate) struct Plan {
     pub(crate) profile: Option<Profile>,
 }
 
+/// Where a daemon keeps what is its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// The data directory.
+    data: PathBuf,
+    /// The parent cgroup of the roles.
+    cgroup: PathBuf,
+}
+
+impl Places {
+    pub(crate) fn new(data: &Path, cgroup: &Path) -> Self {
+        Self { data: data.to_owned(), cgroup: cgroup.to_owned() }
+    }
+}
+
 impl Plan {
-    /// The confinement of `role` under this configuration; `state` is the gateway's directory.
+    /// The confinement of `role` under this configuration.
     pub(crate) fn of(
         role: Role,
         config: &Config,
         nameservers: &[SocketAddr],
-        state: &Path,
+        places: &Places,
     ) -> Self {
         let (network, profile, reach) = match role {
             Role::Netgate => {
@@ -48,15 +64,25 @@ impl Plan {
             }
             Role::Broker => (Network::Empty, Some(Profile::Relay), Some(Reach::default())),
             Role::Gateway => {
-                let reach = Reach { writable: vec![state.to_owned()], ..Reach::default() };
+                let files = vec![(identity::state(&places.data), Use::Keep)];
+                let reach = Reach { files, ..Reach::default() };
                 (Network::Empty, Some(Profile::Serve), Some(reach))
             }
-            // Keeps its user and its files: it removes cgroups and pins at the end.
-            Role::Warden => (Network::Inherit, Some(Profile::Supervise), None),
+            // It starts nothing more. Signals stay open for one that the kernel sends in its name: a
+            // role ends when the warden does. Calls that signal others are on no list.
+            Role::Warden => {
+                let files = warden_files(config, places);
+                let reach = Reach { files, signals: Signals::Any, ..Reach::default() };
+                (Network::Inherit, Some(Profile::Supervise), Some(reach))
+            }
             // Lives for one `bind`; what it leaves behind is held by the kernel's policy.
             Role::Front | Role::Unknown => (Network::Inherit, None, None),
         };
-        let user = reach.as_ref().and_then(|_| identity::user(role));
+        let user = match role {
+            // It owns the audit log, cgroups and pins.
+            Role::Warden | Role::Front | Role::Unknown => None,
+            _ => identity::user(role),
+        };
         Self { role, network, user, reach, profile }
     }
 
@@ -90,6 +116,60 @@ impl Plan {
             None => Ok(()),
         }
     }
+}
+
+/// What the warden needs after the start: the log, what a reload reads, and what it takes away at
+/// the end. The service manager's socket and `/proc/PID/cgroup` are open by then.
+fn warden_files(config: &Config, places: &Places) -> Vec<(PathBuf, Use)> {
+    let Places { data, cgroup } = places;
+    let mut files = vec![
+        (identity::audit(data), Use::Keep),
+        (data.clone(), Use::Remove),
+        (cgroup.clone(), Use::RemoveEmpty),
+        (Pins::of(data), Use::Remove),
+        (PINS.into(), Use::RemoveEmpty),
+    ];
+    // Kills roles, and leaves its own group so that it can be removed.
+    for role in Role::ALL {
+        files.push((cgroup.join(role.name()).join("cgroup.kill"), Use::Write));
+    }
+    if let Some(outside) = cgroup.parent() {
+        files.push((outside.join("cgroup.procs"), Use::Write));
+        files.push((outside.to_owned(), Use::RemoveEmpty));
+    }
+    let mut read = |path: PathBuf| files.push((path, Use::Read));
+    match &config.file {
+        Some(file) => folders(&file.path).into_iter().for_each(&mut read),
+        // One may be written until the reload.
+        None => read(data.clone()),
+    }
+    for provider in &config.providers {
+        if let Transport::Tls { ca_file: Some(file), .. } = &provider.transport {
+            folders(file).into_iter().for_each(&mut read);
+        }
+    }
+    if config.nameservers.is_empty() {
+        // Not `/etc` itself: there is more than this in it.
+        let named = PathBuf::from(RESOLV_CONF);
+        let real = named.canonicalize().unwrap_or_else(|_| named.clone());
+        let folder = real.parent().filter(|folder| Some(*folder) != named.parent());
+        read(folder.map_or(real.clone(), Path::to_owned));
+    }
+    files
+}
+
+/// The folders of a file, by its name and where links lead: who edits it may put a new one there.
+fn folders(file: &Path) -> Vec<PathBuf> {
+    let real = file.canonicalize().ok();
+    let mut folders = Vec::new();
+    for file in [Some(file.to_owned()), real].into_iter().flatten() {
+        match file.parent() {
+            // All of a machine is no folder of one's own.
+            Some(folder) if folder.parent().is_some() => folders.push(folder.to_owned()),
+            _ => folders.push(file),
+        }
+    }
+    folders
 }
 
 /// The ports that netgate may connect to for as long as it lives: a reload cannot add any.

@@ -7,9 +7,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use aya::programs::Program;
+use aya::maps::{Array, Map, MapData, MapInfo};
+use aya::programs::{Program, loaded_programs};
 use aya::{Ebpf, include_bytes_aligned};
-use prxy_common::Role;
+use prxy_common::{Role, State, map};
 
 use super::bpffs::Pins;
 use super::{During, WardenError, floor};
@@ -107,6 +108,24 @@ pub(super) fn read_back(links: &[Link], groups: &[(Role, Cgroup)]) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// The state that a loaded program decides by, from its own map. Needs root.
+pub(super) fn state_of(program: u32) -> Result<State, WardenError> {
+    let step = "read the kernel's state";
+    let mut loaded = loaded_programs().filter_map(Result::ok);
+    let known = loaded.find(|known| known.id() == program);
+    let known = known.ok_or_else(|| WardenError::new(step, "the program is not to be seen"))?;
+    for id in known.map_ids().during(step)?.unwrap_or_default() {
+        let found = MapInfo::from_id(id).during(step)?;
+        if found.name_as_str() == Some(map::STATE) {
+            let data = MapData::from_id(id).during(step)?;
+            let state = Map::from_map_data(data).during(step)?;
+            let state: Array<_, State> = Array::try_from(state).during(step)?;
+            return state.get(&0, 0).during(step);
+        }
+    }
+    Err(WardenError::new(step, "the program has none"))
 }
 
 /// "Whether the caller is in this cgroup", as eight instructions (`struct bpf_insn`).

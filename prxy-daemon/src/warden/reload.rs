@@ -55,7 +55,8 @@ impl Settings {
     /// Reads the configuration again; every problem, if it cannot be put in force.
     fn candidate(&self) -> Result<Candidate, Vec<String>> {
         let (config, text) = self.origin.load().map_err(|errors| vec![errors.to_string()])?;
-        let nameservers = nameservers(&config).map_err(|error| vec![error.to_string()])?;
+        let nameservers = nameservers(&config)
+            .map_err(|error| vec![format!("dns.nameservers: {error}; restart prxy")])?;
         let bundles = Bundles::read(&config).map_err(|error| vec![error.to_string()])?;
         let fixed = self.needs_restart(&config, &nameservers);
         if !fixed.is_empty() {
@@ -170,10 +171,10 @@ impl Supervisor {
             let own = if child.role == Role::Broker { &whole } else { proposal };
             parts.push(own.parts(epoch).into());
         }
-        let mut ready = vec![false; parts.len()];
+        let mut waited_for: Vec<_> = self.children.iter().map(|child| child.role).collect();
         let mut refused = None;
         let deadline = Instant::now() + PREPARE_TIMEOUT;
-        while ready.contains(&false) {
+        while !waited_for.is_empty() {
             for (child, parts) in self.children.iter().zip(&mut parts) {
                 while let Some(part) = parts.front() {
                     match child.channel.send_now(part) {
@@ -189,13 +190,13 @@ impl Supervisor {
             let full = parts.iter().any(|parts| !parts.is_empty());
             for news in self.attend(if full { PART_PAUSE } else { left })? {
                 match news {
-                    News::Message(index, ToWarden::Prepared { epoch: of }) if of == epoch => {
-                        ready[index] = true;
+                    News::Message(role, ToWarden::Prepared { epoch: of }) if of == epoch => {
+                        waited_for.retain(|other| *other != role);
                     }
-                    News::Message(index, ToWarden::Refused { epoch: of, obstacle, route })
+                    News::Message(role, ToWarden::Refused { epoch: of, obstacle, route })
                         if of == epoch =>
                     {
-                        let role = self.children[index].role.name();
+                        let role = role.name();
                         let provider = route.and_then(|n| config.providers.get(usize::from(n)));
                         let place = provider.map_or_else(String::new, |provider| {
                             format!("providers.{}: ", provider.name)
@@ -208,9 +209,10 @@ impl Supervisor {
             if self.is_halted() {
                 refused = Some("the kernel's policy was lost".to_owned());
             }
-            if left.is_zero() && ready.contains(&false) {
-                let silent = self.children.iter().zip(&ready).find(|(_, ready)| !**ready);
-                let role = silent.map_or("a role", |(child, _)| child.role.name());
+            if left.is_zero()
+                && let Some(silent) = waited_for.first()
+            {
+                let role = silent.name();
                 refused.get_or_insert(format!("{role} did not prepare it in time"));
             }
             if let Some(refused) = refused {
@@ -254,8 +256,8 @@ impl Supervisor {
             }
             for news in self.attend(left)? {
                 match news {
-                    News::Message(index, ToWarden::Committed { epoch: of })
-                        if of == epoch && self.children[index].role == role =>
+                    News::Message(by, ToWarden::Committed { epoch: of })
+                        if of == epoch && by == role =>
                     {
                         committed = true;
                     }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::children::Child;
 use super::identity::Home;
 use super::kernel::Kernel;
-use super::plan::Plan;
+use super::plan::{Places, Plan};
 use super::{During, WardenError, confine};
 use crate::broker::Broker;
 use crate::config::{Bundles, Config, Host, Origin};
@@ -45,7 +45,8 @@ pub(crate) fn start(
     // Descriptors go from the gateway to the broker and from netgate to the broker, never back.
     gateway_broker.refuse_descriptors();
     netgate_broker.refuse_descriptors();
-    let starter = Starter { home, kernel, warden: getpid(), config, nameservers: &nameservers };
+    let places = kernel.places(home);
+    let starter = Starter { places, kernel, warden: getpid(), config, nameservers: &nameservers };
 
     let broker = starter.start(
         Role::Broker,
@@ -153,7 +154,7 @@ fn serve_clients(
 }
 
 struct Starter<'a> {
-    home: &'a Home,
+    places: Places,
     kernel: &'a Kernel,
     warden: Pid,
     config: &'a Config,
@@ -170,7 +171,7 @@ impl Starter<'_> {
         prepare: impl FnOnce() -> Result<P, E>,
         live: impl FnOnce(P, Channel) -> io::Result<()>,
     ) -> Result<Child, WardenError> {
-        let plan = Plan::of(role, self.config, self.nameservers, &self.home.state());
+        let plan = Plan::of(role, self.config, self.nameservers, &self.places);
         let (ours, theirs) = Channel::pair().during("connect a role")?;
         ours.refuse_descriptors();
         theirs.refuse_descriptors();

@@ -88,7 +88,6 @@ pub(crate) fn report(
     }
     let started = facts["started_ns"].as_u64().unwrap_or(0);
     let up = crate::sys::time::monotonic().as_secs().saturating_sub(started / 1_000_000_000);
-    let (cgroup, pins) = kernel.places();
     report["uptime_secs"] = json!(up);
     report["halted"] = json!(halted);
     report["generation"] = json!(kernel.generation());
@@ -96,8 +95,8 @@ pub(crate) fn report(
     report["draining_generations"] = json!(kernel.draining());
     report["roles"] =
         roles.map(|(role, pid)| json!({ "role": role.name(), "pid": pid.as_raw() })).collect();
-    report["cgroup"] = json!(cgroup);
-    report["pins"] = json!(pins);
+    report["cgroup"] = json!(kernel.cgroup());
+    report["pins"] = json!(kernel.pins());
     report["counters"] = totals(kernel);
     report["lost_events"] = json!(kernel.lost_events());
     report["audit"] = log.status();

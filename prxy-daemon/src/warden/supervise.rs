@@ -58,9 +58,9 @@ pub(crate) struct Supervisor {
 /// What one descriptor brought.
 pub(super) enum News {
     Signal(Signal),
-    Message(usize, ToWarden),
+    Message(Role, ToWarden),
     Asked(Request),
-    Gone,
+    Gone(Role),
 }
 
 /// What the loop does between two waits.
@@ -129,15 +129,17 @@ impl Supervisor {
     /// Waits until every role has passed its canaries.
     pub(crate) fn wait_ready(&mut self) -> Result<(), WardenError> {
         let deadline = Instant::now() + START_TIMEOUT;
-        let mut ready = vec![false; self.children.len()];
-        while ready.contains(&false) {
+        let mut starting: Vec<_> = self.children.iter().map(|child| child.role).collect();
+        while !starting.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(WardenError::new("start the roles", "not ready in time"));
             }
             for news in self.wait(left)? {
                 match news {
-                    News::Message(index, ToWarden::Ready) if !ready[index] => ready[index] = true,
+                    News::Message(role, ToWarden::Ready) if starting.contains(&role) => {
+                        starting.retain(|other| *other != role);
+                    }
                     News::Signal(signal) if signal != Signal::SIGHUP => {
                         return Err(WardenError::new("start", signal.as_str()));
                     }
@@ -186,7 +188,7 @@ impl Supervisor {
     /// Ends the roles and takes everything out of the kernel.
     pub(crate) fn abandon(self) {
         drop(self.children);
-        self.kernel.abandon();
+        let _ = self.kernel.abandon();
     }
 
     fn turn(&mut self) -> Result<Option<Signal>, WardenError> {
@@ -211,7 +213,7 @@ impl Supervisor {
     /// Waits for news, and sees to everything that nobody asks for.
     pub(super) fn attend(&mut self, at_most: Duration) -> Result<Vec<News>, WardenError> {
         let at_most = if self.tasks.is_empty() { at_most } else { Duration::ZERO };
-        let news = self.wait(at_most.min(self.watchdog.pause()))?;
+        let mut news = self.wait(at_most.min(self.watchdog.pause()))?;
         for number in self.kernel.refresh()? {
             self.tell_netgate(number)?;
         }
@@ -226,6 +228,12 @@ impl Supervisor {
             }
             Some(_) => {}
         }
+        // A halt has ended some of those who brought it: that is no news, and no reason to fail.
+        let lives = |role: &Role| self.children.iter().any(|child| child.role == *role);
+        news.retain(|news| match news {
+            News::Message(role, _) | News::Gone(role) => lives(role),
+            News::Signal(_) | News::Asked(_) => true,
+        });
         Ok(news)
     }
 
@@ -282,7 +290,7 @@ impl Supervisor {
             for news in self.attend(left.min(TICK))? {
                 match news {
                     // The others end when the gateway does, and may be seen first.
-                    News::Gone => return Ok(()),
+                    News::Gone(_) => return Ok(()),
                     other => self.handle(other)?,
                 }
             }
@@ -302,14 +310,12 @@ impl Supervisor {
 
     pub(super) fn handle(&mut self, news: News) -> Result<(), WardenError> {
         match news {
-            News::Gone => Err(WardenError::new("supervise", children::obituary(&self.children))),
-            News::Message(index, ToWarden::Alive) => {
-                self.pulse.heard(self.children[index].role);
+            News::Gone(_) => Err(WardenError::new("supervise", children::obituary(&self.children))),
+            News::Message(role, ToWarden::Alive) => {
+                self.pulse.heard(role);
                 Ok(())
             }
-            News::Message(index, ToWarden::Answer { route, ttl_secs, addresses })
-                if self.children[index].role == Role::Resolver =>
-            {
+            News::Message(Role::Resolver, ToWarden::Answer { route, ttl_secs, addresses }) => {
                 // One for a configuration that has gone meanwhile.
                 if route.epoch != self.epoch {
                     return Ok(());
@@ -329,8 +335,8 @@ impl Supervisor {
             {
                 Ok(())
             }
-            News::Message(index, _) => {
-                let role = self.children[index].role.name();
+            News::Message(role, _) => {
+                let role = role.name();
                 Err(WardenError::new("supervise", format_args!("unexpected message from {role}")))
             }
             News::Signal(Signal::SIGHUP) => {
@@ -437,10 +443,10 @@ impl Supervisor {
             if readable[2 + 2 * index]
                 && let Some(message) = child.receive().during(step)?
             {
-                news.push(News::Message(index, message));
+                news.push(News::Message(child.role, message));
             }
             if readable[3 + 2 * index] {
-                news.push(News::Gone);
+                news.push(News::Gone(child.role));
             }
         }
         news.extend(self.control.turn().into_iter().map(News::Asked));

@@ -11,7 +11,7 @@ use prxy_common::Role;
 use super::children::Child;
 use super::kernel::Kernel;
 use super::{During, WardenError};
-use crate::sys::cgroup;
+use crate::sys::cgroup::Membership;
 
 /// Something of the kernel's policy does not hold any more.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) struct Watchdog {
 /// A process and the cgroup that it must stay in.
 struct Resident {
     role: Role,
-    pid: i32,
+    seen: Membership,
     /// As `/proc` shows it.
     cgroup: String,
 }
@@ -44,11 +44,12 @@ impl Watchdog {
         let processes = children.iter().map(|child| (child.role, child.pid.as_raw()));
         let mut residents = Vec::new();
         for (role, pid) in processes.chain([(Role::Warden, own)]) {
-            let cgroup = cgroup::of_process(pid).during(step)?;
+            let seen = Membership::of(pid).during(step)?;
+            let cgroup = seen.now().during(step)?;
             if !is_below(&cgroup, kernel.group(role)?.path()) {
                 return Err(WardenError::new(step, role.name()));
             }
-            residents.push(Resident { role, pid, cgroup });
+            residents.push(Resident { role, seen, cgroup });
         }
         Ok(Self { residents, looked: Instant::now() })
     }
@@ -75,7 +76,7 @@ impl Watchdog {
 impl Resident {
     fn loss(&self) -> Option<Loss> {
         let role = self.role.name();
-        let lost = match cgroup::of_process(self.pid) {
+        let lost = match self.seen.now() {
             Ok(now) if now == self.cgroup => return None,
             Ok(_) => format!("{role} is not in its cgroup"),
             Err(error) => format!("{role}: {error}"),
@@ -116,14 +117,24 @@ mod tests {
 
     #[test]
     fn a_process_that_is_elsewhere_or_cannot_be_seen_is_a_loss() {
-        let pid = i32::try_from(std::process::id()).unwrap();
-        let here = cgroup::of_process(pid).unwrap();
-        let resident = |role, pid, cgroup: &str| Resident { role, pid, cgroup: cgroup.to_owned() };
-        assert_eq!(resident(Role::Netgate, pid, &here).loss(), None);
+        let resident = |role, cgroup: &str| {
+            let seen = Membership::of(std::process::id().cast_signed()).unwrap();
+            Resident { role, seen, cgroup: cgroup.to_owned() }
+        };
+        let here = resident(Role::Netgate, "").seen.now().unwrap();
+        assert_eq!(resident(Role::Netgate, &here).loss(), None);
         let elsewhere = "netgate is not in its cgroup".to_owned();
-        assert_eq!(resident(Role::Netgate, pid, "/x").loss(), Some(Loss::Escape(elsewhere)));
+        assert_eq!(resident(Role::Netgate, "/x").loss(), Some(Loss::Escape(elsewhere)));
         let elsewhere = "broker is not in its cgroup".to_owned();
-        assert_eq!(resident(Role::Broker, pid, "/x").loss(), Some(Loss::Policy(elsewhere)));
-        assert!(matches!(resident(Role::Resolver, 0, &here).loss(), Some(Loss::Escape(_))));
+        assert_eq!(resident(Role::Broker, "/x").loss(), Some(Loss::Policy(elsewhere)));
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let gone = Resident {
+            seen: Membership::of(child.id().cast_signed()).unwrap(),
+            ..resident(Role::Resolver, &here)
+        };
+        assert_eq!(gone.loss(), None);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(matches!(gone.loss(), Some(Loss::Escape(_))));
     }
 }

@@ -340,7 +340,7 @@ async fn relay_datagram(listener: UnixDatagram, path: PathBuf) {
 /// Listens in a thread of its own, in the namespace.
 async fn pass_on(mut relay: Relay) {
     let heard = tokio::task::spawn_blocking(move || {
-        let bytes = relay.hear();
+        let bytes = relay.hear(|| false);
         (bytes, relay)
     });
     if let Ok((Ok(bytes), _relay)) = heard.await

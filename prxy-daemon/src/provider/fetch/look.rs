@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
+use super::address::{begins, is_address, is_inline, may_be_address};
 use super::table::{self, At, Row, Runs};
 use super::{Kind, Kinds, Refusal};
 use crate::json::{Container, Literal, NumberToken, Path, Segment, StringToken, Visitor};
@@ -65,7 +66,7 @@ impl<'a> Visitor<'a> for Look {
     }
 
     fn enter(&mut self, path: &Path<'a>, container: Container, _: usize) -> Result<(), Refusal> {
-        self.rules.enter(path);
+        self.rules.enter(path, container);
         if container == Container::Array {
             return Ok(());
         }
@@ -83,8 +84,8 @@ impl<'a> Visitor<'a> for Look {
         if container == Container::Object {
             self.keys.close();
         }
-        self.rules.leave(path);
-        Ok(())
+        let finding = self.rules.leave(path);
+        self.admit(path, finding)
     }
 }
 
@@ -115,12 +116,21 @@ pub(super) struct Rules {
     /// Whether this is a request of OpenAI's responses, and whether it says that nothing is stored.
     response: bool,
     unstored: bool,
+    /// The depths of the tools that are open, and whether a type of each has been seen.
+    tools: Vec<(usize, bool)>,
 }
 
 impl Rules {
     pub(super) fn new(surface: Surface) -> Self {
-        let api = surface.api();
-        Self { surface, api, free_form: None, last: None, response: false, unstored: false }
+        Self {
+            surface,
+            api: surface.api(),
+            free_form: None,
+            last: None,
+            response: false,
+            unstored: false,
+            tools: Vec::new(),
+        }
     }
 
     /// Whether the provider takes what stands here for data.
@@ -128,16 +138,24 @@ impl Rules {
         self.free_form.is_some()
     }
 
-    pub(super) fn enter(&mut self, path: &Path<'_>) {
-        if self.free_form.is_none() && is_free_form(self.surface, path) {
+    pub(super) fn enter(&mut self, path: &Path<'_>, container: Container) {
+        if self.free_form.is_some() {
+            return;
+        }
+        if is_free_form(self.surface, path) {
             self.free_form = Some(path.depth());
+        } else if container == Container::Object && self.must_have_type(path) {
+            self.tools.push((path.depth(), false));
         }
     }
 
-    pub(super) fn leave(&mut self, path: &Path<'_>) {
+    /// What shows only at the end of the container at `path`: a tool without a type.
+    pub(super) fn leave(&mut self, path: &Path<'_>) -> Option<Finding> {
         if self.free_form == Some(path.depth()) {
             self.free_form = None;
         }
+        let (_, typed) = self.tools.pop_if(|(depth, _)| *depth == path.depth())?;
+        (!typed).then_some(Finding { kind: Kind::UnknownTool, declares: false })
     }
 
     /// What the value at `path` makes the provider do.
@@ -175,13 +193,17 @@ impl Rules {
             return Some(Finding { kind: row.kind, declares: row.declares });
         }
         let kind = match (name, value) {
-            ("type", _) => self.by_type(parent, keys.next(), value),
-            ("model", Value::Text(token)) if parent.is_none() => {
-                let model = token.decode().to_ascii_lowercase();
-                table::MODELS.iter().find(|(part, _)| model.contains(part)).map(|(_, kind)| *kind)
+            ("type", _) => {
+                self.note_type(path, key, value);
+                self.by_type(parent, keys.next(), value)
+            }
+            ("tools", Value::Text(_) | Value::Number | Value::Literal(_)) => {
+                Some(Kind::UnknownTool)
             }
             ("betas" | "anthropicbeta", Value::Text(token)) => super::beta(&token.decode()),
-            (_, Value::Text(token)) => self.by_url(path, name, parent, token),
+            (_, Value::Text(token)) => {
+                by_model(path, name, token).or_else(|| self.by_url(path, name, parent, token))
+            }
             _ => None,
         };
         let kind = kind.or_else(|| self.by_google_tool(name, parent));
@@ -200,6 +222,23 @@ impl Rules {
             self.response = true;
         } else if key.is("store") {
             self.unstored = matches!(value, Value::Literal(Literal::False));
+        }
+    }
+
+    /// Whether the object at `path` is a tool whose `type` alone says what it does: all of OpenAI's,
+    /// but for those that a remote server was found to have, which stand in its `input`.
+    fn must_have_type(&self, path: &Path<'_>) -> bool {
+        self.api == Api::OpenAi
+            && keys(self.surface, path).next().is_some_and(|key| Name::of(key).as_str() == "tools")
+            && keys(self.surface, path).last().is_none_or(|root| !root.is("input"))
+    }
+
+    fn note_type(&mut self, path: &Path<'_>, key: &StringToken<'_>, value: &Value<'_, '_>) {
+        if let Some((depth, typed)) = self.tools.last_mut()
+            && path.depth() == *depth + 1
+            && key.is("type")
+        {
+            *typed = matches!(value, Value::Text(_));
         }
     }
 
@@ -248,22 +287,27 @@ impl Rules {
         parent: Option<&StringToken<'_>>,
         token: &StringToken<'_>,
     ) -> Option<Kind> {
-        let named = ["url", "urls", "uri", "uris"].iter().any(|end| name.ends_with(end));
-        if named {
-            let parent = parent.map(Name::of);
-            let quoted = matches!(name, "url" | "uri")
-                && parent.is_some_and(|parent| table::quotes_urls(self.api, parent.as_str()));
+        let parent = parent.map(Name::of);
+        let parent = parent.as_ref().map_or("", Name::as_str);
+        if table::names_url(name) {
+            let quoted = matches!(name, "url" | "uri") && table::quotes_urls(self.api, parent);
             return (!quoted && !begins(&token.decode(), "data:")).then_some(Kind::UrlSource);
         }
-        let may_lead = |c: char| !c.is_ascii_alphanumeric() || LEADS.contains(&c);
-        if !token.raw().starts_with(may_lead) {
+        if table::holds_file(parent, name) {
+            return (!is_inline(&token.decode())).then_some(Kind::UrlSource);
+        }
+        let prose = table::PROSE.contains(&name) && !table::FILES.contains(&parent);
+        if prose || !may_be_address(token.raw()) {
             return None;
         }
         let text = token.decode();
-        let text = text.trim_start();
-        let fetched = table::SCHEMES.iter().any(|scheme| begins(text, scheme))
-            && !table::PROSE.contains(&name)
-            && position(self.surface, path, false) == Position::Unknown;
+        let fetched = is_address(&text)
+            && match position(self.surface, path, false) {
+                Position::Unknown | Position::Exact | Position::Structural => true,
+                // A document may begin with an address, but not be one.
+                Position::Data => !text.trim().contains(char::is_whitespace),
+                Position::Text | Position::JsonText | Position::FreeForm => false,
+            };
         fetched.then_some(Kind::UrlSource)
     }
 
@@ -274,6 +318,17 @@ impl Rules {
             && !table::GOOGLE_CLIENT_TOOLS.contains(&name);
         tool.then_some(Kind::UnknownTool)
     }
+}
+
+/// A model that fetches by itself, wherever one is chosen: `model`, `models`, `fallbacks`.
+fn by_model(path: &Path<'_>, name: &str, token: &StringToken<'_>) -> Option<Kind> {
+    let chosen = ["model", "models", "fallbacks"].iter().any(|end| name.ends_with(end))
+        || keys(Surface::Objects(Api::Google), path).any(|key| key.is("fallbacks"));
+    if !chosen {
+        return None;
+    }
+    let model = token.decode().to_ascii_lowercase();
+    table::MODELS.iter().find(|(part, _)| model.contains(part)).map(|(_, kind)| *kind)
 }
 
 impl Row {
@@ -302,22 +357,24 @@ pub(super) fn keys<'p, 'a>(
 /// Whether the container at `path` holds what the provider takes for data: a schema, the input of a
 /// tool, metadata. The keys in there are the user's own.
 fn is_free_form(surface: Surface, path: &Path<'_>) -> bool {
-    let Some(Segment::Key(key)) = path.segments().last() else { return false };
+    let [above @ .., Segment::Key(key)] = path.segments() else { return false };
     let parent = keys(surface, path).nth(1);
+    // A list has elements; what else carries its name is no element of it.
+    let in_list = matches!(above, [.., Segment::Index(_)]);
     let root = keys(surface, path).last();
     let under = |names: &[&str]| parent.is_some_and(|parent| names.iter().any(|n| parent.is(n)));
     let within = |names: &[&str]| root.is_some_and(|root| names.iter().any(|n| root.is(n)));
     match surface.api() {
         Api::Anthropic => {
-            key.is("input_schema")
-                || key.is("input_examples")
-                || key.is("input") && under(&["content"]) && within(&["messages"])
+            (key.is("input_schema") || key.is("input_examples")) && (in_list || !under(&["tools"]))
+                || key.is("input") && in_list && under(&["content"]) && within(&["messages"])
                 || key.is("schema") && under(&["format", "output_format"])
                 || key.is("metadata") && parent.is_none()
         }
         Api::OpenAi => {
             (key.is("parameters") || key.is("output_schema"))
-                && under(&["function", "functions", "tools"])
+                && (in_list && under(&["functions", "tools"])
+                    || under(&["function"]) && matches!(above, [.., Segment::Index(_), _]))
                 || key.is("schema") && under(&["json_schema", "format"])
                 || key.is("arguments") && within(&["messages", "input"])
                 || key.is("env") && under(&["action"])
@@ -375,11 +432,6 @@ impl Name {
     }
 }
 
-/// Whether `text` begins with `start`, in whatever case.
-fn begins(text: &str, start: &str) -> bool {
-    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
-}
-
 /// The keys of every object that is open, hashed, so that a repeated one shows in linear time.
 #[derive(Default)]
 struct Keys {
@@ -426,5 +478,3 @@ impl Keys {
 }
 
 const FEW: usize = 32;
-/// How schemes begin; before one, a reader may skip spaces or decode an escape.
-const LEADS: [char; 10] = ['h', 'H', 'f', 'F', 'g', 'G', 's', 'S', 'w', 'W'];

@@ -4,6 +4,7 @@
 //! request says so would be a way around it. The rules are data in `table`, [`Look`] applies them to
 //! one walk over a body, [`strip`] takes declarations out. Not for what may be masked (`request`).
 
+mod address;
 mod look;
 mod strip;
 mod table;

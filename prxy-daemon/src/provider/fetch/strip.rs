@@ -108,7 +108,7 @@ impl<'a> json::Visitor<'a> for Lists {
         container: Container,
         at: usize,
     ) -> Result<(), Self::Error> {
-        self.rules.enter(path);
+        self.rules.enter(path, container);
         let tools = matches!(path.segments().last(), Some(Segment::Key(key))
             if Name::of(key).as_str() == "tools");
         if container == Container::Object {
@@ -130,7 +130,9 @@ impl<'a> json::Visitor<'a> for Lists {
         container: Container,
         range: Range<usize>,
     ) -> Result<(), Self::Error> {
-        self.rules.leave(path);
+        if let Some(finding) = self.rules.leave(path) {
+            self.found.push(Found { at: range.start, at_root: false, finding });
+        }
         if path.depth() == 0 {
             self.root.range = range;
         } else if container == Container::Array

@@ -58,6 +58,7 @@ pub(super) const ROWS: &[Row] = &[
     row("outputuriprefix", At::Anywhere, UrlSource),
     declaration("parallelaisearch", At::Anywhere, WebTool),
     declaration("plugins", At::Root, HostedTool),
+    row("preset", At::Anywhere, FileReference),
     row("previousresponseid", At::Root, StoredState),
     row("prompt", At::RootObject, FileReference),
     declaration("retrieval", At::Under("tools"), FileReference),
@@ -74,6 +75,7 @@ pub(super) const ROWS: &[Row] = &[
     row("vectorstoreids", At::Anywhere, FileReference),
     declaration("websearch", At::Root, WebTool),
     declaration("websearchoptions", At::Root, WebTool),
+    declaration("xsearch", At::Anywhere, WebTool),
 ];
 
 const fn row(key: &'static str, at: At, kind: Kind) -> Row {
@@ -241,13 +243,26 @@ pub(super) const PROSE: &[&str] = &[
     "variables",
     "query",
     "queries",
+    "thinking",
 ];
 
-/// How a text begins that is an address.
-pub(super) const SCHEMES: &[&str] =
-    &["http://", "https://", "ftp://", "ftps://", "gs://", "s3://", "file:", "ws://", "wss://"];
+/// Objects that hold one file, in members that nobody but the provider reads.
+pub(super) const FILES: &[&str] = &["file", "imageurl", "inputaudio"];
 
-/// Models that search the web by themselves. Each must occur in the model's name, in lower case.
+/// Whether a member is an address by its name.
+pub(super) fn names_url(name: &str) -> bool {
+    ["url", "urls", "uri", "uris"].iter().any(|end| name.ends_with(end))
+        || matches!(name, "href" | "link")
+}
+
+/// Whether a member is a file's content by its name: base64, a `data:` URL, or else something that
+/// the provider would fetch.
+pub(super) fn holds_file(parent: &str, name: &str) -> bool {
+    name == "filedata" || name == "data" && FILES.contains(&parent)
+}
+
+/// Models that search the web by themselves, or are settings stored there. Each must occur in the
+/// model's name, in lower case.
 pub(super) const MODELS: &[(&str, Kind)] = &[
     ("search-preview", WebTool),
     ("search-api", WebTool),
@@ -255,6 +270,8 @@ pub(super) const MODELS: &[(&str, Kind)] = &[
     (":online", WebTool),
     ("groq/compound", WebTool),
     ("compound-beta", WebTool),
+    ("sonar", WebTool),
+    ("@preset/", FileReference),
 ];
 
 /// How features are called in `anthropic-beta`. Others switch nothing on that fetches.

@@ -105,6 +105,15 @@ fn what_anthropic_would_fetch_is_told_by_kind_and_place() {
             (r#"{"tools":[{"type":"CUSTOM"}]}"#, "unknown-tool $.tools[0].type"),
             (r#"{"tools":[{"type":{"a":1}}]}"#, "unknown-tool $.tools[0].type"),
             (r#"{"tools":[{"type":7}]}"#, "unknown-tool $.tools[0].type"),
+            (r#"{"tools":["web_search_20250305"]}"#, "unknown-tool $.tools[0]"),
+            (
+                r#"{"tools":{"input_schema":[{"type":"web_search_20250305"}]}}"#,
+                "web-tool $.tools.input_schema[0].type",
+            ),
+            (
+                r#"{"messages":[{"content":{"input":[{"type":"web_search_20250305"}]}}]}"#,
+                "web-tool $.messages[0].content.input[0].type",
+            ),
             (
                 r#"{"messages":[{"content":[{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"type":"web_fetch_20260318"}}}]}]}"#,
                 "web-tool $.messages[0].content[0].tool.definition.type",
@@ -192,7 +201,7 @@ fn what_openai_would_fetch_is_told_by_kind_and_place() {
                 "remote-mcp $.tools[0].server_url",
             ),
             (
-                r#"{"tools":[{"connector_id":"connector_gmail"}]}"#,
+                r#"{"tools":[{"connector_id":"connector_gmail","type":"mcp"}]}"#,
                 "remote-mcp $.tools[0].connector_id",
             ),
             (
@@ -248,6 +257,42 @@ fn what_openai_would_fetch_is_told_by_kind_and_place() {
             ),
             (r#"{"tools":[{"type":"teleport"}]}"#, "unknown-tool $.tools[0].type"),
             (r#"{"tools":[{"type":"Function"}]}"#, "unknown-tool $.tools[0].type"),
+            (r#"{"tools":["web_search"]}"#, "unknown-tool $.tools[0]"),
+            (r#"{"tools":"web_search"}"#, "unknown-tool $.tools"),
+            (r#"{"tools":[7]}"#, "unknown-tool $.tools[0]"),
+            (r#"{"tools":[true]}"#, "unknown-tool $.tools[0]"),
+            (r#"{"tools":[{"web_search":{}}]}"#, "unknown-tool $.tools[0]"),
+            (r#"{"tools":[{"server_label":"x"}]}"#, "unknown-tool $.tools[0]"),
+            (r#"{"tools":[{}]}"#, "unknown-tool $.tools[0]"),
+            (r#"{"tools":{"web_search":{}}}"#, "unknown-tool $.tools"),
+            (r#"{"tools":[[{"function":{"type":"function"}}]]}"#, "unknown-tool $.tools[0][0]"),
+            (r#"{"tools":[{"Type":"function","web_search":{}}]}"#, "unknown-tool $.tools[0]"),
+            (r#"{"tools":[{"type":null,"web_search":{}}]}"#, "unknown-tool $.tools[0]"),
+            (r#"{"tools":[{"type":"function"},{"type":""}]}"#, "unknown-tool $.tools[1]"),
+            (
+                r#"{"tools":[{"type":"namespace","tools":[{"name":"n"}]}]}"#,
+                "unknown-tool $.tools[0].tools[0]",
+            ),
+            (r#"{"tools":[{"x_search":{},"type":"function"}]}"#, "web-tool $.tools[0].x_search"),
+            (
+                r#"{"tools":{"type":"function","parameters":[{"type":"web_search"}]}}"#,
+                "web-tool $.tools.parameters[0].type",
+            ),
+            (
+                r#"{"tools":{"type":"function","function":{"parameters":[{"type":"web_search"}]}}}"#,
+                "web-tool $.tools.function.parameters[0].type",
+            ),
+            (r#"{"models":["m","openai/gpt-4o:online"]}"#, "web-tool $.models[1]"),
+            (r#"{"models":["gpt-4o-search-preview"]}"#, "web-tool $.models[0]"),
+            (r#"{"fallbacks":[{"model":"x:online"}]}"#, "web-tool $.fallbacks[0].model"),
+            (r#"{"fallbacks":["x:Online"]}"#, "web-tool $.fallbacks[0]"),
+            (r#"{"fallbacks":[{"gpt":["x:online"]}]}"#, "web-tool $.fallbacks[0].gpt[0]"),
+            (r#"{"model":["x:online"]}"#, "web-tool $.model[0]"),
+            (r#"{"model":"perplexity/sonar-pro"}"#, "web-tool $.model"),
+            (r#"{"model":"sonar"}"#, "web-tool $.model"),
+            (r#"{"model":"@preset/mine"}"#, "file-reference $.model"),
+            (r#"{"model":"openai/gpt-4o@preset/mine"}"#, "file-reference $.model"),
+            (r#"{"preset":"mine"}"#, "file-reference $.preset"),
             (r#"{"plugins":[{"id":"web"}]}"#, "hosted-tool $.plugins[0]"),
             (r#"{"search_parameters":{"mode":"auto"}}"#, "web-tool $.search_parameters"),
         ],
@@ -272,6 +317,97 @@ fn what_openai_would_fetch_is_told_by_kind_and_place() {
         assert_eq!(verdict(OpenAi, Kinds::NONE, body), expected, "{body}");
         assert_eq!(verdict(OpenAi, Policy::default().allow, body), "ok", "{body}");
     }
+}
+
+/// The member in its place, and what is said of it.
+#[track_caller]
+fn check_members(place: fn(&str) -> String, cases: &[(&str, &str)]) {
+    for (member, expected) in cases {
+        let body = place(member);
+        let said = verdict(OpenAi, Policy::default().allow, &body);
+        assert_eq!(said.split(' ').next().unwrap(), *expected, "{body}");
+        let allowed = Kinds::NONE.with(Kind::UrlSource);
+        assert_eq!(verdict(OpenAi, allowed, &body), "ok", "{body}");
+    }
+}
+
+#[test]
+fn a_file_brings_its_content_and_no_address_of_it() {
+    check_members(
+        |member| format!(r#"{{"messages":[{{"content":[{{"type":"file",{member}}}]}}]}}"#),
+        &[
+            (r#""file":{"file_data":"https://evil.example/a"}"#, "url-source"),
+            (r#""file":{"file_data":"evil.example/a"}"#, "url-source"),
+            (r#""file":{"fileData":"oss://bucket/a"}"#, "url-source"),
+            (r#""file":{"link":"https://evil.example/a"}"#, "url-source"),
+            (r#""file":{"text":"https://evil.example/a"}"#, "url-source"),
+            (r#""file":{"from":["https://evil.example/a"]}"#, "url-source"),
+            (r#""input_audio":{"data":"https://evil.example/a"}"#, "url-source"),
+            (r#""input_audio":{"data":"//evil.example/a"}"#, "url-source"),
+            (r#""image_url":{"href":"https://evil.example/a"}"#, "url-source"),
+            (r#""image_url":{"href":"evil.example/a"}"#, "url-source"),
+            (r#""image_url":{"data":"gs://bucket/a"}"#, "url-source"),
+            (r#""file":{"file_data":"data:application/pdf;base64,AAAA"}"#, "ok"),
+            (r#""file":{"file_data":"JVBERi0xLjQK","filename":"a: b.pdf"}"#, "ok"),
+            (r#""file":{"file_data":"JVBE\nRi0xLjQK"}"#, "ok"),
+            (r#""input_audio":{"data":"//uQxAAAAAAA","format":"mp3"}"#, "ok"),
+            (r#""image_url":{"url":"data:image/png;base64,AA","detail":"high"}"#, "ok"),
+        ],
+    );
+    for (data, expected) in [
+        ("https://evil.example/a", "url-source $.messages[0].content[0].source.data"),
+        ("https://docs.example/a says how", "ok"),
+        ("//uQxAAAAAAA", "ok"),
+        ("aGVsbG8=", "ok"),
+    ] {
+        let body = format!(r#"{{"messages":[{{"content":[{{"source":{{"data":"{data}"}}}}]}}]}}"#);
+        assert_eq!(verdict(Anthropic, Kinds::NONE, &body), expected, "{body}");
+    }
+}
+
+#[test]
+fn an_address_is_one_however_it_is_spelled() {
+    check_members(
+        |text| format!(r#"{{"tomorrow":{{"from":"{text}"}}}}"#),
+        &[
+            ("https://evil.example", "url-source"),
+            (r"ht\ttps://evil.example", "url-source"),
+            (r"h\nt\rtps://evil.example", "url-source"),
+            (r"\u0001https://evil.example", "url-source"),
+            (r"\u0000\u001f \thttps://evil.example", "url-source"),
+            ("\u{feff}https://evil.example", "url-source"),
+            (r"\ufeff\u00a0https://evil.example", "url-source"),
+            ("https:evil.example", "url-source"),
+            (r"https:\\evil.example", "url-source"),
+            (r"h\u0074tps\u003a//evil.example", "url-source"),
+            ("//evil.example", "url-source"),
+            (r"\/\/evil.example", "url-source"),
+            (r"\\\\evil.example\\share", "url-source"),
+            (r"/\t/evil.example", "url-source"),
+            ("///////evil.example", "url-source"),
+            ("//[::1]/", "url-source"),
+            ("oss://bucket/a", "url-source"),
+            ("of-tomorrow+x://a", "url-source"),
+            ("file:/etc/passwd", "url-source"),
+            ("//", "ok"),
+            ("// a comment", "ok"),
+            ("/v1/path", "ok"),
+            ("12:30", "ok"),
+            ("note: see https://docs.example", "ok"),
+            ("data:text/plain,https://docs.example", "ok"),
+            ("a b://c", "ok"),
+            ("", "ok"),
+        ],
+    );
+    // Prose stays prose, also where it must not be changed.
+    passes(
+        Anthropic,
+        &[r#"{"messages":[{"content":[{"type":"thinking","thinking":"https://docs.example"}]}]}"#],
+    );
+    passes(
+        OpenAi,
+        &[r#"{"messages":[{"reasoning_details":[{"text":"https://docs.example"}],"name":"n"}]}"#],
+    );
 }
 
 #[test]
@@ -333,7 +469,7 @@ fn what_clients_send_every_day_passes() {
         &[
             r#"{"model":"claude","system":[{"type":"text","text":"https://docs.example","cache_control":{"type":"ephemeral"}}],"thinking":{"type":"adaptive"},"metadata":{"user_id":"u","file_id":"f","file_id":"f"},"mcp_servers":[],"container":null,"thread":null,"stream":true,"tool_choice":{"type":"auto"},"context_management":{"edits":[{"type":"clear_tool_uses_20250919"}]}}"#,
             r#"{"tools":[{"name":"fetch","description":"https://x.example","input_schema":{"type":"object","properties":{"url":{"type":"string","format":"uri","default":"https://x.example"},"file_id":{"type":"string"},"type":{"enum":["web_search_20250305"]},"tools":{"type":"teleport"}}}},{"type":"custom","name":"b","input_schema":{}},{"type":null,"name":"c"},{"type":"bash_20250124","name":"bash"},{"type":"text_editor_20250728","name":"e"},{"type":"computer_20251124","name":"computer"},{"type":"memory_20250818"},{"type":"computer_toolset_20260801"},{"type":"tool_search_tool_regex_20251119"}]}"#,
-            r#"{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"https"}},{"type":"document","source":{"type":"text","data":"https://x.example"}},{"type":"document","source":{"type":"content","content":[{"type":"text","text":"t"}]}},{"type":"search_result","source":"https://x.example","title":"t","content":[{"type":"text","text":"x"}]}]}]}"#,
+            r#"{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"https"}},{"type":"document","source":{"type":"text","data":"https://x.example is it"}},{"type":"document","source":{"type":"content","content":[{"type":"text","text":"t"}]}},{"type":"search_result","source":"https://x.example","title":"t","content":[{"type":"text","text":"x"}]}]}]}"#,
             r#"{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"i","name":"n","input":{"url":"https://x.example","file_id":"f","mcp_servers":[1],"source":{"type":"url"}}},{"type":"server_tool_use","input":{"url":"https://x.example"}},{"type":"web_search_tool_result","content":[{"type":"web_search_result","url":"https://x.example"}]},{"type":"text","text":"t","citations":[{"type":"web_search_result_location","url":"https://x.example"}]}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"i","content":"https://x.example"}]}]}"#,
             r#"{"output_config":{"format":{"type":"json_schema","schema":{"properties":{"image_url":{"default":"https://x.example"}}}}}}"#,
         ],
@@ -343,6 +479,9 @@ fn what_clients_send_every_day_passes() {
         &[
             r#"{"model":"gpt-5","messages":[{"role":"user","content":"https://x.example"},{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA","detail":"low"}},{"type":"image_url","image_url":{"url":"DATA:,x"}},{"type":"file","file":{"file_data":"data:x","filename":"f"}}]}],"store":false,"metadata":{"url":"https://x.example"},"web_search_options":null,"user":"https://x.example"}"#,
             r#"{"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"server_url":{"type":"string"},"server_url":1}}}},{"type":"custom","custom":{"name":"c","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"d"}}}}],"tool_choice":{"type":"function","function":{"name":"f"}},"functions":[{"name":"g","parameters":{"x":{"file_id":"y"}}}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"a_url":"https://x.example"}}}}"#,
+            r#"{"tools":[{"function":{"name":"f","parameters":{"model":"sonar"}},"type":"function"}],"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"f"}}]}},"functions":[{"name":"g","parameters":{"preset":"p"}}]}"#,
+            r#"{"tools":null}"#,
+            r#"{"store":false,"input":[{"type":"mcp_list_tools","server_label":"l","tools":[{"name":"n","input_schema":{}}]}]}"#,
             r#"{"messages":[{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":"{\"server_url\":\"https://x.example\"}"}}],"audio":null,"annotations":[{"type":"url_citation","url_citation":{"url":"https://x.example"}}]}]}"#,
             r#"{"store":false,"input":[{"type":"reasoning","encrypted_content":"gAAAA"},{"type":"function_call","arguments":"{}","call_id":"c","name":"n"},{"type":"local_shell_call","action":{"type":"exec","env":{"FILE_URL":"https://x.example"}}},{"type":"web_search_call","action":{"type":"open_page","url":"https://x.example"}},{"role":"user","content":[{"type":"input_text","text":"https://x.example"},{"type":"input_image","image_url":"data:image/png;base64,AA"}]}],"tools":[{"type":"function","name":"f","parameters":{"image_url":{}}},{"type":"custom","name":"c"},{"type":"local_shell"},{"type":"shell","environment":{"type":"local"}},{"type":"apply_patch"},{"type":"computer_use_preview","environment":"browser"},{"type":"tool_search"},{"type":"namespace","name":"n","description":"d","tools":[{"type":"function"}]}],"background":false,"previous_response_id":null}"#,
         ],
@@ -444,6 +583,11 @@ fn declarations_are_taken_out_and_every_other_byte_stays() {
         (
             UnknownTool,
             r#"{"tools":[{"type":"teleport"},{"type":"function"}]}"#,
+            r#"{"tools":[{"type":"function"}]}"#,
+        ),
+        (
+            UnknownTool,
+            r#"{"tools":[{"teleport":{}},{"type":"function"}]}"#,
             r#"{"tools":[{"type":"function"}]}"#,
         ),
         (

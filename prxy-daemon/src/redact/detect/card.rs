@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::digits::{Groups, MAX_GROUPS, Separator, continues_left, continues_right};
+use super::check::luhn;
+use super::context::{self, CARD};
+use super::digits::{Groups, MAX_GROUPS, Runs, Separator, continues_left, continues_right};
 use super::{Detector, Trigger, text};
 use crate::redact::Action;
 
@@ -13,7 +15,7 @@ pub(super) const CREDIT_CARD: Detector = Detector {
     shape: "13 to 19 digits, bare or in groups that single spaces, dashes or dots join",
     validator: "Luhn; issuer prefix with that issuer's lengths",
     score: 95,
-    trigger: Trigger::Digits,
+    trigger: Trigger::Digits(Runs::of(2, 4).and(Runs::of(8, 19))),
     find,
     positives: &[
         "card ⟦4111 1111 1111 1111⟧ exp 12/27",
@@ -37,6 +39,10 @@ pub(super) const CREDIT_CARD: Detector = Detector {
         "⟦41 11 11 11 11 11 11 11⟧",
         "order 12 ⟦4111 1111 1111 1111⟧",
         "卡号⟦4111111111111111⟧。",
+        "银行卡 ⟦6222021234567890128⟧",
+        "⟦6222 0212 3456 7890 128⟧",
+        "Maestro ⟦6759649826438453⟧",
+        "diners club ⟦30569309025904⟧",
     ],
     look_alikes: &[
         "4111111111111112",
@@ -44,6 +50,8 @@ pub(super) const CREDIT_CARD: Detector = Detector {
         "1732179600000",
         "1732179600000000",
         "1732179600000000000",
+        "6222021234567890128",
+        "4222222222222",
         "978-3-16-148410-0",
         "9783161484100",
         "a4111111111111111f",
@@ -88,7 +96,11 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
         // `38.8976763000002` is a coordinate.
         let decimal = i == 1 && groups.separator(0) == Separator::Dot;
         if closed && !decimal && found.is_none() && is_card(&number[..total]) {
-            found = Some(run.start..end);
+            let usual = i > 0 && total < 17 || usual(&number[..total], i > 0);
+            let range = run.start..end;
+            if usual || context::around(bytes, range.start, range.end).near & CARD != 0 {
+                found = Some(range);
+            }
         }
     }
     found
@@ -101,6 +113,19 @@ fn joins(separator: Separator, first: Separator) -> bool {
 /// Whether an issuer gives out numbers like this, with a right check digit.
 fn is_card(number: &[u8]) -> bool {
     issuer_has(number) && luhn(number)
+}
+
+/// Whether an issuer's cards mostly have this length, so that it counts without a word: identifiers of 64 bits have 19 digits.
+fn usual(number: &[u8], grouped: bool) -> bool {
+    match number.len() {
+        15 => number[0] == b'3',
+        16 => {
+            !matches!(&number[..2], b"36" | b"38" | b"39" | b"30" | b"50" | b"58" | b"63" | b"67")
+        }
+        14 => grouped,
+        17..=19 => grouped && (number.starts_with(b"62") || number[0] == b'4' || number[0] == b'6'),
+        _ => false,
+    }
 }
 
 /// Issuer prefixes (ISO/IEC 7812) with the lengths that each uses.
@@ -122,20 +147,6 @@ fn issuer_has(number: &[u8]) -> bool {
         (_, _, _, 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763) => true,
         _ => false,
     }
-}
-
-/// The check digit of ISO/IEC 7812-1.
-fn luhn(number: &[u8]) -> bool {
-    let sum: u32 = number
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(i, d)| {
-            let digit = u32::from(d - b'0');
-            if i % 2 == 0 { digit } else { digit * 2 - if digit > 4 { 9 } else { 0 } }
-        })
-        .sum();
-    sum.is_multiple_of(10)
 }
 
 const _: () = assert!(MAX_GROUPS * 2 >= 19, "a card in pairs of digits fits");

@@ -19,31 +19,176 @@ pub(super) enum Separator {
     Paren,
 }
 
-/// Whether any digit detector can succeed on the maximal run `run`. Most runs of ordinary text cannot.
-pub(in crate::redact) fn worth_a_look(bytes: &[u8], run: &Range<usize>) -> bool {
-    if run.len() >= 9 {
-        return true;
+/// What kind of run a recogniser of digits wants to see, as a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::redact) struct Runs(pub u32);
+
+impl Runs {
+    /// After a `+`.
+    pub(super) const SIGNED: Self = Self(1 << SIGNED);
+    /// In a word of letters and digits, as long as an identity number.
+    pub(super) const WORD: Self = Self(1 << WORD);
+    /// Two letters and digits, as an account number begins.
+    pub(super) const HEAD: Self = Self(1 << HEAD);
+    /// Pairs or fours of hexadecimal digits that dashes or dots join.
+    pub(super) const HEX: Self = Self(1 << HEX);
+    /// A long word that begins like an address of a cryptocurrency.
+    pub(super) const CHAIN: Self = Self(1 << CHAIN);
+    /// A year.
+    pub(super) const YEAR: Self = Self(1 << YEAR);
+
+    /// Runs of digits alone, of `from` to `to` digits.
+    pub(super) const fn of(from: u32, to: u32) -> Self {
+        Self((!0 >> (31 - to)) & (!0 << from))
     }
-    let joined = match bytes.get(run.end) {
-        Some(b' ' | b'-' | b'.' | b'/' | b')' | b'(' | 0xC2 | 0xE2) => {
-            let ahead = &bytes[run.end + 1..bytes.len().min(run.end + 4)];
-            ahead.iter().any(u8::is_ascii_digit)
-        }
+
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(in crate::redact) fn has(self, class: usize) -> bool {
+        self.0 >> class & 1 != 0
+    }
+}
+
+/// What the scanner does about a run of digits.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::redact) struct Look {
+    /// Its kind, where a recogniser may succeed. Most runs of ordinary text have none.
+    pub class: Option<usize>,
+    /// Where to go on.
+    pub next: usize,
+}
+
+/// What the maximal run `run` is worth.
+pub(in crate::redact) fn look(bytes: &[u8], run: &Range<usize>) -> Look {
+    let before = run.start.checked_sub(1).map_or(b' ', |i| bytes[i]);
+    let after = bytes.get(run.end).copied().unwrap_or(b' ');
+    let letters = before.is_ascii_alphabetic() || after.is_ascii_alphabetic();
+    if letters && !(before.is_ascii_alphabetic() && super::text::escape_before(bytes, run.start)) {
+        return look_at_word(bytes, run);
+    }
+    let len = run.len();
+    let none = Look { class: None, next: run.end };
+    let some = |class| Look { class: Some(class), next: run.end };
+    if before == b'+' {
+        return some(SIGNED);
+    }
+    if len >= 9 {
+        return if len <= MOST_DIGITS { some(len.min(LONG)) } else { none };
+    }
+    if before == b'(' {
+        return some(len);
+    }
+    let digit = |ahead: usize| bytes.get(run.end + ahead).is_some_and(u8::is_ascii_digit);
+    let joined = match after {
+        b'-' | b'.' | b'/' | b')' | b'(' | 0xC2 | 0xE2 => digit(1) || digit(2) || digit(3),
+        b' ' => digit(1) || digit(2) || digit(3),
         _ => false,
     };
-    let before = run.start.checked_sub(1).map(|i| bytes[i]);
-    match before {
-        Some(b'+' | b'(') => true,
-        Some(b) if b.is_ascii_alphabetic() => {
-            run.len() >= 2 && (joined && run.len() >= 3 || run.start >= 2)
-                || joined && super::text::escape_before(bytes, run.start)
+    match len {
+        // A digit alone begins `1-800-…`, `0 30 …`, `1 85 05 …` and `8.8.8.8` only, and dates.
+        1 => match after {
+            b'.' | b'/' | b'-' if digit(1) => some(1),
+            b' ' | b'.' | b'-' | 0xC2 | 0xE2 if joined => {
+                let two = digit(2) || digit(3);
+                if matches!(bytes[run.start], b'0'..=b'4' | b'7' | b'8') && two {
+                    some(1)
+                } else {
+                    none
+                }
+            }
+            _ => none,
+        },
+        2 if hex_pairs(bytes, run.start) => some(HEX),
+        4 if !joined => {
+            let century = matches!(&bytes[run.start..run.start + 2], b"18" | b"19" | b"20");
+            if century { some(YEAR) } else { none }
         }
-        // A digit alone begins `1-800-…`, `0 30 …` and `8.8.8.8` only.
-        _ if run.len() == 1 => {
-            joined && (matches!(bytes[run.start], b'0' | b'1') || bytes[run.end] == b'.')
+        7 | 8 if !joined => {
+            let lone = matches!(after, b'-' | b' ')
+                && bytes.get(run.end + 1).is_some_and(|b| b.is_ascii_uppercase())
+                && !bytes.get(run.end + 2).is_some_and(u8::is_ascii_alphanumeric);
+            let date = len == 8 && matches!(&bytes[run.start..run.start + 2], b"19" | b"20");
+            if lone || date { some(len) } else { none }
         }
-        _ => joined,
+        _ if joined => some(len),
+        _ => none,
     }
+}
+
+/// What a word of letters and digits is worth; nothing in it is looked at twice.
+fn look_at_word(bytes: &[u8], run: &Range<usize>) -> Look {
+    let alphanumeric = |b: &u8| b.is_ascii_alphanumeric();
+    let from = run.start.saturating_sub(MOST_WORD);
+    let mut start =
+        run.start - bytes[from..run.start].iter().rev().take_while(|b| alphanumeric(b)).count();
+    if start > 0 && matches!(bytes[start - 1], b'\\' | b'%' | b'[' | b';') {
+        start = super::text::word_begin(bytes, run.start);
+    }
+    let end = run.end
+        + bytes[run.end..].iter().position(|b| !alphanumeric(b)).unwrap_or(bytes.len() - run.end);
+    let none = Look { class: None, next: end };
+    let some = |class| Look { class: Some(class), next: end };
+    let word = &bytes[start..end];
+    match word.len() {
+        0..=6 => {
+            let head = word[..2].iter().all(u8::is_ascii_alphabetic)
+                && word[2..].iter().all(u8::is_ascii_digit);
+            // `1EG4-TE5-MK73`
+            let coded = word.len() == 4
+                && bytes.get(end) == Some(&b'-')
+                && bytes.get(end + 4) == Some(&b'-');
+            if coded && !hex_fours(bytes, start) {
+                return some(WORD);
+            }
+            let hex = word.len() == 2 && hex_pairs(bytes, start)
+                || word.len() == 4 && hex_fours(bytes, start);
+            // What stands behind may still be digits of its own, as in `A4-5E`.
+            match (hex, head && word.len() >= 4) {
+                (true, _) => some(HEX),
+                (_, true) => some(HEAD),
+                // A short word may hold a run of its own: `x2024`.
+                _ => Look { class: None, next: run.end },
+            }
+        }
+        7..=MOST_WORD => {
+            let lower = word.iter().any(u8::is_ascii_lowercase);
+            let upper = word.iter().any(u8::is_ascii_uppercase);
+            match (lower, upper) {
+                (true, true) if word.len() >= 25 => some(CHAIN),
+                (true, true) => none,
+                (true, false) if word.len() < 9 => none,
+                _ => some(WORD),
+            }
+        }
+        _ if start == run.start && word.len() <= 110 => some(CHAIN),
+        _ => none,
+    }
+}
+
+/// Whether the single digit at `at`, with a letter behind it, begins an address of a cryptocurrency.
+pub(in crate::redact) fn begins_chain(bytes: &[u8], at: usize) -> bool {
+    let start = match bytes[at] {
+        b'0' if matches!(bytes.get(at + 1), Some(b'x')) => at,
+        b'1' if at >= 2 && matches!(bytes[at - 1], b'c' | b'r') => at - 2,
+        b'1' | b'3' | b'4' => at,
+        _ => return false,
+    };
+    let far = bytes.get(at + 24).is_some_and(u8::is_ascii_alphanumeric);
+    far && (start < at || at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
+}
+
+/// Whether pairs of hexadecimal digits with dashes between them begin at `at`.
+fn hex_pairs(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at + 2) == Some(&b'-')
+        && bytes.get(at + 5) == Some(&b'-')
+        && bytes.get(at + 8) == Some(&b'-')
+}
+
+/// Whether fours of hexadecimal digits with dots between them begin at `at`.
+fn hex_fours(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at + 4) == Some(&b'.') && bytes.get(at + 9) == Some(&b'.')
 }
 
 impl Groups {
@@ -173,3 +318,19 @@ fn mark(bytes: &[u8], i: usize) -> (Option<Separator>, usize) {
 
 /// Enough for a card in pairs of digits.
 pub(super) const MAX_GROUPS: usize = 10;
+
+/// Runs of more digits than a detector counts by length.
+const LONG: usize = 20;
+/// No number has more.
+const MOST_DIGITS: usize = 30;
+/// No identity number written as one word is longer; IBANs of 33 characters exist.
+const MOST_WORD: usize = 34;
+const SIGNED: usize = 21;
+const WORD: usize = 22;
+const HEAD: usize = 23;
+const HEX: usize = 24;
+/// The class of [`Runs::CHAIN`].
+pub(in crate::redact) const CHAIN: usize = 25;
+const YEAR: usize = 26;
+/// One more than the highest class.
+pub(in crate::redact) const CLASSES: usize = 27;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::digits::Runs;
 use super::{Detector, Trigger, text};
 use crate::redact::Action;
 
@@ -12,7 +13,7 @@ pub(super) const IBAN: Detector = Detector {
     shape: "country, two check digits, the country's number of letters and digits; spaces or dashes between groups",
     validator: "length of the country; mod 97 (ISO 13616)",
     score: 95,
-    trigger: Trigger::Digits,
+    trigger: Trigger::Digits(Runs::WORD.and(Runs::HEAD)),
     find,
     positives: &[
         "IBAN ⟦DE89 3704 0044 0532 0130 00⟧.",
@@ -73,6 +74,11 @@ fn remainder(account: &[u8]) -> u32 {
         b'0'..=b'9' => (rest * 10 + u32::from(b - b'0')) % 97,
         letter => (rest * 100 + u32::from(letter.to_ascii_uppercase() - b'A') + 10) % 97,
     })
+}
+
+/// Whether `country`, in capitals, has such numbers.
+pub(super) fn is_country(country: &[u8]) -> bool {
+    LENGTHS.iter().any(|(known, _)| known.as_bytes() == country)
 }
 
 /// Lengths by country, from the IBAN registry (ISO 13616, SWIFT).

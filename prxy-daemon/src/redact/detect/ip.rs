@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use super::digits::digits_end;
+use super::context::{self, VERSION};
+use super::digits::{Runs, digits_end};
 use super::{Detector, Trigger, text};
 use crate::redact::Action;
 
@@ -14,7 +15,7 @@ pub(super) const IPV4: Detector = Detector {
     shape: "four decimal octets",
     validator: "globally reachable; no version context such as `v1.2.3.4`",
     score: 80,
-    trigger: Trigger::Digits,
+    trigger: Trigger::Digits(Runs::of(1, 3)),
     find: find_v4,
     positives: &[
         "from ⟦81.2.69.142⟧ port 22",
@@ -43,6 +44,10 @@ pub(super) const IPV4: Detector = Detector {
         "224.0.0.251",
         "v1.2.3.4",
         "version 1.2.3.4",
+        "\"version\": \"1.2.3.4\"",
+        "firmware 2.3.4.5",
+        "AssemblyVersion(\"1.0.2.4\")",
+        "100.64.0.1",
         "Version: 1.2.3.4",
         "release-1.2.3.4",
         "lib-1.2.3.4.tar.gz",
@@ -90,7 +95,6 @@ pub(super) const IPV6: Detector = Detector {
         "a::b",
         "de::Deserialize",
         "12:30:45",
-        "00:1a:2b:3c:4d:5e",
         "{\"a\":1,\"b\":2}",
         "2606:4700",
         "abc2606:4700::1x",
@@ -181,6 +185,8 @@ fn reachable_v4(address: Ipv4Addr) -> bool {
         || address.is_link_local()
         || address.is_documentation()
         || benchmark
+        // Between a carrier and its customers.
+        || a == 100 && (64..128).contains(&b)
         // A network, or a version such as `Chrome/120.0.0.0`.
         || [b, c, d] == [0, 0, 0]
         || a == 0
@@ -220,7 +226,7 @@ fn is_version(bytes: &[u8], first: &Range<usize>) -> bool {
         let name = &trimmed[..trimmed.len() - 1];
         [&b"version"[..], b"release", b"build", b"rev"].iter().any(|known| name.ends_with(known))
     };
-    compared || named || dashed
+    compared || named || dashed || context::before(bytes, start).announced & VERSION != 0
 }
 
 /// Whether a name with a dash stands before `start`, as in `lib-1.2.3.4.tar.gz`.

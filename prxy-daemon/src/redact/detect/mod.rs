@@ -3,25 +3,44 @@
 //! Each recogniser looks at a bounded window around a trigger that the scanner found, so all of them together stay linear.
 //! Not for overlaps, policy or custom patterns: those are `scan` and `mask`.
 
+mod assign;
+mod bank;
+mod birth;
 mod card;
+mod check;
+mod connection;
+mod context;
+mod crypto;
 mod digits;
 mod email;
+mod form;
+mod generic;
 mod iban;
+mod identity;
 mod ip;
+mod issuer;
+mod issuers;
 mod jwt;
+mod mac;
+mod national_forms;
 mod national_id;
+mod password;
 mod pem;
 mod phone;
 pub(super) mod placeholder;
+mod sample;
 mod text;
 mod token;
+mod user;
+mod words;
 
 use std::ops::Range;
 
 use super::Action;
 
-pub(super) use digits::worth_a_look;
-pub(super) use text::coded_len;
+pub(super) use context::{announcing, names_a_value};
+pub(super) use digits::{CHAIN, CLASSES, Runs, begins_chain, look};
+pub(super) use text::{coded_len, starts_word};
 
 /// One built-in detector: what starts it, what it recognises, and examples of both sides.
 #[derive(Clone, Copy, Debug)]
@@ -53,12 +72,18 @@ pub struct Detector {
 pub(super) enum Trigger {
     /// The byte `@`, or `%40`.
     At,
-    /// A maximal run of ASCII digits that [`worth_a_look`] lets through.
-    Digits,
+    /// A maximal run of ASCII digits of one of these kinds.
+    Digits(Runs),
+    /// Digits that a word right before them announces: one of these [`context`] topics.
+    Announced(context::Topics),
     /// A `:` between two hexadecimal digits or colons.
     Colon,
-    /// One of these literals.
+    /// One of these literals, of three bytes or more.
     Literals(&'static [&'static str]),
+    /// One of these literals in any ASCII case, wherever it stands.
+    Folded(&'static [&'static str]),
+    /// A word that begins with one of these, in any ASCII case; also a part of a `camelCase` name.
+    Words(&'static [&'static str]),
 }
 
 /// Every built-in detector. Order decides nothing; labels group it.
@@ -66,22 +91,48 @@ pub const DETECTORS: &[Detector] = &[
     email::EMAIL,
     phone::PHONE,
     national_id::SSN,
+    national_id::NATIONAL_NUMBER,
+    national_id::ANNOUNCED_ID,
+    birth::DATE_OF_BIRTH,
+    identity::PASSPORT_NUMBER,
+    identity::MRZ,
+    identity::DRIVER_LICENSE,
+    identity::UK_LICENSE,
+    identity::MEDICAL_ID,
+    identity::MEDICAL_NUMBER,
+    identity::VIN,
+    identity::PLATE,
+    bank::BANK_ACCOUNT,
+    bank::BANK_NUMBER,
+    bank::BIC,
+    mac::MAC,
+    mac::MAC_DASHED,
+    crypto::CRYPTO_ADDRESS,
+    user::HOME,
+    user::USERNAME,
     card::CREDIT_CARD,
     iban::IBAN,
     ip::IPV4,
     ip::IPV6,
-    token::OPENAI,
+    issuer::ISSUER,
+    issuer::EMBEDDED,
+    issuer::WEBHOOK,
     token::AWS_ID,
     token::AWS_SECRET,
-    token::GITHUB,
-    token::GOOGLE,
-    token::SLACK,
-    token::STRIPE,
-    token::PREFIXED,
     token::BEARER,
     token::AUTHORIZATION,
     jwt::JWT,
     pem::PRIVATE_KEY,
+    pem::PUTTY,
+    connection::URL,
+    connection::CREDENTIAL,
+    connection::PAIRS,
+    connection::SIGNATURE,
+    password::PASSWORD,
+    password::OPTION,
+    password::PIN,
+    generic::KEY,
+    generic::SECRET,
 ];
 
 /// The built-in labels, each once, with what a policy that does not name them does.
@@ -92,6 +143,11 @@ pub fn labels() -> impl Iterator<Item = (&'static str, Action)> {
         .enumerate()
         .filter(move |(i, row)| first(*i, row.label))
         .map(|(_, row)| (row.label, row.action))
+}
+
+/// The issuers whose keys are known by their prefix.
+pub fn issuers() -> impl Iterator<Item = &'static str> {
+    issuers::ISSUERS.iter().map(|row| row.name)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Private keys in PEM (RFC 7468) and its relatives.
+//! Private keys in PEM (RFC 7468) and its relatives, and those of PuTTY.
 
 use std::ops::Range;
 
@@ -45,8 +45,24 @@ pub(super) const PRIVATE_KEY: Detector = Detector {
             "⟦-----BEGIN ",
             "RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B2C\n\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END RSA PRIVATE KEY-----⟧"
         ),
+        concat!(
+            "⟦-----BEGIN ",
+            "PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2\n\nlQOYBGPnAbcBCADGq8vN1xR6tY0wB5mJ9cH2dL7f\n=aB3d\n-----END PGP PRIVATE KEY BLOCK-----⟧"
+        ),
+        concat!(
+            "⟦-----BEGIN ",
+            "ENCRYPTED PRIVATE KEY-----MIIFHDBOBgkqhkiG9w0BBQ0wQTApBgkq-----END ENCRYPTED PRIVATE KEY-----⟧"
+        ),
+        concat!(
+            "{\"private_key\": \"⟦-----BEGIN ",
+            "PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\\n-----END PRIVATE KEY-----⟧\\n\"}"
+        ),
     ],
     look_alikes: &[
+        concat!(
+            "-----BEGIN ",
+            "PGP PUBLIC KEY BLOCK-----\n\nmQENBGPnAbcBCADGq8vN1xR6tY0wB5mJ9cH2dL7f\n=aB3d\n-----END PGP PUBLIC KEY BLOCK-----"
+        ),
         concat!(
             "-----BEGIN ",
             "CERTIFICATE-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END CERTIFICATE-----"
@@ -61,6 +77,40 @@ pub(super) const PRIVATE_KEY: Detector = Detector {
         "-----BEGIN ",
     ],
 };
+
+pub(super) const PUTTY: Detector = Detector {
+    name: "putty-private-key",
+    label: "PRIVATE_KEY",
+    action: Action::Block,
+    shape: "a key file of PuTTY, from its first line to its MAC; without one, from `Private-Lines:` on",
+    validator: "has lines of base64",
+    score: 100,
+    trigger: Trigger::Literals(&["Private-Lines:"]),
+    find: find_putty,
+    positives: &[
+        concat!(
+            "⟦PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: bob\nPublic-Lines: 1\nAAAAC3NzaC1lZDI1NTE5AAAA\n",
+            "Private-Lines: 1\nAAAAIEx7Qm3pQ8vN1xR6tY0wB5mJ9cH2\nPrivate-MAC: 0123456789abcdef0123456789abcdef⟧\nend"
+        ),
+        "⟦Private-Lines: 1\nAAAAIEx7Qm3pQ8vN1xR6tY0wB5mJ9cH2⟧\n",
+    ],
+    look_alikes: &["Private-Lines: the number of lines of the private part", "Private-Lines: 1"],
+};
+
+fn find_putty(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let window = at.start.saturating_sub(LONGEST_PUTTY);
+    let start = memmem::rfind(&bytes[window..at.start], b"PuTTY-User-Key-File-")
+        .map_or(at.start, |before| window + before);
+    let limit = bytes.len().min(at.end + LONGEST_PUTTY);
+    let mac = memmem::find(&bytes[at.end..limit], b"Private-MAC:").map(|i| at.end + i);
+    let Some(mac) = mac else {
+        return cut_off_end(bytes, at.end, limit).map(|end| start..end);
+    };
+    let value = text::run_end(bytes, mac + 12, 4, |b| b == b' ');
+    let end = text::run_end(bytes, value, 128, |b| b.is_ascii_hexdigit());
+    has_body(&bytes[at.end..mac], MIN_BODY).then_some(start..end)
+}
 
 fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
@@ -136,3 +186,5 @@ const MIN_BODY: usize = 16;
 const MIN_LINE: usize = 20;
 /// Words of `Proc-Type` and `DEK-Info` headers before the first line.
 const MAX_SHORT: usize = 12;
+/// The longer half of a key file of PuTTY.
+const LONGEST_PUTTY: usize = 8 * 1024;

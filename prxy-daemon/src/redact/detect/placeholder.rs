@@ -16,9 +16,12 @@ pub(in crate::redact) fn at(text: &str, at: usize) -> Option<(Range<usize>, &str
     }
     let inside = &text[at + 1..at + 1 + close];
     let (label, number) = inside.rsplit_once('_')?;
-    let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let digits = number.bytes().all(|b| b.is_ascii_digit());
+    let numbered = digits && (1..=MOST_DIGITS).contains(&number.len());
     (numbered && !label.is_empty()).then_some((at..at + close + 2, label))
 }
 
-/// `<`, a label of 32 bytes, `_`, more digits than a number has, `>`.
+/// No vault gives out more: what has more digits is a number of somebody else's.
+const MOST_DIGITS: usize = 8;
+/// `<`, a label of 32 bytes, `_`, digits, `>`.
 const MAX_LEN: usize = 96;

@@ -8,6 +8,12 @@ pub(super) fn word_start(bytes: &[u8], i: usize) -> bool {
     }
 }
 
+/// Whether a word, or a part of a `camelCase` name, starts at `i`.
+pub(in crate::redact) fn starts_word(bytes: &[u8], i: usize) -> bool {
+    word_start(bytes, i)
+        || i > 0 && bytes[i].is_ascii_uppercase() && !bytes[i - 1].is_ascii_uppercase()
+}
+
 /// Whether the bytes before `i` end an escape that some outer encoding left in the text: `\n`, `%3D`, `\u0022`, a terminal's colour.
 pub(super) fn escape_before(bytes: &[u8], i: usize) -> bool {
     let coded = |mark: &[u8], digits: usize| {
@@ -109,4 +115,35 @@ pub(super) fn looks_random(body: &[u8]) -> bool {
 pub(super) fn distinct(body: &[u8]) -> usize {
     let mut seen = [false; 256];
     body.iter().take(64).filter(|b| !std::mem::replace(&mut seen[usize::from(**b)], true)).count()
+}
+
+/// The start of the word of ASCII letters and digits that `i` stands in, at most 40 bytes back.
+pub(super) fn word_begin(bytes: &[u8], i: usize) -> usize {
+    let from = i.saturating_sub(40);
+    let len = bytes[from..i].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+    let start = i - len;
+    // The letters of a spelled-out escape belong to the escape.
+    if start > 0 && matches!(bytes[start - 1], b'\\' | b'%' | b'[' | b';') {
+        return (start + 1..=i).find(|at| escape_before(bytes, *at)).unwrap_or(start);
+    }
+    start
+}
+
+/// The length of one space at `i`, plain or no-break.
+pub(super) fn space_len(bytes: &[u8], i: usize) -> Option<usize> {
+    match bytes.get(i..)? {
+        [b' ', ..] => Some(1),
+        [0xC2, 0xA0, ..] => Some(2),
+        [0xE2, 0x80, 0xAF | 0x89, ..] => Some(3),
+        _ => None,
+    }
+}
+
+/// The length of one dash at `i`, plain or typographic.
+pub(super) fn dash_len(bytes: &[u8], i: usize) -> Option<usize> {
+    match bytes.get(i..)? {
+        [b'-', ..] => Some(1),
+        [0xE2, 0x80, 0x90..=0x93, ..] => Some(3),
+        _ => None,
+    }
 }

@@ -30,15 +30,18 @@ impl Memo {
         Arc::clone(&self.nothing)
     }
 
-    /// What `scan` returns for the string spelled `raw`, or what it returned before.
+    /// What `scan` returns for the string spelled `raw` in a field of this name, or what it returned before.
     pub(super) fn remember(
         &self,
+        name: Option<&str>,
         escaped: bool,
         raw: &str,
         scan: impl FnOnce() -> Found,
     ) -> Arc<Found> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&[u8::from(escaped)]).update(raw.as_bytes());
+        let name = name.unwrap_or_default();
+        hasher.update(&[u8::from(escaped)]).update(&name.len().to_le_bytes());
+        hasher.update(name.as_bytes()).update(raw.as_bytes());
         let key = *hasher.finalize().as_bytes();
         let shard = &self.shards[usize::from(key[0]) % SHARDS];
         if let Some(found) = shard.lock().unwrap_or_else(PoisonError::into_inner).find(&key) {
@@ -102,8 +105,8 @@ mod tests {
         let memo = Memo::new();
         let mut scans = 0;
         for i in 0..4 * SHARDS * PER_SHARD {
-            memo.remember(false, &i.to_string(), Found::default);
-            memo.remember(false, "used all the time", || {
+            memo.remember(None, false, &i.to_string(), Found::default);
+            memo.remember(None, false, "used all the time", || {
                 scans += 1;
                 Found::default()
             });
@@ -123,7 +126,7 @@ mod tests {
         let span = Span { start: 0, end: 6, label: LabelId(0), score: 0, detector: "" };
         let memo = Memo::new();
         for i in 0..SHARDS * PER_SHARD {
-            memo.remember(false, &i.to_string(), || Found {
+            memo.remember(None, false, &i.to_string(), || Found {
                 spans: vec![span; if i % 2 == 0 { 20 } else { PER_SHARD }],
                 ..Found::default()
             });
@@ -144,7 +147,7 @@ mod tests {
         let memo = Memo::new();
         let mut scans = 0;
         for escaped in [false, true, false, true] {
-            memo.remember(escaped, r"a\nb", || {
+            memo.remember(None, escaped, r"a\nb", || {
                 scans += 1;
                 Found::default()
             });

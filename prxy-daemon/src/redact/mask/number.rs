@@ -9,7 +9,7 @@ pub(super) fn whole(raw: &str) -> Option<String> {
         None => (raw, 0),
     };
     let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if after.is_empty() && exponent == 0 {
+    if mantissa.len() == raw.len() && after.is_empty() {
         return None;
     }
     let mut digits = format!("{before}{after}");
@@ -44,6 +44,10 @@ mod tests {
             ("0.4111111111111111e16", Some("4111111111111111")),
             ("4111111111e6", Some("4111111111000000")),
             ("41111111111111110e-1", Some("4111111111111111")),
+            ("4111111111111111e0", Some("4111111111111111")),
+            ("4111111111111111E00", Some("4111111111111111")),
+            ("4111111111111111e-0", Some("4111111111111111")),
+            ("378282246310005E+0", Some("378282246310005")),
             ("4.1111111111111115", None),
             ("1.5e3", None),
             ("1e300", None),

@@ -7,7 +7,8 @@ use std::ops::Range;
 use super::attachment::{self, Attachment, Encoded};
 use super::echo::Echoes;
 use super::nested::{Hit, nested_hits};
-use super::{Masked, Masker, Refusal, place, telling_name};
+use super::telling::telling_name;
+use super::{Masked, Masker, Refusal, place};
 use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
 use crate::provider::Surface;
 use crate::provider::request::{Position, is_text_token, may_be_data, may_hold_json, position};
@@ -90,7 +91,7 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         if hits.is_empty() {
             self.refuse_hidden(&found, || place(path, token.is_key))?;
         } else {
-            let name = if token.is_key { None } else { telling_name(path) };
+            let name = if token.is_key { None } else { telling_name(path).map(Cow::into_owned) };
             let path = place(path, token.is_key);
             self.changes.push(Change { path, name, place: Place::String(token), hits });
         }
@@ -156,7 +157,7 @@ impl<'m, 'a> Plan<'m, 'a> {
         token: StringToken<'a>,
         text: &str,
     ) -> Result<(), Refusal> {
-        let found = self.masker.scan(text);
+        let found = self.masker.scan(None, text);
         self.refuse_blocked(&found.spans, path, false)?;
         let found = match &self.echoes {
             Some(echoes) => echoes.add(self.masker, text, &found),

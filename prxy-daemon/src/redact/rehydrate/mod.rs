@@ -72,6 +72,19 @@ pub fn whole(
     (!edits.is_empty()).then(|| edits.apply(body))
 }
 
+/// Restores a plain text; a placeholder that the vault did not make stays.
+pub fn text(text: &str, vault: &dyn Vault) -> String {
+    let whole = Text::whole(text, Spelling::Plain);
+    let (mut restored, mut at) = (String::with_capacity(text.len()), 0);
+    while let Some(Found::Placeholder { range, original }) = whole.next(at, vault) {
+        restored.push_str(&text[at..range.start]);
+        restored.push_str(&original);
+        at = range.end;
+    }
+    restored.push_str(&text[at..]);
+    restored
+}
+
 /// The texts of a whole answer, and what tools they are for.
 struct Seen<'a, 'k> {
     surface: Surface,

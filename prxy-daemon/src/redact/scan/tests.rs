@@ -26,7 +26,7 @@ fn span(range: Range<usize>, label: u16, score: u8) -> Span {
 #[test]
 fn logs_code_and_configuration_stay_untouched() {
     let scanner = scanner();
-    let text = include_str!("precision.txt");
+    let text = concat!(include_str!("precision.txt"), include_str!("secrets_precision.txt"));
     let mut wrong = Vec::new();
     for line in text.lines() {
         let mut found = Vec::new();
@@ -141,12 +141,63 @@ fn the_label_literal_is_ours() {
 }
 
 #[test]
-fn all_literal_triggers_fit_the_vectorised_search() {
-    let count: usize = DETECTORS
-        .iter()
-        .map(|d| if let detect::Trigger::Literals(list) = d.trigger { list.len() } else { 1 })
-        .sum();
-    assert!(count <= 64, "{count} triggers: past 64 the search is no longer vectorised");
+fn literals_are_found_at_every_place_alone_and_nested_and_in_the_case_they_ask_for() {
+    let row = scanner().literals_row();
+    let list = [
+        ("abc", Match::Exact),
+        ("Abcd", Match::Exact),
+        ("abcde", Match::Folded),
+        ("abc", Match::Word),
+        ("bcdef-long-literal", Match::Folded),
+        ("密码", Match::Word),
+        ("cde", Match::Exact),
+        ("cde", Match::Folded),
+    ];
+    let literals = Literals::new(list.map(|(text, how)| (text, how, row)).into()).unwrap();
+    let units =
+        ["abc", "ABC", "Abcd", "abcdE", "xabc", "x-aBc", "BCDEF-LONG-LITERAL", "密码", "cde", "ab"];
+    for unit in units {
+        for lead in 0..20 {
+            for tail in 0..20 {
+                let text = format!("{}{unit}{}", " ".repeat(lead), "x".repeat(tail));
+                let mut got = Vec::new();
+                literals.each(&text, |_, at| got.push(at));
+                let mut want = Vec::new();
+                for at in 0..text.len() {
+                    for (literal, how) in list {
+                        let Some(found) = text.as_bytes().get(at..at + literal.len()) else {
+                            continue;
+                        };
+                        let same = found == literal.as_bytes();
+                        let alike = found.eq_ignore_ascii_case(literal.as_bytes());
+                        let fits = match how {
+                            Match::Exact => same,
+                            Match::Folded => alike,
+                            Match::Word => alike && detect::starts_word(text.as_bytes(), at),
+                        };
+                        want.extend(fits.then_some(at..at + literal.len()));
+                    }
+                }
+                assert!(got.is_sorted_by_key(|range| range.start), "{text:?}");
+                got.sort_by_key(|range| (range.start, range.end));
+                want.sort_by_key(|range| (range.start, range.end));
+                assert_eq!(got, want, "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn too_short_a_literal_is_refused() {
+    let row = scanner().literals_row();
+    let refused = Literals::new(vec![("ab", Match::Exact, row)]).err();
+    assert_eq!(refused, Some(ScannerError::Triggers(format!("{} cannot take it", row.name))));
+}
+
+impl Scanner {
+    fn literals_row(&self) -> Recogniser {
+        self.digits[1][0]
+    }
 }
 
 #[test]
@@ -204,6 +255,27 @@ pub(in crate::redact) const HOSTILE: &[&str] = &[
     "415-555-",
     "phone ",
     "\"a\"@",
+    "password ",
+    "password=",
+    "password=abc;",
+    "password = \"",
+    "Server=a;Pwd=abc1",
+    "pwd is ",
+    "api_key ",
+    "token: ",
+    "secret a ",
+    "://",
+    "://a:b@",
+    "postgres://a:",
+    "sig=",
+    "PIN ",
+    " -p mysql",
+    "Private-Lines:",
+    "hooks.slack.com/",
+    ".atlasv1.",
+    "hvs.",
+    "1//0",
+    "密码是",
 ];
 
 #[test]
@@ -212,8 +284,8 @@ fn many_hits_in_one_run_or_beside_many_placeholders_stay_cheap() {
     let keys = concat!("-sk-ant-", "Ab1Cd2Ef3Gh4Ij5K-glpat-", "Ab1Cd2Ef3Gh4Ij5Kl6M").repeat(20_000);
     let mut found = Vec::new();
     scanner.candidates(&keys, &mut found);
-    // Each detector reads the run once: it does not begin anew inside its own hit.
-    assert_eq!(found.len(), 2);
+    // The detector reads the run once: it does not begin anew inside its own hit.
+    assert_eq!(found.len(), 1);
 
     let text = "<EMAIL_1> a@b.co ".repeat(100_000);
     // Every hit against every placeholder would be 10^10 steps: this test would not end.
@@ -228,4 +300,32 @@ fn an_address_before_one_with_a_spelled_out_at_sign_is_found_at_once() {
         "maria@corp.com or https://x/?u=bob%40corp.com",
         &[("EMAIL", "maria@corp.com"), ("EMAIL", "bob%40corp.com")],
     );
+}
+
+#[test]
+fn values_in_disguise_are_found_as_they_are_spelled() {
+    let scanner = scanner();
+    for (text, wanted) in [
+        ("to an\u{200b}na@exa\u{ad}mple.com!", vec![("EMAIL", "an\u{200b}na@exa\u{ad}mple.com")]),
+        ("ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ。", vec![("EMAIL", "ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ")]),
+        ("аnnа@ехаmple.com", vec![("EMAIL", "аnnа@ехаmple.com")]),
+        (
+            "card ４１１１ １１１１ １１１１ １１１１",
+            vec![("CREDIT_CARD", "４１１１ １１１１ １１１１ １１１１")],
+        ),
+        ("anna [at] example (dot) com, bye", vec![("EMAIL", "anna [at] example (dot) com")]),
+        ("anna&#64;example.com", vec![("EMAIL", "anna&#64;example.com")]),
+        ("anna\\u0040example.com", vec![("EMAIL", "anna\\u0040example.com")]),
+        ("DE89 3704 0044\n> 0532 0130 00", vec![("IBAN", "DE89 3704 0044\n> 0532 0130 00")]),
+        ("card 4111 1111\n1111 1111 end", vec![("CREDIT_CARD", "4111 1111\n1111 1111")]),
+        ("d: YW5uYUBleGFtcGxlLmNvbQ==", vec![("EMAIL", "YW5uYUBleGFtcGxlLmNvbQ==")]),
+        (
+            "d: WVc1dVlVQmxlR0Z0Y0d4bExtTnZiUT09",
+            vec![("EMAIL", "WVc1dVlVQmxlR0Z0Y0d4bExtTnZiUT09")],
+        ),
+        ("anna@example.com\nThanks", vec![("EMAIL", "anna@example.com")]),
+        ("see\nanna@example.com", vec![("EMAIL", "anna@example.com")]),
+    ] {
+        check(&scanner, text, &wanted);
+    }
 }

@@ -118,7 +118,8 @@ impl Ring {
                 1,
                 ENTER_GETEVENTS | ENTER_EXT_ARG | wake,
                 until.as_ptr(),
-                24,
+                // As long as a register: the kernel reads all of it.
+                size_of_val(&until),
             )
         };
         check(entered as isize)?;

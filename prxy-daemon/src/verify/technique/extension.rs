@@ -1,7 +1,7 @@
 //! Packets of unusual shape: IPv4 options, IPv6 extension headers, fragments.
 
 use super::call::{at, connect, family, inet, open, send, send_to, set};
-use super::{Aim, Failure, INET, Technique};
+use super::{Aim, Failure, INET, Layer, Technique};
 use crate::sys::attempt::message::{control, sendmsg_with};
 use crate::verify::ground::{ATTACKER, ATTACKER_V6, PROVIDER, PROVIDER_PORT, PROVIDER_V6};
 use std::net::IpAddr;
@@ -28,11 +28,11 @@ pub(super) const ROWS: &[Technique] = &[
         let message = control(libc::IPPROTO_IPV6, libc::IPV6_DSTOPTS, &options(a));
         optioned(a, PROVIDER_V6, libc::IPPROTO_IPV6, libc::IPV6_2292PKTOPTIONS, &message)
     }),
-    Technique::wire("hop-by-hop-message", "IPv6 hop-by-hop, control message", "10", INET, |a| {
+    Technique::wire("hop-by-hop-message", "IPv6 hop-by-hop, control message", "10", RIGHT, |a| {
         let message = control(libc::IPPROTO_IPV6, libc::IPV6_HOPOPTS, &options(a));
         messaged(a, PROVIDER_V6, &message)
     }),
-    Technique::wire("destination-message", "IPv6 options, control message", "10", INET, |a| {
+    Technique::wire("destination-message", "IPv6 options, control message", "10", RIGHT, |a| {
         let message = control(libc::IPPROTO_IPV6, libc::IPV6_DSTOPTS, &options(a));
         messaged(a, PROVIDER_V6, &message)
     }),
@@ -73,3 +73,6 @@ fn options(aim: &Aim) -> Vec<u8> {
     header.resize(len, 0);
     header
 }
+
+/// Unlike the socket options, these messages take a right.
+const RIGHT: &[Layer] = &[Layer::Seccomp, Layer::Cgroup, Layer::Landlock, Layer::Capability];

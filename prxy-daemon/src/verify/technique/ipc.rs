@@ -11,8 +11,10 @@ use crate::sys::attempt::probe::{self, Arg};
 pub(super) const ROWS: &[Technique] = &[
     told("fifo", "a named pipe to a relay", "35", FILES, Medium::Fifo, write),
     told("file-drop", "a file that a relay reads", "47", FILES, Medium::File, write),
-    told("posix-queue", "a POSIX message queue", "35", QUEUES, Medium::Posix, posix),
-    told("sysv-queue", "a System V message queue", "35", QUEUES, Medium::SystemV, system_v),
+    told("posix-queue", "a POSIX message queue", "35", QUEUES, Medium::Posix, posix)
+        .root_only_in_namespace(UNSEEN_BY_CGROUP),
+    told("sysv-queue", "a System V message queue", "35", QUEUES, Medium::SystemV, system_v)
+        .root_only_in_namespace(UNSEEN_BY_CGROUP),
     Technique::calls("shared-memory", "System V shared memory", "35", QUEUES, |a| {
         // It does not exist, and is not made: that is said to those who may ask.
         let missing = [Arg::Number(relay_key(&a.token).into()), Arg::Number(4096), Arg::Number(0)];

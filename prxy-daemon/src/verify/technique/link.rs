@@ -13,15 +13,15 @@ pub(super) const ROWS: &[Technique] = &[
         let to = address(packet::ETHERTYPE_IPV4)?;
         attempt::sendto(&fd, &datagram(a), 0, Some(&to)).map_err(at("sendto")).map(drop)
     })
-    .root_may(FRAMES),
+    .root_only_in_namespace(FRAMES),
     Technique::wire("packet-raw", "packet socket, frame of its own", "13", UNSEEN, |a| {
         framed(a, packet::ETHERTYPE_IPV4, false)
     })
-    .root_may(FRAMES),
+    .root_only_in_namespace(FRAMES),
     Technique::wire("packet-foreign", "packet socket, made-up protocol", "13", UNSEEN, |a| {
         framed(a, 0x88b6, false)
     })
-    .root_may(FRAMES),
+    .root_only_in_namespace(FRAMES),
     Technique::wire("packet-bypass", "packet socket past the queues", "13", UNSEEN, |a| {
         framed(a, packet::ETHERTYPE_IPV4, true)
     })

@@ -93,6 +93,8 @@ pub enum AsRoot {
     Stopped,
     /// It may get through, for this reason; no role is root with rights.
     NotPromised(&'static str),
+    /// The same, but not out of an empty namespace: where a role has one, it must be stopped.
+    OnlyInNamespace(&'static str),
 }
 
 /// A layer that stops attempts.
@@ -288,9 +290,19 @@ impl Technique {
         Self { as_root: AsRoot::NotPromised(why), ..self }
     }
 
+    /// Root with every right gets through where the role shares the host's namespaces.
+    const fn root_only_in_namespace(self, why: &'static str) -> Self {
+        Self { as_root: AsRoot::OnlyInNamespace(why), ..self }
+    }
+
     /// It is the task of this role.
     const fn open_to(self, role: Role, why: &'static str) -> Self {
         Self { open_to: Some((role, why)), ..self }
+    }
+
+    /// Other layers than those of its family.
+    const fn stopped_by(self, layers: &'static [Layer]) -> Self {
+        Self { layers, ..self }
     }
 
     /// Others have to do something for it.

@@ -22,7 +22,8 @@ pub(super) const ROWS: &[Technique] = &[
         let namespace = std::fs::File::open(format!("/proc/{}/ns/net", nix::unistd::getppid()))
             .map_err(at("open"))?;
         setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET).map_err(at("setns"))
-    }),
+    })
+    .stopped_by(&[Layer::Seccomp, Layer::Landlock, Layer::Capability]),
     apart("join-by-pidfd", "setns by a process descriptor", "42", |_| {
         let parent = i64::from(nix::unistd::getppid().as_raw());
         let process = probe::open(probe::PIDFD_OPEN, &[Arg::Number(parent), Arg::Number(0)])

@@ -2,15 +2,16 @@
 
 use super::call::at;
 use super::{Aim, Failure, Layer, Technique, ip};
+use crate::sys::attempt;
 use crate::sys::clone::{Clone, Network, into_cgroup};
 use crate::verify::ground::ATTACKER;
 
 pub(super) const ROWS: &[Technique] = &[
     Technique::wire("leave-cgroup", "move to the root cgroup, then TCP", "34", FILES, leave_cgroup)
-        .root_may("root may write to any cgroup.procs; no role has rights over them"),
+        .root_only_in_namespace("root may write to any cgroup.procs; no role has rights over them"),
     Technique::calls("child-cgroup", "make a cgroup below one's own", "34", FILES, child_cgroup)
         .root_may("a cgroup below inherits the programs, so nothing is gained"),
-    Technique::calls("clone-into-cgroup", "a child in the root cgroup", "34", CGROUPS, clone_into)
+    Technique::calls("clone-into-cgroup", "a child in the root cgroup", "34", FILES, clone_into)
         .root_may("root may start processes in any cgroup; no role has rights over them"),
     Technique::calls("fork", "another process", "34", &[Layer::Seccomp], fork)
         .root_may("a child is in the same cgroup, so nothing is gained"),
@@ -39,16 +40,7 @@ fn child_cgroup(aim: &Aim) -> Result<(), Failure> {
 
 fn clone_into(aim: &Aim) -> Result<(), Failure> {
     let root = std::fs::File::open(&aim.cgroup_root).map_err(at("open"))?;
-    child(into_cgroup(Some(&root), Network::Inherit))
-}
-
-fn fork(_: &Aim) -> Result<(), Failure> {
-    child(into_cgroup(None::<&std::fs::File>, Network::Inherit))
-}
-
-/// The child ends at once, and is waited for.
-fn child(cloned: std::io::Result<Clone>) -> Result<(), Failure> {
-    match cloned.map_err(at("clone3"))? {
+    match into_cgroup(Some(&root), Network::Inherit).map_err(at("clone3"))? {
         Clone::Child => std::process::exit(0),
         Clone::Parent { pid, .. } => {
             nix::sys::wait::waitpid(pid, None).map_err(at("wait")).map(drop)
@@ -56,10 +48,13 @@ fn child(cloned: std::io::Result<Clone>) -> Result<(), Failure> {
     }
 }
 
+fn fork(_: &Aim) -> Result<(), Failure> {
+    attempt::fork().map_err(at("clone"))
+}
+
 fn user_namespace(_: &Aim) -> Result<(), Failure> {
     use nix::sched::{CloneFlags, unshare};
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).map_err(at("unshare"))
 }
 
-const CGROUPS: &[Layer] = &[Layer::Seccomp, Layer::Permission];
 const FILES: &[Layer] = &[Layer::Seccomp, Layer::Landlock, Layer::Permission];

@@ -66,6 +66,9 @@ pub(super) const ROWS: &[Technique] = &[
         let name = std::ffi::CString::new(&a.token.as_bytes()[..15]).map_err(at("name"))?;
         nix::sys::prctl::set_name(&name).map_err(at("prctl"))
     }),
+    gain("speak-by-file", "the same name, by its file", "48", FILES, |a| {
+        std::fs::write("/proc/thread-self/comm", &a.token).map_err(at("open"))
+    }),
     gain("bpf-load", "load a program into the kernel", "43", RIGHTS, |_| {
         probe::bpf(Bpf::Load).map_err(at("bpf"))
     }),
@@ -104,6 +107,7 @@ fn entered(
 }
 
 const RIGHTS: &[Layer] = &[Layer::Seccomp, Layer::Capability];
+const FILES: &[Layer] = &[Layer::Seccomp, Layer::Landlock];
 const SECCOMP: &[Layer] = &[Layer::Seccomp];
 const PROGRAMS: &[Layer] = &[Layer::Seccomp, Layer::Landlock];
 const ENTRIES: &[Layer] = INET;

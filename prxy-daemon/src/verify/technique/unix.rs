@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Technique] = &[
     .root_may(UNSEEN_BY_CGROUP)
     .aided(Aid::Heard(Medium::Datagram)),
     Technique::wire("unix-listener", "listen on a unix socket, be called", "38", ABSTRACT, called)
-        .root_may(UNSEEN_BY_CGROUP)
+        .root_only_in_namespace(UNSEEN_BY_CGROUP)
         .aided(Aid::Heard(Medium::Caller)),
 ];
 

@@ -102,3 +102,33 @@ fn the_source_of_a_search_result_is_text() {
         &body("https://x/?u=<EMAIL_1>"),
     );
 }
+
+#[test]
+fn a_field_tells_whatever_the_spelling_of_its_name_and_the_length_of_its_value() {
+    let body = |input: &str| {
+        format!(r#"{{"messages":[{{"content":[{{"type":"tool_use","input":{input}}}]}}]}}"#)
+    };
+    let long = "x".repeat(400);
+    let name = "customer_phone_number_of_the_person_that_called_us_yesterday_about_the_order";
+    for (input, wanted) in [
+        (r#"{"\u0070hone":"4155550132"}"#.to_owned(), r#"{"\u0070hone":"<PHONE_1>"}"#.to_owned()),
+        (r#"{"s\u0073n":"536229874"}"#.into(), r#"{"s\u0073n":"<NATIONAL_ID_1>"}"#.into()),
+        (
+            format!(r#"{{"phone":"4155550132 please {long}"}}"#),
+            format!(r#"{{"phone":"<PHONE_1> please {long}"}}"#),
+        ),
+        (format!(r#"{{"{name}":"4155550132"}}"#), format!(r#"{{"{name}":"<PHONE_1>"}}"#)),
+        (r#"{"phone":4.155550132e9}"#.into(), r#"{"phone":"<PHONE_1>"}"#.into()),
+        (r#"{"n":4111111111111111e0}"#.into(), r#"{"n":"<CREDIT_CARD_1>"}"#.into()),
+    ] {
+        check_masked(&masker(), Surface::Messages, &body(&input), &body(&wanted));
+    }
+    let body = r#"{"model":"<EMAIL_4111111111111111>"}"#;
+    check_refused(
+        &masker(),
+        Surface::Messages,
+        body,
+        "unsafe-position",
+        "CREDIT_CARD at $.model stands where nothing may be changed",
+    );
+}

@@ -13,9 +13,16 @@ use crate::redact::{Label, Policy, Vault, VaultError};
 #[ignore = "prints figures"]
 fn throughput() {
     let scanner = Scanner::new(&Policy::default()).unwrap();
-    for (name, text) in
-        [("prose", prose(1)), ("json", json()), ("code", code()), ("base64", base64())]
-    {
+    for (name, text) in [
+        ("prose", prose(1)),
+        ("json", json()),
+        ("code", code()),
+        ("base64", base64()),
+        ("numeric csv", csv()),
+        ("table of zeros", "0 ".repeat(50_000)),
+        ("table of numbers", "640 480 1024 768 ".repeat(6_000)),
+        ("log", log()),
+    ] {
         let mut found = Vec::new();
         let best = best(|| {
             found.clear();
@@ -106,6 +113,28 @@ fn prose(seed: u64) -> String {
 fn json() -> String {
     let row = r#"{"id": 48213, "name": "Widget", "created_at": "2024-11-21T08:59:37Z", "price": 12.50, "tags": ["a", "b"], "ok": true},"#;
     row.repeat(100_000 / row.len())
+}
+
+/// Rows of identifiers, times, prices and coordinates.
+fn csv() -> String {
+    let mut random = 3_u64;
+    let mut text = String::from("id,time,price,lat,lon,count,code\n");
+    while text.len() < 100_000 {
+        random = random.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
+        let (a, b) = (random >> 32, random >> 16 & 0xFFFF);
+        text.push_str(&format!(
+            "{a},17{b:08},{b}.{:02},48.{a},-{}.{b},{},{random}\n",
+            a % 100,
+            b % 180,
+            b % 10
+        ));
+    }
+    text
+}
+
+fn log() -> String {
+    let line = "2024-11-21T08:59:37.123456Z INFO server{id=550e8400-e29b-41d4-a716-446655440000} GET /v1/users/12345/orders/67890?page=2 200 5316 12.4ms 10.0.0.7:3099\n";
+    line.repeat(100_000 / line.len())
 }
 
 fn code() -> String {

@@ -1,0 +1,778 @@
+//! Passwords: what a name such as `password` is given, in nine languages, and what commands take.
+//!
+//! Not for credentials inside URLs: those are `connection`.
+
+use std::ops::Range;
+
+use super::assign::{self, Assigned, Form};
+use super::{Detector, Trigger, sample, text};
+use crate::redact::Action;
+
+pub(super) const PASSWORD: Detector = Detector {
+    name: "password",
+    label: "PASSWORD",
+    action: Action::Block,
+    shape: "the value that a name such as `password` is given: configuration, code, markup, command lines, prose",
+    validator: "no type, call, reference, placeholder, hash or message",
+    score: 80,
+    trigger: Trigger::Folded(&[
+        "password",
+        "passwd",
+        "passwort",
+        "kennwort",
+        "passphrase",
+        "passcode",
+        "pwd",
+        "mot de passe",
+        "motdepasse",
+        "mot_de_passe",
+        "contraseña",
+        "contrasena",
+        "wachtwoord",
+        "hasło",
+        "haslo",
+        "senha",
+        "palavra-passe",
+        "密码",
+        "密碼",
+        "口令",
+        "identified by",
+        "userpass",
+        "dbpass",
+        "_pass",
+        "-pass",
+        " pass:",
+        " pass=",
+        " pw:",
+        " pw=",
+        "ftp_pw",
+        "parola d'ordine",
+    ]),
+    find,
+    positives: &[
+        "DB_PASSWORD=⟦hunter2⟧",
+        "export PGPASSWORD=⟦Tr0ub4dor&3⟧\n",
+        "POSTGRES_PASSWORD=⟦postgres⟧\nX=1",
+        "password: ⟦S3cr3t!pass⟧\n",
+        "  password: \"⟦letmein⟧\"\n",
+        "{\"user\":\"root\",\"password\":\"⟦letmein⟧\"}",
+        "{\\\"password\\\":\\\"⟦let me1n⟧\\\"}",
+        "spring.datasource.password=⟦geheim⟧\n",
+        "password = ⟦hunter2⟧\n",
+        "String password = \"⟦hunter⟧\";",
+        "const password: string = '⟦hunter⟧';",
+        "let password: &str = \"⟦hunter⟧\";",
+        "dbPassword := `⟦hunter⟧`",
+        "\"password\" => \"⟦letmein⟧\"",
+        "user[\"password\"] = \"⟦letmein⟧\"",
+        "cfg.set('password', '⟦letmein⟧')",
+        "<password>⟦letmein⟧</password>",
+        "<user password=\"⟦letmein⟧\"/>",
+        "mysqldump --password=⟦hunter2⟧ db",
+        "tool --password ⟦hunter2⟧ --x",
+        "/login?user=bob&password=⟦hunter2⟧&x=1",
+        "The password is ⟦hunter2⟧.",
+        "My password for the admin account is ⟦Sommer2024!⟧",
+        "Password: ⟦hunter2⟧, user: bob",
+        "Username: root\nPassword: ⟦swordfish⟧",
+        "Passwort: ⟦Sommer2024!⟧",
+        "Das Passwort lautet ⟦Sommer2024!⟧",
+        "Kennwort: ⟦Gartenzaun77⟧",
+        "Mot de passe : ⟦Soleil2024!⟧",
+        "Le mot de passe est ⟦Soleil2024!⟧",
+        "Contraseña: ⟦Verano#2024⟧",
+        "La contraseña es ⟦Verano#2024⟧.",
+        "Wachtwoord: ⟦Fiets123!⟧",
+        "Hasło: ⟦Lato2024!⟧",
+        "Hasło to ⟦Lato2024!⟧",
+        "Senha: ⟦Verao2024!⟧",
+        "密码：⟦Qwe@1234⟧。",
+        "密码是⟦Qwe@1234⟧，请保密",
+        "- name: DB_PASSWORD\n  value: ⟦hunter2⟧\n",
+        "{\"name\": \"DB_PASSWORD\", \"value\": \"⟦hunter2⟧\"}",
+        "CREATE USER bob WITH PASSWORD '⟦hunter2⟧';",
+        "CREATE USER bob IDENTIFIED BY '⟦hunter2⟧';",
+        "**Password:** ⟦hunter2⟧",
+        "ENV DB_PASSWORD=⟦hunter2⟧",
+        "wifi passphrase: ⟦Blau3Kuh!⟧",
+        "os.environ['DB_PASSWORD'] = '⟦hunter⟧'",
+        "password = SecretStr(\"⟦hunter⟧\")",
+        "db_pass: '⟦hunter⟧'",
+        "| Password | ⟦hunter2⟧ |",
+        "ADMIN_PASSWORD=\"⟦Adm1n⟧\"",
+        "password = \"⟦correct horse battery staple⟧\"",
+        "<add key=\"Password\" value=\"⟦S3cr3t!⟧\" />",
+        "User: maria  Pass: ⟦Sonne#99⟧",
+        "the root pw: ⟦Toor1234!⟧",
+    ],
+    look_alikes: &[
+        "password: string",
+        "password: string;",
+        "password?: string | undefined",
+        "password: Option<String>,",
+        "password = getpass()",
+        "password = os.environ[\"DB_PASSWORD\"]",
+        "password = process.env.DB_PASSWORD",
+        "password=password",
+        "self.password = password",
+        "this.password = user.password;",
+        "password: req.body.password,",
+        "const { password } = req.body;",
+        "password = hash(password1)",
+        "if password == other_password1:",
+        "password=${DB_PASSWORD}",
+        "PASSWORD=$PASSWORD",
+        "PASSWORD=$(cat /run/secrets/db)",
+        "password: {{ .Values.password }}",
+        "password: \"{{ db_password }}\"",
+        "password: <your-password>",
+        "password: your-password-here",
+        "DB_PASSWORD=changeme",
+        "DB_PASSWORD=",
+        "DB_PASSWORD=\"\"",
+        "password: ********",
+        "password: ••••••••",
+        "password: null",
+        "\"password\": \"Password\"",
+        "\"password\": \"Passwort\"",
+        "\"password\": \"required|min:8\"",
+        "\"password\": \"Enter your password\"",
+        "password_hash: bcrypt",
+        "password_hash = \"argon2id\"",
+        "passwordEncoder: BCryptPasswordEncoder",
+        "password: $2b$12$KIXQJ8e7k8Yq9v1c2d3e4uF5g6h7i8j9k0l1m2n3o4p5q6r7s8t9u",
+        "<input type=\"password\" name=\"password\" placeholder=\"Password\">",
+        "password is required",
+        "The password is incorrect.",
+        "Passwords must be at least 8 characters",
+        "password: must contain 1 digit",
+        "password reset link",
+        "Passwort vergessen?",
+        "mot de passe oublié",
+        "the password is too short",
+        "echo $PWD",
+        "PWD=/home/user/project",
+        "cd $OLDPWD",
+        "password VARCHAR(255) NOT NULL",
+        "password: varchar(255)",
+        "password = Column(String(128))",
+        "password: z.string().min(8)",
+        "password: Joi.string().required()",
+        "password=%s",
+        "WHERE password = :password",
+        "WHERE password = ? AND user = 'bob'",
+        "password: !vault |",
+        "password: *default_password",
+        "password: op://vault/item/field",
+        "passwordField.value = input1;",
+        "max_password_length = 128",
+        "getPassword(): string",
+        "password_file: /run/secrets/db_password",
+        "compass: north5",
+        "tests: 12 _passed",
+        "lowpass-filter1",
+        "pub const FLAGS_PASSWORD: u32 = 16u32;",
+        "PRIORITY_PASS = 0x030,",
+        "<user>[:<password>]@]<hostname>",
+        "['KEYPASSWD', 'KRB4LEVEL']",
+        "* `passphrase`: {string | Buffer}",
+        "printf(&quot;Password is incorrect.&quot;);",
+        "CHALLENGE_PASSWORD: \"challengePassword\",",
+        "--sasl-password='projects/123/secrets/my-secret/versions/1'",
+        "fn set(password: &[u8]) -> u8",
+        "the named pipe identified by `addr1` is",
+    ],
+};
+
+pub(super) const OPTION: Detector = Detector {
+    name: "command-password",
+    label: "PASSWORD",
+    action: Action::Block,
+    shape: "the password option of a command: mysql -p…, docker login -p …, sshpass -p …, curl -u user:…",
+    validator: "one of these commands stands before it on the line; no variable or placeholder",
+    score: 82,
+    trigger: Trigger::Literals(&[" -p", " -u", " --user", " -a ", " -w "]),
+    find: find_option,
+    positives: &[
+        "mysql -u root -p⟦hunter2⟧ shop",
+        "mysqldump -uroot -p'⟦hunter2⟧' shop",
+        "docker login -u bob -p ⟦hunter2⟧ registry.corp.com",
+        "sshpass -p ⟦hunter2⟧ ssh bob@host",
+        "sshpass -p '⟦hunter2⟧' ssh bob@host",
+        "curl -u bob:⟦hunter2⟧ https://corp.com",
+        "curl --user \"bob:⟦hunter2⟧\" https://corp.com",
+        "redis-cli -h cache -a ⟦hunter2⟧ ping",
+    ],
+    look_alikes: &[
+        "mkdir -p hunter2/x",
+        "mysql -u root -p shop",
+        "mysql -u root -p$DB_PASSWORD shop",
+        "ssh -p 2222 root@host",
+        "docker run -p 8080:80 nginx",
+        "docker run -u 1000:1000 nginx",
+        "curl -u $USER:$PASS https://corp.com",
+        "curl -u user:password https://corp.com",
+        "git push -u origin main",
+        "curl -u bob https://corp.com",
+    ],
+};
+
+pub(super) const PIN: Detector = Detector {
+    name: "pin",
+    label: "PASSWORD",
+    action: Action::Block,
+    shape: "four to eight digits that are called a PIN",
+    validator: "four digits behind a colon or verb; more beside a card, SIM, account or door",
+    score: 70,
+    trigger: Trigger::Words(&["pin", "geheimzahl"]),
+    find: find_pin,
+    positives: &[
+        "PIN: ⟦4711⟧",
+        "My PIN is ⟦4711⟧.",
+        "Die PIN lautet ⟦4711⟧",
+        "card PIN ⟦4711⟧",
+        "SIM card, PIN: ⟦471108⟧",
+        "PIN-Code: ⟦4711⟧",
+    ],
+    look_alikes: &[
+        "GPIO pin 1234",
+        "pin: 13",
+        "PIN: 560001",
+        "ping 1234",
+        "pinMode(1234, OUTPUT)",
+        "pin 4711 posts",
+        "PIN = 17",
+    ],
+};
+
+fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    // The short names are looked for with what stands around them.
+    let blank = usize::from(bytes[at.start] == b' ');
+    let sign = usize::from(matches!(bytes[at.end - 1], b':' | b'='));
+    let at = at.start + blank..at.end - sign;
+    let keyword = &bytes[at.clone()];
+    let assigned = assign::read(text, &at)?;
+    let name = &bytes[assigned.name.clone()];
+    // `pwd` alone is a directory more often; so is what contains `pass` by chance.
+    let working =
+        keyword.eq_ignore_ascii_case(b"pwd") && matches!(name, b"PWD" | b"OLDPWD" | b"pwd");
+    let suffix = &bytes[at.end..assigned.name.end];
+    let before = name[..at.start - assigned.name.start].split(|b| !b.is_ascii_alphabetic());
+    let bounded = !before.last().is_some_and(|part| is_one_of(part, NO_PASSWORD_BEFORE))
+        && !sample::says(&name[..at.start - assigned.name.start], NO_PASSWORD_IN);
+    if !suffix_allows(suffix) || !bounded {
+        return None;
+    }
+    let value = &bytes[assigned.value.clone()];
+    if working && (value.contains(&b'/') || value.starts_with(b"$")) {
+        return None;
+    }
+    // `identified by 'x'` of SQL; in prose the words mean something else.
+    let sql = keyword.eq_ignore_ascii_case(b"identified by");
+    if sql && !matches!(bytes[assigned.value.start - 1], b'"' | b'\'') {
+        return None;
+    }
+    let phrase = keyword.eq_ignore_ascii_case(b"passphrase");
+    (is_password(bytes, &assigned, phrase)).then_some(assigned.value)
+}
+
+/// Whether what follows the keyword in its name leaves it the name of a password: nothing, a number, a stage.
+pub(super) fn suffix_allows(suffix: &[u8]) -> bool {
+    let mut parts =
+        suffix.split(|b| matches!(b, b'_' | b'-' | b'.')).filter(|part| !part.is_empty());
+    parts.all(|part| {
+        part.iter().all(u8::is_ascii_digit)
+            || SUFFIXES.iter().any(|allowed| part.eq_ignore_ascii_case(allowed.as_bytes()))
+    })
+}
+
+/// Whether `assigned` gives a password rather than a type, a call, a reference, a placeholder or a message.
+fn is_password(bytes: &[u8], assigned: &Assigned, phrase: bool) -> bool {
+    let value = &bytes[assigned.value.clone()];
+    let shortest = if assigned.form == Form::Quoted { 3 } else { 4 };
+    let length = (shortest..=128).contains(&value.len());
+    if !length || stands_for_another(value) || is_placeholder(value) {
+        return false;
+    }
+    if assigned.form == Form::Quoted {
+        if value.iter().any(u8::is_ascii_whitespace) {
+            let words = value.split(u8::is_ascii_whitespace).count();
+            let sentence = value.ends_with(b".") || value.ends_with(b"?") || value.ends_with(b":");
+            let lower = value.iter().all(|b| b.is_ascii_lowercase() || *b == b' ');
+            return (phrase && words >= 3
+                || lower && words >= 4
+                || value.iter().any(u8::is_ascii_digit))
+                && words <= 8
+                && !sentence;
+        }
+        let parts = value.split(|b| *b == b'-').count();
+        let names_a_thing = sample::wordy(value) && (parts < 4 || value.contains(&b'.'));
+        let rules = value.contains(&b'|') && value.contains(&b':');
+        return !names_a_thing && !rules;
+    }
+    let next = bytes.get(assigned.value.end).copied();
+    // A call, an index, a generic type: not a value, but something that makes one.
+    let made = matches!(next, Some(b'(' | b'[' | b'<' | b'"' | b'\'' | b'`'));
+    let call = value
+        .iter()
+        .position(|b| *b == b'(')
+        .is_some_and(|open| open > 0 && is_path(&value[..open]));
+    let index = value
+        .iter()
+        .position(|b| *b == b'[')
+        .is_some_and(|open| open > 0 && is_path(&value[..open]));
+    if made || call || index {
+        return false;
+    }
+    match assigned.form {
+        Form::Environment => true,
+        Form::Argument => !is_path(value) || value.iter().any(u8::is_ascii_digit),
+        Form::Line => {
+            let dotted = bytes[assigned.name.clone()].contains(&b'.')
+                && bytes.get(assigned.name.end) == Some(&b'=');
+            let login = text::said_before(bytes, assigned.name.start, 80, LOGIN);
+            let plain = value.iter().all(u8::is_ascii_lowercase);
+            strong(value) && !is_variable(value) || dotted || login && plain
+        }
+        _ => {
+            let code =
+                matches!(next, Some(b',' | b';' | b')' | b'}')) || spaced_equals(bytes, assigned);
+            strong(value) && !is_variable(value) && !(code && is_identifier(value) && humped(value))
+        }
+    }
+}
+
+/// Whether `value` refers to something: a variable, a template, a file, a vault, a hash of a password.
+pub(super) fn stands_for_another(value: &[u8]) -> bool {
+    let [first, rest @ ..] = value else { return true };
+    let last = value[value.len() - 1];
+    let name = |part: &[u8]| !part.is_empty() && is_path(part);
+    let marked = match first {
+        b'$' => name(rest) || rest.starts_with(b"{") || rest.starts_with(b"(") || is_hash(value),
+        b'{' => true,
+        b'%' => last == b'%' || matches!(rest, b"s" | b"d" | b"v" | b"q") || rest.starts_with(b"("),
+        b'<' | b'[' | b'(' => true,
+        b'&' if matches!(rest.first(), Some(b'[' | b'#')) => true,
+        b'*' | b'&' | b':' | b'@' | b'!' | b'?' | b'#' => {
+            rest.is_empty() || name(rest) && !rest.iter().any(u8::is_ascii_digit)
+        }
+        b'/' | b'~' | b'.' => rest.contains(&b'/') || rest.is_empty() || first == &b'/',
+        _ => false,
+    };
+    let same = text::distinct(value) == 1 && !first.is_ascii_digit();
+    let number = is_number(value);
+    let masked = value.iter().filter(|b| matches!(b, b'*' | b'x' | b'X' | b'.')).count() * 10
+        >= value.len() * 7
+        || value.starts_with("•".as_bytes());
+    marked || same || masked || number || sample::says(value, TEMPLATES) || is_hash(value)
+}
+
+/// Whether `value` is a number as code writes it: `0x1f`, `16u32`, `1_000`.
+fn is_number(value: &[u8]) -> bool {
+    let hex = value.strip_prefix(b"0x").is_some_and(|rest| rest.iter().all(u8::is_ascii_hexdigit));
+    let types =
+        ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64"];
+    let typed = types.iter().filter_map(|kind| value.strip_suffix(kind.as_bytes()));
+    hex || typed.into_iter().any(|rest| rest.iter().all(|b| b.is_ascii_digit() || *b == b'_'))
+}
+
+fn is_one_of(part: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|word| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+fn is_hash(value: &[u8]) -> bool {
+    HASHES.iter().any(|hash| value.starts_with(hash.as_bytes()))
+}
+
+/// Whether `value` is a word that stands beside a password's name without being one.
+pub(super) fn is_placeholder(value: &[u8]) -> bool {
+    let bare = value.strip_suffix(b":").unwrap_or(value);
+    let word = |known: &&str| bare.eq_ignore_ascii_case(known.as_bytes());
+    let mine = bare.len() > 2
+        && [&b"my"[..], b"my-", b"my_", b"the", b"the_", b"db_", b"user_", b"some"].iter().any(
+            |lead| {
+                let head = bare.get(..lead.len());
+                head.is_some_and(|head| head.eq_ignore_ascii_case(lead))
+                    && !bare.iter().any(u8::is_ascii_digit)
+                    && sample::says(bare, &["pass", "secret", "pw"])
+            },
+        );
+    let named =
+        bare.iter().all(u8::is_ascii_alphabetic) && sample::says(bare, &["password", "passwd"]);
+    WORDS.iter().any(word) || mine || named || sample::says(value, PLACEHOLDERS)
+}
+
+/// Whether `value` is more than a word: letters and digits, or a sign that no name has, or many digits.
+fn strong(value: &[u8]) -> bool {
+    let letter = value.iter().any(|b| b.is_ascii_alphabetic() || *b >= 0x80);
+    let digit = value.iter().any(u8::is_ascii_digit);
+    let sign = value.iter().any(|b| b.is_ascii_punctuation() && !b"-_./:,'()".contains(b));
+    let address = value.contains(&b'@') && value.contains(&b'.') && !digit;
+    let digits = value.iter().all(u8::is_ascii_digit);
+    !address && (letter && (digit || sign) || digits && value.len() >= 4)
+}
+
+/// Whether `value` names a variable with a number: `arg1`, `pw2`.
+fn is_variable(value: &[u8]) -> bool {
+    let stem = value.trim_ascii_end();
+    let digits = stem.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let stem = &stem[..stem.len() - digits];
+    let stem = stem.strip_suffix(b"_").unwrap_or(stem);
+    let known = STEMS.iter().any(|known| stem.eq_ignore_ascii_case(known.as_bytes()));
+    digits <= 2 && known || stem.contains(&b'.') && is_path(value)
+}
+
+/// Names in code and their parts: `user.password`, `config::db::password`.
+fn is_path(value: &[u8]) -> bool {
+    value.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+        && value.iter().all(|b| b.is_ascii_alphanumeric() || b"_.:>-".contains(b))
+}
+
+fn is_identifier(value: &[u8]) -> bool {
+    value.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+}
+
+/// Whether an identifier has several words in it: `newPassword1`, `hash_2`.
+fn humped(value: &[u8]) -> bool {
+    let hump = |pair: &[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+    value.contains(&b'_') || value.windows(2).filter(|pair| hump(pair)).count() == 1
+}
+
+fn spaced_equals(bytes: &[u8], assigned: &Assigned) -> bool {
+    bytes[..assigned.value.start].ends_with(b"= ")
+}
+
+fn find_option(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let window = &bytes[at.start.saturating_sub(160)..at.start];
+    let line = window.rsplit(|b| matches!(b, b'\n' | b'|' | b';')).next()?;
+    let said = |commands: &[&str]| sample::says(line, commands);
+    let option = &text[at.clone()];
+    let (attached, pair) = match option {
+        " -p" if said(&["mysql", "mariadb"]) => (true, false),
+        " -p"
+            if said(&["docker login", "podman login", "sshpass", "az login", "registry login"]) =>
+        {
+            (false, false)
+        }
+        " -u" | " --user" if said(&["curl", "http "]) => (false, true),
+        " -a " if said(&["redis-cli"]) => (false, false),
+        " -w " if said(&["ldapsearch", "ldapadd", "ldapmodify"]) => (false, false),
+        _ => return None,
+    };
+    let mut start = at.end;
+    if !attached {
+        start = text::run_end(bytes, start, 3, |b| b == b' ' || b == b'=');
+    }
+    let quote = bytes.get(start).copied().filter(|b| matches!(b, b'"' | b'\''));
+    start += usize::from(quote.is_some());
+    let ends = |b: u8| match quote {
+        Some(quote) => b == quote || b == b'\n',
+        None => b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'\\' | b'`'),
+    };
+    let end = text::run_end(bytes, start, 128, |b| !ends(b));
+    if pair {
+        start += bytes[start..end].iter().position(|b| *b == b':')? + 1;
+    }
+    let value = &bytes[start..end];
+    let sound = value.len() >= 4
+        && value.is_ascii()
+        && !stands_for_another(value)
+        && !is_placeholder(value);
+    let identity = pair && value.iter().all(u8::is_ascii_digit) && value.len() <= 5;
+    (sound && !identity && !value.starts_with(b"-")).then_some(start..end)
+}
+
+fn find_pin(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    if bytes.get(at.end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+        return None;
+    }
+    let word = &bytes[at.clone()];
+    let secret_number = word.eq_ignore_ascii_case(b"geheimzahl");
+    let mut i = at.end;
+    for code in ["-code", " code", "-nummer", " number"] {
+        if bytes
+            .get(i..i + code.len())
+            .is_some_and(|next| next.eq_ignore_ascii_case(code.as_bytes()))
+        {
+            i += code.len();
+        }
+    }
+    let gap = text::run_end(bytes, i, 12, |b| !b.is_ascii_digit() && b != b'\n');
+    let between = text.get(i..gap)?.trim_matches([' ', '"', '*', '\'']);
+    let said = matches!(
+        between,
+        ":" | "："
+            | "is"
+            | "is:"
+            | "lautet"
+            | "lautet:"
+            | "ist"
+            | "est"
+            | "es"
+            | "è"
+            | "é"
+            | "to"
+            | "jest"
+            | "is now"
+    );
+    let near = text::said_before(bytes, at.start, 48, ACCOUNTS);
+    let end = text::run_end(bytes, gap, 9, |b| b.is_ascii_digit());
+    let named = said || between.is_empty() && near && gap > i;
+    let enough = end - gap == 4 || (5..=8).contains(&(end - gap)) && near;
+    let board = text::said_before(bytes, at.start, 32, &["gpio", "connector", "board", "arduino"]);
+    let cased = word == b"PIN" || secret_number || near || between.starts_with("is");
+    let closed = text::word_end(bytes, end)
+        && !matches!(bytes.get(end), Some(b'.' | b'-' | b':') if bytes.get(end + 1).is_some_and(u8::is_ascii_digit));
+    (named && enough && cased && closed && !board).then_some(gap..end)
+}
+
+const ACCOUNTS: &[&str] = &[
+    "card", "karte", "sim", "bank", "account", "konto", "door", "alarm", "safe", "phone", "handy",
+    "carte", "tarjeta", "carta", "kaart", "karta", "karty", "cartão", "atm", "debit", "credit",
+    "login",
+];
+/// What may follow the keyword in its name.
+const SUFFIXES: &[&str] = &[
+    "value",
+    "val",
+    "plain",
+    "plaintext",
+    "raw",
+    "text",
+    "prod",
+    "production",
+    "dev",
+    "development",
+    "staging",
+    "stage",
+    "test",
+    "live",
+    "local",
+    "base64",
+    "b64",
+    "new",
+    "old",
+    "current",
+    "confirm",
+    "confirmation",
+    "repeat",
+    "again",
+    "root",
+    "admin",
+    "user",
+    "main",
+    "master",
+    "default",
+    "primary",
+    "secondary",
+    "base",
+];
+/// Names in which the keyword means something else.
+const NO_PASSWORD_BEFORE: &[&str] =
+    &["max", "min", "has", "is", "low", "high", "band", "by", "com", "tres"];
+/// Parts of such names.
+const NO_PASSWORD_IN: &[&str] =
+    &["forgot", "reset", "show", "hide", "require", "enable", "disable"];
+const LOGIN: &[&str] = &[
+    "user",
+    "username",
+    "login",
+    "benutzer",
+    "utilisateur",
+    "usuario",
+    "gebruiker",
+    "account",
+    "host",
+];
+/// Parts of a value that is filled in later, or read from elsewhere.
+const TEMPLATES: &[&str] = &[
+    "${",
+    "{{",
+    "#{",
+    "$(",
+    "<%",
+    "%(",
+    "}}",
+    "process.env",
+    "os.environ",
+    "getenv",
+    "import.meta",
+    "://",
+    "vault:",
+    "arn:aws",
+    "...",
+    "…",
+    "%s",
+    "/secrets/",
+];
+const PLACEHOLDERS: &[&str] = &[
+    "your",
+    "xxxx",
+    "placeholder",
+    "changeme",
+    "change-me",
+    "change_me",
+    "change_it",
+    "redacted",
+    "replace",
+    "<",
+    "insert",
+    "example",
+    "dummy",
+    "enter_",
+    "set_me",
+    "setme",
+];
+const HASHES: &[&str] = &[
+    "$2a$",
+    "$2b$",
+    "$2y$",
+    "$argon2",
+    "$1$",
+    "$5$",
+    "$6$",
+    "$apr1$",
+    "$y$",
+    "$scrypt",
+    "{SSHA",
+    "{bcrypt",
+    "{SHA",
+    "{noop}",
+    "pbkdf2",
+    "scrypt:",
+    "sha256$",
+    "SCRAM-SHA",
+];
+/// Stems of variables.
+const STEMS: &[&str] = &[
+    "arg", "var", "pw", "pwd", "pass", "password", "p", "s", "str", "string", "input", "value",
+    "val", "param", "field", "tmp", "temp", "x", "key", "data", "user", "result", "token",
+    "secret", "hash", "int", "uint", "utf", "sha", "md", "base", "bytes", "varchar", "char",
+    "text", "level", "step", "option", "test", "item", "version", "v", "u", "i", "f",
+];
+/// Types, states and labels.
+const WORDS: &[&str] = &[
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "true",
+    "false",
+    "string",
+    "str",
+    "text",
+    "varchar",
+    "char",
+    "bool",
+    "boolean",
+    "int",
+    "integer",
+    "number",
+    "object",
+    "any",
+    "unknown",
+    "void",
+    "never",
+    "password",
+    "passwd",
+    "pwd",
+    "pass",
+    "passwort",
+    "kennwort",
+    "mot de passe",
+    "contraseña",
+    "wachtwoord",
+    "hasło",
+    "senha",
+    "密码",
+    "密碼",
+    "passphrase",
+    "passcode",
+    "secret",
+    "token",
+    "key",
+    "hidden",
+    "required",
+    "optional",
+    "input",
+    "field",
+    "type",
+    "value",
+    "default",
+    "prompt",
+    "empty",
+    "missing",
+    "invalid",
+    "incorrect",
+    "wrong",
+    "correct",
+    "expired",
+    "weak",
+    "strong",
+    "masked",
+    "removed",
+    "omitted",
+    "todo",
+    "tbd",
+    "n/a",
+    "yes",
+    "not",
+    "encrypted",
+    "hashed",
+    "bcrypt",
+    "scrypt",
+    "argon2",
+    "argon2i",
+    "argon2id",
+    "pbkdf2",
+    "sha1",
+    "sha256",
+    "sha512",
+    "md5",
+    "plain",
+    "plaintext",
+    "scram-sha-256",
+    "trust",
+    "peer",
+    "ident",
+    "enabled",
+    "disabled",
+    "forgotten",
+    "reset",
+    "username",
+    "user",
+    "email",
+    "login",
+    "credentials",
+    "self",
+    "notasecret",
+    "this",
+    "new",
+    "old",
+    "obligatoire",
+    "requis",
+    "erforderlich",
+    "obligatorio",
+    "vereist",
+    "wymagane",
+    "obrigatório",
+    "obligatoria",
+    "必填",
+    "ldap",
+    "kerberos",
+    "keyring",
+    "bytes",
+    "secretstr",
+    "securestring",
+    "generated",
+    "random",
+    "auto",
+    "test",
+    "provided",
+    "unchanged",
+    "same",
+    "empty_string",
+];
