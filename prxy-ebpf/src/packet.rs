@@ -41,7 +41,9 @@ pub(crate) fn ingress(ctx: &SkBuffContext) -> i32 {
 
 #[inline(always)]
 fn judge(ctx: &SkBuffContext, hook: Hook) -> i32 {
-    if let (Ok(packet), Some(flow), Some(state)) = (read(ctx), flow::of_packet(ctx), STATE.get(0)) {
+    if let (Ok(packet), Some(flow), Some(state)) =
+        (read(ctx, hook), flow::of_packet(ctx), STATE.get(0))
+    {
         // A list never changes within its generation, so what was on it then still is.
         if flow.generation == state.generation && is_of(&packet, hook, flow) {
             report::count(counter_index_of(flow.role.into(), Reason::Allowlisted));
@@ -59,7 +61,7 @@ fn judge_slowly(skb: *mut __sk_buff, hook: Hook) -> i32 {
     // SAFETY: the context pointer is the program's own; the helper reads the socket's cgroup.
     let role = policy::role(unsafe { bpf_skb_cgroup_id(skb) });
     let mut subject = Subject::default();
-    let decision = match read(&ctx) {
+    let decision = match read(&ctx, hook) {
         Ok(packet) => decide(&ctx, hook, role, &packet, &mut subject),
         Err(reason) => Err(reason),
     };
@@ -151,7 +153,7 @@ fn is_of(packet: &Headers, hook: Hook, flow: &Flow) -> bool {
 /// The kernel has pulled the headers that it built or parsed into the packet's linear part before
 /// either hook runs, so that what is not there is not a packet of ours.
 #[inline(always)]
-fn read(ctx: &SkBuffContext) -> Result<Headers, Reason> {
+fn read(ctx: &SkBuffContext, hook: Hook) -> Result<Headers, Reason> {
     // SAFETY: a field of the program's own context.
     let ether_type = unsafe { (*ctx.skb.skb).protocol };
     if ether_type == ETHER_IPV4 {
@@ -161,7 +163,7 @@ fn read(ctx: &SkBuffContext) -> Result<Headers, Reason> {
             return Err(Reason::PacketShape);
         }
         let source = [0, 0, MAPPED, ip.source];
-        transport(ctx, size_of::<Ipv4>(), ip.proto, source, [0, 0, MAPPED, ip.target])
+        transport(ctx, hook, size_of::<Ipv4>(), ip.proto, source, [0, 0, MAPPED, ip.target])
     } else if ether_type == ETHER_IPV6 {
         let ip: &Ipv6 = header(ctx, 0)?;
         if ip.version_class >> 4 != 6 || is_extension(ip.next_header) {
@@ -171,7 +173,7 @@ fn read(ctx: &SkBuffContext) -> Result<Headers, Reason> {
         if is_mapped(ip.source) || is_mapped(ip.target) {
             return Err(Reason::PacketShape);
         }
-        transport(ctx, size_of::<Ipv6>(), ip.next_header, ip.source, ip.target)
+        transport(ctx, hook, size_of::<Ipv6>(), ip.next_header, ip.source, ip.target)
     } else {
         Err(Reason::PacketShape)
     }
@@ -180,6 +182,7 @@ fn read(ctx: &SkBuffContext) -> Result<Headers, Reason> {
 #[inline(always)]
 fn transport(
     ctx: &SkBuffContext,
+    hook: Hook,
     offset: usize,
     proto: u8,
     source: [u32; 4],
@@ -192,6 +195,10 @@ fn transport(
         }
         UDP => {
             let udp: &Udp = header(ctx, offset)?;
+            // No question is longer, and what is would leave in fragments after this hook.
+            if hook == Hook::Egress && u16::from_be(udp.length) > MAX_QUESTION {
+                return Err(Reason::PacketShape);
+            }
             (udp.source_port, udp.target_port, 0)
         }
         // No role speaks it: there is nothing to read.
@@ -286,6 +293,8 @@ const _: () = {
     assert!(size_of::<Tcp>() == 20 && size_of::<Udp>() == 8);
 };
 
+/// A DNS message without EDNS (RFC 1035, 4.2.1) and its UDP header.
+const MAX_QUESTION: u16 = 512 + 8;
 const ETHER_IPV4: u32 = 0x0800_u16.to_be() as u32;
 const ETHER_IPV6: u32 = 0x86dd_u16.to_be() as u32;
 const TCP_SYN: u8 = 0x02;

@@ -169,6 +169,143 @@ fn front_has_no_process_and_other_words_no_role() {
     assert_eq!(place.exec("root", "true").status.code(), Some(64));
 }
 
+/// A living role has limits and files that its user may change, and nobody else.
+#[test]
+fn a_command_is_not_the_user_of_the_role_and_changes_no_limits() {
+    let scene = Scene::start().unwrap();
+    let place = Place::of(&scene);
+    let roles = scene.daemon().unwrap().roles().unwrap();
+    let mut users = std::collections::BTreeSet::new();
+    for (name, role) in roles.iter().filter(|(_, role)| !role.pids.is_empty()) {
+        let user = place.exec(name, "id -u");
+        let user: u32 = String::from_utf8(user.stdout).unwrap().trim().parse().unwrap();
+        assert!(users.insert(user) && user != 0, "{name} {user}");
+        let pid = role.pids[0];
+        let living =
+            std::os::unix::fs::MetadataExt::uid(&fs::metadata(format!("/proc/{pid}")).unwrap());
+        assert_ne!(user, living, "{name}");
+        let limit = |pid: i32| {
+            let set = "resource.prlimit({}, resource.RLIMIT_FSIZE, (0, 0))";
+            let line =
+                format!("python3 -c 'import resource; {}'", set.replace("{}", &pid.to_string()));
+            place.exec(name, &line)
+        };
+        assert!(limit(0).status.success(), "{name}: {}", told(&limit(0)));
+        assert!(!limit(pid).status.success(), "{name} has changed the limits of the living role");
+    }
+    let database = scene.data().join("state");
+    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(database).unwrap());
+    assert_eq!(mode & 0o077, 0);
+}
+
+#[test]
+fn scripts_in_files_run() {
+    let place = Place::without_daemon();
+    let script = place.dir.path().join("script.py");
+    fs::write(&script, "print('it runs')").unwrap();
+    let output = place.exec("broker", &format!("python3 {}", script.display()));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "it runs\n");
+}
+
+/// Whoever is given a part of the cgroups may name directories there as he likes.
+#[test]
+fn a_cgroup_that_only_has_the_name_of_a_daemon_is_not_joined() {
+    let mut scene = Scene::start().unwrap();
+    let place = Place::of(&scene);
+    let warden = scene.daemon().unwrap().role("warden").unwrap();
+    let parent = warden.cgroup.parent().unwrap().to_owned();
+    for (owner, alive) in [(65534, true), (65534, false), (0, false)] {
+        if !alive && scene.daemon().is_ok() {
+            scene.stop().unwrap();
+        }
+        let decoy = Decoy::new(parent.file_name().unwrap().to_str().unwrap(), owner);
+        let output = place.exec("netgate", "cat /proc/self/cgroup");
+        let group = String::from_utf8(output.stdout.clone()).unwrap();
+        assert!(!group.contains("0-decoy"), "{owner} {alive}: {group}");
+        // Root's own directory without a policy is no decoy, but broken.
+        assert_eq!(output.status.success(), owner != 0, "{owner} {alive}: {}", told(&output));
+        let mut status = Command::new(daemon::binary().unwrap());
+        let output = status.arg("status").arg("--data-dir").arg(scene.data()).output().unwrap();
+        assert_eq!(output.status.success(), alive, "{owner} {alive}: {output:?}");
+        drop(decoy);
+    }
+}
+
+#[test]
+fn where_the_daemon_only_records_a_command_is_told_that_it_is_not_held() {
+    let setting = Setting { pipeline: LOG_ONLY.into(), ..Setting::default() };
+    let scene = Scene::start_with(&setting).unwrap();
+    let output = Place::of(&scene).exec("netgate", "true");
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(told(&output).contains("THE AIRGAP DOES NOT PROTECT"), "{}", told(&output));
+    let scene = Scene::start().unwrap();
+    let output = Place::of(&scene).exec("netgate", "true");
+    assert!(output.status.success() && told(&output).is_empty(), "{}", told(&output));
+}
+
+#[test]
+fn what_a_killed_run_has_left_the_next_one_takes_away() {
+    let place = Place::without_daemon();
+    let mut child = place.start("netgate", "sleep 1000 & echo $!; wait");
+    let mut line = String::new();
+    let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+    let pid: i32 = line.trim().parse().unwrap();
+    let group = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let group = group.lines().find_map(|line| line.strip_prefix("0::/")).unwrap().to_owned();
+    let group = prxy_tests::roles::cgroup_root().unwrap().join(group);
+    let parent = group.parent().unwrap();
+    let name = parent.file_name().unwrap().to_str().unwrap().strip_prefix("prxy-").unwrap();
+    let pins = Path::new("/sys/fs/bpf/prxy").join(name);
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGKILL).unwrap();
+    child.wait().unwrap();
+    // It goes on, and it is still held.
+    assert!(Path::new("/proc").join(pid.to_string()).exists() && pins.exists());
+    assert!(place.exec("broker", "true").status.success());
+    assert!(!group.exists() && !pins.exists());
+    place.leaves_nothing();
+}
+
+/// A directory of a daemon's name where it is found first, with processes where roles would be.
+struct Decoy {
+    dir: PathBuf,
+    processes: Vec<Child>,
+}
+
+impl Decoy {
+    fn new(name: &str, owner: u32) -> Self {
+        let root = prxy_tests::roles::cgroup_root().unwrap();
+        let dir = root.join(format!("0-decoy-{}", std::process::id()));
+        let parent = dir.join(name);
+        let mut processes = Vec::new();
+        for role in ["warden", "netgate"] {
+            let group = parent.join(role);
+            fs::create_dir_all(&group).unwrap();
+            let child = Command::new("sleep").arg("1000").spawn().unwrap();
+            fs::write(group.join("cgroup.procs"), child.id().to_string()).unwrap();
+            processes.push(child);
+        }
+        std::os::unix::fs::chown(&parent, Some(owner), Some(owner)).unwrap();
+        Self { dir, processes }
+    }
+}
+
+impl Drop for Decoy {
+    fn drop(&mut self) {
+        for child in &mut self.processes {
+            drop(child.kill());
+            drop(child.wait());
+        }
+        for parent in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            for role in ["warden", "netgate"] {
+                drop(fs::remove_dir(parent.path().join(role)));
+            }
+            drop(fs::remove_dir(parent.path()));
+        }
+        drop(fs::remove_dir(&self.dir));
+    }
+}
+
 /// Where commands are run, with which configuration.
 struct Place<'a> {
     namespace: Option<&'a Namespace>,
@@ -224,6 +361,8 @@ impl<'a> Place<'a> {
         assert_eq!(fs::read_dir(self.dir.path().join("scratch")).unwrap().count(), 0);
     }
 }
+
+const LOG_ONLY: &str = "[{ airgap: { onViolation: log-only } }, { guardrails: {} }]";
 
 /// Where every user finds programs.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";

@@ -4,6 +4,12 @@
 
 use std::path::PathBuf;
 
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use prxy_tests::eventually;
 use prxy_tests::provider::Format;
 use prxy_tests::samples::Delivery;
@@ -33,4 +39,47 @@ fn a_detached_program_ends_all_sending_and_clients_are_told() {
         }
         assert_eq!(scene.anthropic.connections(), sent, "{program}: connected again");
     }
+}
+
+/// A role's answer that is read in the same moment as the loss is seen.
+#[test]
+fn a_role_that_speaks_at_the_moment_of_the_loss_changes_nothing() {
+    let mut scene = Scene::start().unwrap();
+    let roles = scene.daemon().unwrap().roles().unwrap();
+    let signal = |role: &str, signal: Signal| {
+        kill(Pid::from_raw(roles[role].pids[0]), signal).unwrap();
+    };
+    // It is asked for a sign of life meanwhile, and answers when nobody reads.
+    signal("gateway", Signal::SIGSTOP);
+    sleep(Duration::from_millis(2500));
+    signal("warden", Signal::SIGSTOP);
+    signal("gateway", Signal::SIGCONT);
+    sleep(Duration::from_millis(300));
+    fs::remove_file(pins(&scene).join("egress")).unwrap();
+    signal("warden", Signal::SIGCONT);
+    let ask = || scene.ask(Format::Anthropic, "hello", Delivery::Whole);
+    eventually!(ask().is_ok_and(|answer| answer.reason() == Some("enforcement-lost")));
+    let log = scene.data().join("audit/egress.jsonl");
+    eventually!(fs::read_to_string(&log).unwrap().contains(r#""event":"stop""#));
+    let said = scene.daemon().unwrap().log().join("\n");
+    assert!(!said.contains("panicked"), "{said}");
+    assert_eq!(scene.end().unwrap().code(), Some(1));
+}
+
+#[test]
+fn without_a_warden_that_watches_nothing_is_sent_until_it_is_back() {
+    let scene = Scene::start().unwrap();
+    let ask = || scene.ask(Format::Anthropic, "hello", Delivery::Whole).unwrap();
+    // It has asked for signs of life by then.
+    sleep(Duration::from_millis(2500));
+    assert_eq!(ask().status, 200);
+    let warden = Pid::from_raw(scene.daemon().unwrap().pid());
+    kill(warden, Signal::SIGSTOP).unwrap();
+    sleep(Duration::from_secs(10));
+    let sent = scene.anthropic.requests().len();
+    let answer = ask();
+    kill(warden, Signal::SIGCONT).unwrap();
+    assert_eq!((answer.status, answer.reason()), (503, Some("warden-silent")));
+    assert_eq!(scene.anthropic.requests().len(), sent);
+    eventually!(ask().status == 200);
 }

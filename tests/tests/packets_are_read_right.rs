@@ -125,14 +125,15 @@ fn version_header_length_and_ethertype_must_agree() {
         let mut six = v6(TCP, &tcp(40000, 443, ACK));
         six[0] = first;
         for (ether_type, packet) in [(IPV4, &four), (IPV6, &six), (IPV6, &four), (IPV4, &six)] {
-            let reason = second_reader(ether_type, packet, Role::Netgate);
             for hook in BOTH {
+                let reason = second_reader(hook, ether_type, packet, Role::Netgate);
                 let frame = frame(ether_type, packet);
                 check(&mut policy, hook, Role::Netgate, &frame, deny(reason));
             }
         }
         let read = |ether_type, packet: &[u8]| {
-            second_reader(ether_type, packet, Role::Netgate) == Reason::FlowNotAdmitted
+            let read = second_reader(Hook::Egress, ether_type, packet, Role::Netgate);
+            read == Reason::FlowNotAdmitted
         };
         assert_eq!((read(IPV4, &four), read(IPV6, &six)), (first == 0x45, first >> 4 == 6));
     }
@@ -157,6 +158,23 @@ fn every_fragment_is_denied_and_only_those() {
         let reason = if whole { Reason::FlowNotAdmitted } else { Reason::PacketShape };
         let hook = BOTH[usize::from(word & 1)];
         check(&mut policy, hook, Role::Netgate, &frame(IPV4, &packet), deny(reason));
+    }
+}
+
+/// What is longer than a question would leave in fragments, after this hook.
+#[test]
+fn datagrams_that_are_no_question_are_denied_on_their_way_out() {
+    let mut policy = policy();
+    for (length, passes) in [(8, true), (520, true), (521, false), (1480, false), (65507, false)] {
+        let mut datagram = udp(40000, 53);
+        datagram[4..6].copy_from_slice(&u16::to_be_bytes(length));
+        for packet in [frame(IPV4, &v4(UDP, &datagram)), frame(IPV6, &v6(UDP, &datagram))] {
+            let reason = if passes { Reason::FlowNotAdmitted } else { Reason::PacketShape };
+            check(&mut policy, Hook::Egress, Role::Resolver, &packet, deny(reason));
+            // Answers may be as long as they like.
+            let reason = Reason::FlowNotAdmitted;
+            check(&mut policy, Hook::Ingress, Role::Resolver, &packet, deny(reason));
+        }
     }
 }
 
@@ -377,7 +395,7 @@ fn any_bytes_get_the_verdict_of_a_second_reader() {
         }
         let hook = BOTH[next() as usize % 2];
         let role = [Role::Netgate, Role::Resolver][next() as usize % 2];
-        let reason = second_reader(ether_type, &packet, role);
+        let reason = second_reader(hook, ether_type, &packet, role);
         read += usize::from(reason == Reason::FlowNotAdmitted);
         check(&mut policy, hook, role, &frame(ether_type, &packet), deny(reason));
     }
@@ -385,7 +403,7 @@ fn any_bytes_get_the_verdict_of_a_second_reader() {
 }
 
 /// The rules once more, as prose would have them.
-fn second_reader(ether_type: u16, packet: &[u8], role: Role) -> Reason {
+fn second_reader(hook: Hook, ether_type: u16, packet: &[u8], role: Role) -> Reason {
     let byte = |at: usize| packet.get(at).copied();
     let (proto, offset) = match ether_type {
         IPV4 if packet.len() >= 20 && byte(0) == Some(0x45) => {
@@ -412,7 +430,12 @@ fn second_reader(ether_type: u16, packet: &[u8], role: Role) -> Reason {
         UDP => 8,
         _ => 0,
     };
-    match (packet.len() - offset < needed, proto, role) {
+    let short = packet.len() - offset < needed;
+    let long = proto == UDP
+        && hook == Hook::Egress
+        && !short
+        && u16::from_be_bytes([packet[offset + 4], packet[offset + 5]]) > 520;
+    match (short || long, proto, role) {
         (true, ..) => Reason::PacketShape,
         (_, TCP, _) | (_, UDP, Role::Resolver) => Reason::FlowNotAdmitted,
         _ => Reason::Protocol,

@@ -128,3 +128,27 @@ fn whoever_is_not_root_is_told_what_could_not_be_read() {
     let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(socket).unwrap());
     assert_eq!(mode & 0o777, 0o600);
 }
+
+/// Only the warden is asked, whoever else listens in its place.
+#[test]
+fn somebody_else_on_the_control_socket_is_named_and_not_believed() {
+    let scene = Scene::start().unwrap();
+    let socket = scene.data().join("control.sock");
+    let truth = status(&scene)["warden_says"].clone();
+    std::fs::rename(&socket, scene.data().join("aside")).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        use std::io::Write;
+        while let Ok((mut stream, _)) = listener.accept() {
+            drop(stream.write_all(truth.to_string().as_bytes()));
+        }
+    });
+    let output = command(&scene, &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("which is not the warden"), "{}", said(&output));
+    let mut reload = Command::new(daemon::binary().unwrap());
+    let output = reload.arg("reload").arg("--data-dir").arg(scene.data()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    // The daemon removes its own at the end.
+    std::fs::rename(scene.data().join("aside"), socket).unwrap();
+}

@@ -77,6 +77,21 @@ fn cases() -> Vec<Case> {
             "url-source",
         ),
         (OpenAi, "messages", part("file", json!({"file_id": "file-1"})), "file-reference"),
+        (
+            OpenAi,
+            "messages",
+            part("file", json!({"file_data": "https://evil.example/a.pdf"})),
+            "url-source",
+        ),
+        (
+            OpenAi,
+            "messages",
+            part("input_audio", json!({"data": "https://evil.example/a.mp3"})),
+            "url-source",
+        ),
+        (OpenAi, "tomorrow", json!({"from": "ht\ttps:\\\\evil.example"}), "url-source"),
+        (OpenAi, "models", json!(["m", "gpt-4o:online"]), "web-tool"),
+        (OpenAi, "tools", json!([{"web_search": {}}]), "unknown-tool"),
     ]
 }
 
@@ -109,7 +124,12 @@ fn each_kind_is_refused_with_its_reason_and_not_sent() {
         assert_eq!((answer.status, answer.reason()), (400, Some(*reason)), "{format:?} {value}");
         let message = answer.json().unwrap()["error"]["message"].as_str().unwrap().to_owned();
         // It tells what, where, and which key would allow it; never the value.
-        for part in [reason, format!("at $.{key}").as_str(), "provider_fetch"] {
+        let place = match *key {
+            // No API has it: it may be the user's own word.
+            "tomorrow" => "at $[\"…\"]".to_owned(),
+            known => format!("at $.{known}"),
+        };
+        for part in [reason, place.as_str(), "provider_fetch"] {
             assert!(message.contains(part), "{part}: {message}");
         }
         assert!(!message.contains("evil.example"), "{message}");

@@ -1,6 +1,7 @@
 //! The writer: goes on with the chain that it finds, bounds what a hostile role can make it write,
 //! rotates, and keeps counting when the disk is full.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::Ipv6Addr;
@@ -43,8 +44,11 @@ pub struct EgressLog {
     first: u64,
     head: Head,
     pending: Vec<u8>,
-    budget: Budget,
+    /// By role and verdict.
+    budgets: BTreeMap<(u8, u8), Budget>,
     omitted: Count,
+    /// Of these, since the last line that says so: decisions, by role and reason.
+    unsaid: BTreeMap<(u8, u8), u64>,
     lost: Count,
     /// When a line last said that something was left out.
     said: Option<Duration>,
@@ -65,14 +69,17 @@ struct Count {
     unsaid: u64,
 }
 
-/// How many decisions may still be written one by one.
+/// How many decisions of one role and verdict may still be written one by one.
 ///
 /// A hostile role can make the kernel deny hundreds of thousands of calls a second; the disk that
-/// would fill is the gateway's too.
+/// would fill is the gateway's too. It spends its own budget with that and nobody else's, and hides
+/// nothing new: what was not seen before is written whatever the budget.
 #[derive(Debug)]
 struct Budget {
     left: u32,
     filled: Duration,
+    /// Reason, address and port.
+    seen: BTreeSet<(u8, [u8; 16], u16)>,
 }
 
 impl EgressLog {
@@ -126,8 +133,9 @@ impl EgressLog {
             first: first.unwrap_or(seq + 1),
             head: Head { seq, sha256 },
             pending,
-            budget: Budget { left: BURST, filled: now },
+            budgets: BTreeMap::new(),
             omitted: Count::default(),
+            unsaid: BTreeMap::new(),
             lost: Count::default(),
             said: None,
             looked: now,
@@ -151,10 +159,16 @@ impl EgressLog {
 
     /// Adds one decision; written by the next [`Self::flush`].
     ///
-    /// Beyond [`BURST`] at once and [`PER_SECOND`] in the long run they are only counted.
+    /// Beyond [`BURST`] at once and [`PER_SECOND`] in the long run, those of one role and verdict
+    /// are only counted, apart from the first of each reason, address and port.
     pub fn append(&mut self, event: &Event) {
-        if !self.budget.take(monotonic()) {
+        let now = monotonic();
+        let budget = self.budgets.entry((event.role, event.verdict));
+        let budget = budget.or_insert_with(|| Budget::full(now));
+        let fits = budget.take((event.reason, event.addr, event.port), now);
+        if !fits || self.pending.len() > MAX_PENDING {
             self.omitted.add(1);
+            *self.unsaid.entry((event.role, event.reason)).or_default() += 1;
             return;
         }
         let address = Ipv6Addr::from(event.addr);
@@ -166,10 +180,10 @@ impl EgressLog {
         let mut line = json!({
             "time_ms": wall_ms(event.ts_ns),
             "event": "decision",
-            "role": Role::from_code(event.role.into()).map_or("?", Role::name),
+            "role": role_name(event.role),
             "hook": hook.map_or("?", Hook::name),
             "verdict": Verdict::from_code(event.verdict.into()).map_or("?", Verdict::name),
-            "reason": Reason::from_code(event.reason.into()).map_or("?", Reason::name),
+            "reason": reason_name(event.reason),
             "generation": event.generation,
             "pid": event.pid,
             "cookie": event.cookie,
@@ -293,14 +307,19 @@ impl EgressLog {
         if self.said.is_some_and(|said| now.saturating_sub(said) < SAY_EVERY) {
             return;
         }
-        for (event, count) in [
-            ("omitted", std::mem::take(&mut self.omitted.unsaid)),
-            ("lost", std::mem::take(&mut self.lost.unsaid)),
-        ] {
-            if count > 0 {
-                self.said = Some(now);
-                self.append_event(event, json!({ "count": count }));
-            }
+        let omitted = std::mem::take(&mut self.omitted.unsaid);
+        if omitted > 0 {
+            self.said = Some(now);
+            let by = std::mem::take(&mut self.unsaid).into_iter().map(|((role, reason), count)| {
+                json!({ "role": role_name(role), "reason": reason_name(reason), "count": count })
+            });
+            let by: Value = by.collect();
+            self.append_event("omitted", json!({ "count": omitted, "decisions": by }));
+        }
+        let lost = std::mem::take(&mut self.lost.unsaid);
+        if lost > 0 {
+            self.said = Some(now);
+            self.append_event("lost", json!({ "count": lost }));
         }
     }
 
@@ -410,7 +429,14 @@ impl Count {
 }
 
 impl Budget {
-    fn take(&mut self, now: Duration) -> bool {
+    fn full(now: Duration) -> Self {
+        Self { left: BURST, filled: now, seen: BTreeSet::new() }
+    }
+
+    fn take(&mut self, what: (u8, [u8; 16], u16), now: Duration) -> bool {
+        if self.seen.len() < MAX_SEEN && self.seen.insert(what) {
+            return true;
+        }
         if self.left == 0 {
             let earned =
                 now.saturating_sub(self.filled).as_millis() * u128::from(PER_SECOND) / 1000;
@@ -423,6 +449,14 @@ impl Budget {
         self.left -= 1;
         true
     }
+}
+
+fn role_name(code: u8) -> &'static str {
+    Role::from_code(code.into()).map_or("?", Role::name)
+}
+
+fn reason_name(code: u8) -> &'static str {
+    Reason::from_code(code.into()).map_or("?", Reason::name)
 }
 
 fn extend(line: &mut Value, fields: Value) {
@@ -448,6 +482,8 @@ fn wall_ms(ts_ns: u64) -> u64 {
 
 /// Bytes that wait for the disk, at most; beyond that, lines are counted only.
 const MAX_PENDING: usize = 1 << 20;
+/// Different decisions of one role and verdict that are told apart.
+const MAX_SEEN: usize = 4096;
 /// Decisions that are written one by one after a quiet time.
 const BURST: u32 = 2000;
 /// Between two lines that say how much was left out.

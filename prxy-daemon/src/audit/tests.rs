@@ -385,6 +385,74 @@ fn a_flood_is_counted_and_neither_fills_the_disk_nor_goes_unsaid() {
 }
 
 #[test]
+fn a_flood_hides_neither_other_roles_nor_anything_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = EgressLog::open(dir.path(), NEVER, json!({})).unwrap();
+    for _ in 0..6000 {
+        log.append(&denied(1));
+    }
+    // The same role goes where it may, and tries something else; another role does what it did.
+    let new = [
+        Event { verdict: 1, reason: 1, port: 443, ..denied(1) },
+        denied(2),
+        Event { reason: 5, ..denied(1) },
+        Event { role: 4, ..denied(1) },
+        Event { role: 4, ..denied(1) },
+    ];
+    for event in &new {
+        log.append(event);
+    }
+    log.flush().unwrap();
+    let text = text(dir.path());
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let decisions: Vec<_> = lines.iter().filter(|line| line["event"] == "decision").collect();
+    assert!(decisions.len() < 4000, "{}", decisions.len());
+    let last: Vec<_> = decisions[decisions.len() - new.len()..].iter().collect();
+    for (line, event) in last.iter().zip(&new) {
+        assert_eq!(line["port"], event.port);
+        assert_eq!(line["role"], Role::from_code(event.role.into()).unwrap().name());
+        assert_eq!(line["reason"], Reason::from_code(event.reason.into()).unwrap().name());
+    }
+    let told = lines.last().unwrap();
+    let count = 6000 + new.len() - decisions.len();
+    let (role, reason) = (Role::from_code(3).unwrap(), Reason::from_code(4).unwrap());
+    assert_eq!(told["count"], count);
+    let decisions = json!([{ "role": role.name(), "reason": reason.name(), "count": count }]);
+    assert_eq!(told["decisions"], decisions);
+}
+
+#[test]
+fn a_log_that_is_rotated_while_it_is_read_is_not_said_to_be_broken() {
+    let dir = tempfile::tempdir().unwrap();
+    let rotation = Rotation { max_bytes: 3000, keep: 3 };
+    run(dir.path(), rotation, 30);
+    let path = dir.path().to_owned();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let writer = std::thread::spawn(move || {
+        let mut log = EgressLog::open(&path, rotation, json!({})).unwrap();
+        let mut files = 0;
+        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            for _ in 0..20 {
+                log.append(&denied(1));
+                log.flush().unwrap();
+            }
+            files += 1;
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        files
+    });
+    let wrong: Vec<_> = (0..2000)
+        .map(|_| verify(&[dir.path().to_owned()], None))
+        .filter(|report| report.as_ref().map_or(true, |report| !report.holds()))
+        .map(|report| report.map(|report| report.faults).map_err(|error| error.to_string()))
+        .collect();
+    drop(stop);
+    let files = writer.join().unwrap();
+    assert!(files > 20, "{files}: it was not rotated meanwhile");
+    assert_eq!(wrong, Vec::<Result<Vec<String>, String>>::new());
+}
+
+#[test]
 fn lines_that_a_full_disk_has_cost_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = EgressLog::open(dir.path(), NEVER, json!({})).unwrap();

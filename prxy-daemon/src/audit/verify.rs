@@ -75,7 +75,24 @@ impl Report {
 /// # Errors
 /// A file cannot be read. What is wrong in it stands in the report.
 pub fn verify(places: &[PathBuf], head: Option<&str>) -> Result<Report, AuditError> {
-    let named = |path: &Path, source| AuditError::Io { path: path.display().to_string(), source };
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let before = list(places);
+        let report = match &before {
+            Ok(files) => read(files, head),
+            Err(_) => read(&list(places)?, head),
+        };
+        // A living daemon may rotate meanwhile: a file would be read twice, or not at all.
+        let same = matches!((&before, list(places)), (Ok(before), Ok(after)) if *before == after);
+        if same || tries == MAX_TRIES {
+            return report;
+        }
+    }
+}
+
+/// The files in `places` in the order of their lines, each with the number of its first.
+fn list(places: &[PathBuf]) -> Result<Vec<(u64, PathBuf)>, AuditError> {
     let mut found = Vec::new();
     for place in places {
         let metadata = std::fs::metadata(place).map_err(|error| named(place, error))?;
@@ -86,14 +103,24 @@ pub fn verify(places: &[PathBuf], head: Option<&str>) -> Result<Report, AuditErr
             found.push(place.clone());
         }
     }
-    let ordered = files::in_order(found).map_err(|error| named(Path::new("sort"), error))?;
+    files::in_order(found).map_err(|error| named(Path::new("sort"), error))
+}
+
+fn read(files: &[(u64, PathBuf)], head: Option<&str>) -> Result<Report, AuditError> {
     let mut chain = Chain::new(head);
-    for (number, (_, path)) in ordered.iter().enumerate() {
-        let last = number + 1 == ordered.len();
+    for (number, (_, path)) in files.iter().enumerate() {
+        let last = number + 1 == files.len();
         chain.file(path, last).map_err(|error| named(path, error))?;
     }
     Ok(chain.end())
 }
+
+fn named(path: &Path, source: io::Error) -> AuditError {
+    AuditError::Io { path: path.display().to_string(), source }
+}
+
+/// A log that is rotated faster than it can be read is told as it was found.
+const MAX_TRIES: u32 = 20;
 
 /// The state between two lines.
 struct Chain<'h> {

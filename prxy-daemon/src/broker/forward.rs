@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -16,12 +16,14 @@ use crate::broker::upstream::Upstream;
 use crate::broker::{Config, Dialer, POLICY_CHANGED};
 use crate::hop::{self, Answer, CollectError, Pool, SendError};
 use crate::link::RouteId;
+use crate::link::reload::Heard;
 
 /// The broker, whose configuration can be replaced while it serves.
 pub struct Broker<D> {
     dialer: Arc<D>,
     /// A request is decided and sent by the one that was in force when its body was there.
     policy: RwLock<Arc<Policy<D>>>,
+    warden: Heard,
 }
 
 /// What one configuration makes of the broker: the gate and a pool per route.
@@ -45,7 +47,12 @@ impl<D: Dialer> Broker<D> {
     pub fn new(config: Config, dialer: D) -> Self {
         let dialer = Arc::new(dialer);
         let policy = RwLock::new(Arc::new(Policy::new(config, &dialer, &[])));
-        Self { dialer, policy }
+        Self { dialer, policy, warden: Heard::default() }
+    }
+
+    /// Sends only while the warden is heard.
+    pub(crate) fn under(self, warden: Heard) -> Self {
+        Self { warden, ..self }
     }
 
     /// Builds what another configuration needs, beside the one in force. Connections that nothing
@@ -103,6 +110,10 @@ impl<D: Dialer> Broker<D> {
         let lane = policy.lanes.get(route).ok_or_else(|| {
             Failure::own(StatusCode::BAD_REQUEST, "unknown-route", "no such route")
         })?;
+        if !self.warden.is_recent() {
+            let why = "the process that watches the kernel's policy does not answer";
+            return Err(Failure::own(StatusCode::SERVICE_UNAVAILABLE, "warden-silent", why));
+        }
         let response = self.send(lane, request).await.inspect_err(|failure| {
             tracing::warn!(route = lane.name, reason = failure.reason, "no answer");
         })?;
@@ -150,22 +161,34 @@ impl<D: Dialer> Broker<D> {
         if response.status().is_informational() {
             return Err(lane.failure("bad-answer", "the provider switches protocols"));
         }
-        let headers = response.headers_mut();
-        hop::strip_hop_by_hop(headers);
-        for name in LEADING_ELSEWHERE {
-            headers.remove(name);
-        }
-        let encoding = headers.get(header::CONTENT_ENCODING);
-        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        if !is_plain(response.headers()) {
             // It was asked for identity; nothing could be restored in it.
             return Err(lane.failure(
                 "encoded-answer",
                 "the provider compressed its answer although asked not to",
             ));
         }
+        let headers = response.headers_mut();
+        hop::strip_hop_by_hop(headers);
+        for name in LEADING_ELSEWHERE {
+            headers.remove(name);
+        }
         tracing::debug!(route = lane.name, status = response.status().as_u16(), "answered");
         Ok(response)
     }
+}
+
+/// Whether an answer's bytes are its text: no coding but those that hyper has taken off.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let only = |name, plain: &str| {
+        headers.get_all(name).iter().all(|value| {
+            value.as_bytes().split(|byte| *byte == b',').all(|coding| {
+                let coding = coding.trim_ascii();
+                coding.is_empty() || coding.eq_ignore_ascii_case(plain.as_bytes())
+            })
+        })
+    };
+    only(header::CONTENT_ENCODING, "identity") && only(header::TRANSFER_ENCODING, "chunked")
 }
 
 impl<D: Dialer> Policy<D> {
@@ -267,3 +290,30 @@ const LEADING_ELSEWHERE: [&str; 20] = [
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// To the first byte of an answer; large models think for minutes.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_plain_only_if_no_header_says_otherwise() {
+        for (lines, expected) in [
+            (&[][..], true),
+            (&[("content-encoding", "identity")], true),
+            (&[("content-encoding", "Identity, ")], true),
+            (&[("transfer-encoding", "Chunked")], true),
+            (&[("content-encoding", "gzip")], false),
+            (&[("content-encoding", "identity"), ("content-encoding", "gzip")], false),
+            (&[("content-encoding", "identity, br")], false),
+            (&[("content-encoding", "x\u{fc}")], false),
+            (&[("transfer-encoding", "gzip, chunked")], false),
+            (&[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            }
+            assert_eq!(is_plain(&headers), expected, "{lines:?}");
+        }
+    }
+}

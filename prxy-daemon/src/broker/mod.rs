@@ -103,7 +103,8 @@ pub async fn run<D: Dialer>(
                     let broker = Arc::clone(&broker);
                     async move { broker.answer(request).await }
                 };
-                tasks.spawn(serve(stream, LIMITS, tasks.drain_signal(), answer));
+                let seat = tasks.seat();
+                tasks.spawn(serve(stream, LIMITS, seat, answer));
             }
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),
@@ -121,7 +122,8 @@ pub async fn refuse_all(mut listener: impl ConnectionSource) -> io::Result<()> {
     let mut tasks = Tasks::new();
     while let Some(stream) = listener.next().await? {
         let answer = |_request: Request<Incoming>| async { forward::enforcement_lost() };
-        tasks.spawn(serve(stream, LIMITS, tasks.drain_signal(), answer));
+        let seat = tasks.seat();
+        tasks.spawn(serve(stream, LIMITS, seat, answer));
     }
     Ok(())
 }
@@ -137,6 +139,6 @@ impl<T: ConnectionSource> ConnectionSource for &mut T {
 pub(crate) const POLICY_CHANGED: &str = "policy-changed";
 
 /// The gateway keeps idle connections as long as it likes.
-const LIMITS: Limits = Limits { header_timeout: None, max_headers: 128 };
+const LIMITS: Limits = Limits { first_head: None, header_timeout: None, max_headers: 128 };
 /// The gateway is gone when this begins; nobody reads the answers.
 const DRAIN: Duration = Duration::from_secs(1);

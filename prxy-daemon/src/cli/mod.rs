@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use thiserror::Error;
 
 use crate::config::{Config, ConfigErrors, Origin, Sources};
+use crate::sys::fds;
 use arguments::Arguments;
 use definition::Verb;
 
@@ -56,6 +57,12 @@ impl Failure {
             Self::Program(status) => ExitCode::from(*status),
         }
     }
+}
+
+/// Whether what is written to standard error stays on this host. It would tell the network what the
+/// configuration is, and the daemon is its own best witness that nothing else leaves.
+pub fn may_speak() -> bool {
+    fds::is_local(&std::io::stderr()).unwrap_or(false)
 }
 
 /// Runs one command; `args` begin after the program's name.

@@ -87,7 +87,7 @@ pub fn scope(address: IpAddr) -> Scope {
 }
 
 fn scope_v4(address: Ipv4Addr) -> Scope {
-    let [a, b, c, _] = address.octets();
+    let [a, b, c, d] = address.octets();
     if a == 0 || address.is_multicast() || address.is_broadcast() {
         Scope::NoDestination
     } else if address.is_private()
@@ -95,6 +95,9 @@ fn scope_v4(address: Ipv4Addr) -> Scope {
         || address.is_link_local()
         || (a == 100 && (64..128).contains(&b))
         || (a, b, c) == (192, 0, 0)
+        || (a, b, c) == (192, 88, 99)
+        // Azure's own service inside of each of its hosts, in no registry.
+        || (a, b, c, d) == (168, 63, 129, 16)
         || (a == 198 && (18..20).contains(&b))
         || a >= 240
     {
@@ -106,13 +109,16 @@ fn scope_v4(address: Ipv4Addr) -> Scope {
 
 /// Forms with an IPv4 address inside (mapped, compatible, NAT64, 6to4, Teredo) can lead anywhere.
 fn scope_v6(address: Ipv6Addr) -> Scope {
-    let [a, b, ..] = address.segments();
+    let [a, b, c, d, ..] = address.segments();
     if address.is_unspecified() || address.is_multicast() {
         Scope::NoDestination
     } else if a == 0
         || (a, b) == (0x64, 0xff9b)
-        || (a, b) == (0x2001, 0)
+        // Set aside for protocols, Teredo among them.
+        || a == 0x2001 && b < 0x200
         || a == 0x2002
+        || (a, b, c, d) == (0x100, 0, 0, 0)
+        || a == 0x5f00
         || a & 0xfe00 == 0xfc00
         || a & 0xff80 == 0xfe80
     {
@@ -351,6 +357,15 @@ mod tests {
             ("64:ff9b::a00:1", Scope::Private),
             ("2002:a00:1::", Scope::Private),
             ("2001:0:1::", Scope::Private),
+            ("2001:2::1", Scope::Private),
+            ("2001:200::1", Scope::Public),
+            ("100::1", Scope::Private),
+            ("100:0:0:1::", Scope::Public),
+            ("5f00::1", Scope::Private),
+            ("168.63.129.16", Scope::Private),
+            ("168.63.129.17", Scope::Public),
+            ("192.88.99.1", Scope::Private),
+            ("192.88.98.1", Scope::Public),
             ("fd00::1", Scope::Private),
             ("fe80::1", Scope::Private),
             ("fec0::1", Scope::Private),

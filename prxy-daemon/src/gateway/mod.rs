@@ -43,6 +43,9 @@ pub async fn run<L: BrokerLink>(
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let full = tasks.len() >= MAX_CONNECTIONS;
+        if full {
+            tasks.close_oldest_silent();
+        }
         let stream = tokio::select! {
             () = shutdown.as_mut() => break,
             () = tasks.one_ended(), if full => continue,
@@ -65,14 +68,19 @@ pub async fn run<L: BrokerLink>(
             let gateway = Arc::clone(&gateway);
             async move { gateway.answer(request).await }
         };
-        tasks.spawn(serve(stream, LIMITS, tasks.drain_signal(), answer));
+        let seat = tasks.seat();
+        tasks.spawn(serve(stream, LIMITS, seat, answer));
     }
     drop(listener);
     tasks.drain(DRAIN).await;
 }
 
-/// The timeout also bounds how long an idle connection is kept; SDKs drop theirs long before.
-const LIMITS: Limits = Limits { header_timeout: Some(Duration::from_secs(75)), max_headers: 100 };
+/// The header timeout also bounds how long an idle connection is kept; SDKs drop theirs long before.
+const LIMITS: Limits = Limits {
+    first_head: Some(Duration::from_secs(10)),
+    header_timeout: Some(Duration::from_secs(75)),
+    max_headers: 100,
+};
 /// With one to the broker for each, below the usual limit of 1024 descriptors.
 const MAX_CONNECTIONS: usize = 448;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

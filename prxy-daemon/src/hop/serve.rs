@@ -1,6 +1,7 @@
 //! Serving one connection until it ends or the drain signal comes.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,12 +12,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 /// What a peer may cost before its request is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
+    /// From the connection's beginning until its first request's head is complete.
+    pub(crate) first_head: Option<Duration>,
     /// From the connection's or the last answer's end until the next request's head is complete.
     pub(crate) header_timeout: Option<Duration>,
     /// Number of header fields.
@@ -27,16 +30,55 @@ pub(crate) struct Limits {
 pub(crate) struct Tasks {
     connections: JoinSet<()>,
     drain: watch::Sender<()>,
+    /// Those that have asked for nothing yet, oldest first.
+    silent: Vec<Arc<Voice>>,
+}
+
+/// What one connection and the server have to tell each other.
+pub(crate) struct Seat {
+    drain: watch::Receiver<()>,
+    voice: Arc<Voice>,
+}
+
+#[derive(Default)]
+struct Voice {
+    /// Whether a head has come.
+    heard: AtomicBool,
+    /// The server needs the place.
+    leave: Notify,
+}
+
+impl Voice {
+    fn is_silent(&self) -> bool {
+        !self.heard.load(Ordering::Relaxed)
+    }
 }
 
 impl Tasks {
     pub(crate) fn new() -> Self {
-        Self { connections: JoinSet::new(), drain: watch::Sender::new(()) }
+        Self { connections: JoinSet::new(), drain: watch::Sender::new(()), silent: Vec::new() }
     }
 
-    /// Fires when the server begins to drain.
-    pub(crate) fn drain_signal(&self) -> watch::Receiver<()> {
-        self.drain.subscribe()
+    /// The place of a connection that begins now.
+    pub(crate) fn seat(&mut self) -> Seat {
+        self.forget_heard();
+        let voice = Arc::<Voice>::default();
+        self.silent.push(Arc::clone(&voice));
+        Seat { drain: self.drain.subscribe(), voice }
+    }
+
+    /// Closes the connection that has been silent longest, so that whoever opens many and asks for
+    /// nothing locks nobody out.
+    pub(crate) fn close_oldest_silent(&mut self) {
+        self.forget_heard();
+        if !self.silent.is_empty() {
+            self.silent.remove(0).leave.notify_one();
+        }
+    }
+
+    fn forget_heard(&mut self) {
+        // The other one is the connection's.
+        self.silent.retain(|voice| voice.is_silent() && Arc::strong_count(voice) > 1);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -73,7 +115,7 @@ impl Tasks {
 pub(crate) async fn serve<I, A, F, B>(
     io: I,
     limits: Limits,
-    mut drain: watch::Receiver<()>,
+    Seat { mut drain, voice }: Seat,
     answer: A,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -82,9 +124,8 @@ pub(crate) async fn serve<I, A, F, B>(
     B: Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let begun = AtomicBool::new(false);
     let service = service_fn(|request| {
-        begun.store(true, Ordering::Relaxed);
+        voice.heard.store(true, Ordering::Relaxed);
         let answered = answer(request);
         async { Ok::<_, Infallible>(answered.await) }
     });
@@ -96,11 +137,12 @@ pub(crate) async fn serve<I, A, F, B>(
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = silent_too_long(&voice, limits.first_head) => return,
         _ = drain.changed() => {
             connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(FIRST_HEAD, connection.as_mut()).await {
+            match tokio::time::timeout(LAST_CHANCE, connection.as_mut()).await {
                 Ok(ended) => ended,
-                Err(_) if begun.load(Ordering::Relaxed) => connection.await,
+                Err(_) if !voice.is_silent() => connection.await,
                 Err(_) => return,
             }
         }
@@ -113,6 +155,84 @@ pub(crate) async fn serve<I, A, F, B>(
     }
 }
 
+/// Ends when a connection has to go that has not sent a head.
+async fn silent_too_long(voice: &Voice, patience: Option<Duration>) {
+    let leave = voice.leave.notified();
+    match patience {
+        Some(patience) => drop(tokio::time::timeout(patience, leave).await),
+        None => leave.await,
+    }
+    if !voice.is_silent() {
+        std::future::pending().await
+    }
+}
+
 /// How long a drain waits for the rest of a connection's first head: whoever sends half of one must
 /// not keep a restart waiting.
-const FIRST_HEAD: Duration = Duration::from_secs(1);
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    const HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    /// Opens a connection and sends `bytes` on it.
+    async fn open(tasks: &mut Tasks, first_head: Duration, bytes: &[u8]) -> DuplexStream {
+        let (mut client, server) = tokio::io::duplex(4096);
+        let limits = Limits {
+            first_head: Some(first_head),
+            header_timeout: Some(Duration::from_secs(60)),
+            max_headers: 10,
+        };
+        let answer = |_| async { Response::new(Full::new(Bytes::from_static(b"hi"))) };
+        let seat = tasks.seat();
+        tasks.spawn(serve(server, limits, seat, answer));
+        client.write_all(bytes).await.unwrap();
+        client
+    }
+
+    async fn is_answered(client: &mut DuplexStream) -> bool {
+        let mut bytes = [0; 256];
+        matches!(client.read(&mut bytes).await, Ok(1..))
+    }
+
+    #[tokio::test]
+    async fn who_sends_no_head_has_to_go_and_who_sent_one_may_stay() {
+        let mut tasks = Tasks::new();
+        let patience = Duration::from_millis(100);
+        let mut half = open(&mut tasks, patience, &HEAD[..20]).await;
+        let mut asking = open(&mut tasks, patience, HEAD).await;
+        assert!(is_answered(&mut asking).await);
+        assert!(!is_answered(&mut half).await);
+        tokio::time::sleep(patience * 2).await;
+        asking.write_all(HEAD).await.unwrap();
+        assert!(is_answered(&mut asking).await);
+    }
+
+    #[tokio::test]
+    async fn the_oldest_silent_connection_makes_room() {
+        let mut tasks = Tasks::new();
+        let patience = Duration::from_secs(60);
+        let mut asking = open(&mut tasks, patience, HEAD).await;
+        assert!(is_answered(&mut asking).await);
+        let mut oldest = open(&mut tasks, patience, &HEAD[..20]).await;
+        let mut newest = open(&mut tasks, patience, b"").await;
+        tasks.close_oldest_silent();
+        assert!(!is_answered(&mut oldest).await);
+        for client in [&mut asking, &mut newest] {
+            client.write_all(HEAD).await.unwrap();
+            assert!(is_answered(client).await);
+        }
+        // Nobody is silent any more.
+        tasks.close_oldest_silent();
+        for client in [&mut asking, &mut newest] {
+            client.write_all(HEAD).await.unwrap();
+            assert!(is_answered(client).await);
+        }
+    }
+}

@@ -7,6 +7,7 @@
 
 mod documents;
 mod edit;
+mod names;
 mod path;
 mod token;
 mod walk;

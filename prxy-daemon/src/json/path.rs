@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::StringToken;
+use super::{StringToken, names};
 
 /// The way from the root to a value: `$.messages[0].content`.
 #[derive(Clone, Default)]
@@ -92,14 +92,17 @@ impl Segment<'_> {
     }
 }
 
-/// Keys that do not look like a field's name are shown as `["…"]`: they may be personal data.
+/// Keys that no provider's API has are shown as `["…"]`: they may be personal data, or a value that
+/// the configuration wants masked.
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("$")?;
         for segment in &self.segments {
             match segment {
                 Segment::Index(index) => write!(f, "[{index}]")?,
-                Segment::Key(token) if is_field_name(token.raw()) => write!(f, ".{}", token.raw())?,
+                Segment::Key(token) if names::is_known(token.raw()) => {
+                    write!(f, ".{}", token.raw())?
+                }
                 Segment::Key(_) => f.write_str("[\"…\"]")?,
             }
         }
@@ -112,13 +115,3 @@ impl fmt::Debug for Path<'_> {
         fmt::Display::fmt(self, f)
     }
 }
-
-/// Letters and underscores with two digits at most: no e-mail address, number or key fits.
-fn is_field_name(key: &str) -> bool {
-    let bytes = key.as_bytes();
-    (1..=MAX_FIELD_NAME).contains(&bytes.len())
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
-        && bytes.iter().filter(|b| b.is_ascii_digit()).count() <= 2
-}
-
-const MAX_FIELD_NAME: usize = 32;

@@ -89,26 +89,26 @@ fn a_walk_shows_every_token_with_its_path() {
     let expected = "\
 $ Object from 1
 $ key \"a\"
-$.a Array from 6
-$.a[0] number 1
-$.a[1] number -2.5e+3
-$.a[2] Object from 17
-$.a[2] key \"b c\"
-$.a[2][\"…\"] string \"x\\ny\"
-$.a[2] until 31
-$.a until 32
+$[\"…\"] Array from 6
+$[\"…\"][0] number 1
+$[\"…\"][1] number -2.5e+3
+$[\"…\"][2] Object from 17
+$[\"…\"][2] key \"b c\"
+$[\"…\"][2][\"…\"] string \"x\\ny\"
+$[\"…\"][2] until 31
+$[\"…\"] until 32
 $ key \"n\"
-$.n Null
+$[\"…\"] Null
 $ key \"t\"
-$.t True
+$[\"…\"] True
 $ key \"f\"
-$.f False
+$[\"…\"] False
 $ key \"e\"
-$.e Object from 65
-$.e until 67
+$[\"…\"] Object from 65
+$[\"…\"] until 67
 $ key \"g\"
-$.g Array from 72
-$.g until 74
+$[\"…\"] Array from 72
+$[\"…\"] until 74
 $ until 75
 ";
     assert_eq!(trace.0, expected);
@@ -260,7 +260,9 @@ fn a_path_never_shows_a_key_that_may_be_a_value() {
     }
     for (key, shown) in [
         ("input_text", "$.input_text $.input_text"),
-        ("base64", "$.base64 $.base64"),
+        ("mcpServers", "$.mcpServers $.mcpServers"),
+        ("Zaphod", "$[\"…\"] $[\"…\"]"),
+        ("user7", "$[\"…\"] $[\"…\"]"),
         ("a@b.org", "$[\"…\"] $[\"…\"]"),
         ("4111111111111111", "$[\"…\"] $[\"…\"]"),
         ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", "$[\"…\"] $[\"…\"]"),

@@ -9,11 +9,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::wire::{Reader, Writer};
 use super::{FromWarden, MAX_MESSAGE, Malformed, Obstacle, RouteId, ToWarden};
 use crate::config::{Bundles, Config, Origin, Text};
 use crate::sys::channel::AsyncChannel;
+use crate::sys::time::monotonic;
 
 /// What a role needs to know of a new configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,12 +90,42 @@ pub(crate) struct Orders {
     epoch: u32,
     /// The parts so far.
     parts: Vec<u8>,
+    heard: Heard,
+}
+
+/// When the warden was last heard. One that is stopped watches nothing: whoever sends must not go on
+/// for long without it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard(Arc<AtomicU64>);
+
+impl Heard {
+    /// Whether it was heard a short while ago, or has not begun to ask for signs of life.
+    pub(crate) fn is_recent(&self) -> bool {
+        let at = self.0.load(Ordering::Relaxed);
+        at == 0 || monotonic().saturating_sub(Duration::from_millis(at)) < MAX_SILENCE
+    }
+
+    fn now(&self) {
+        let now = u64::try_from(monotonic().as_millis()).unwrap_or(u64::MAX);
+        self.0.store(now, Ordering::Relaxed);
+    }
 }
 
 impl Orders {
     pub(crate) fn new(warden: AsyncChannel) -> Self {
         let buffer = vec![0; MAX_MESSAGE];
-        Self { warden: Arc::new(warden), buffer, epoch: 0, parts: Vec::new() }
+        Self {
+            warden: Arc::new(warden),
+            buffer,
+            epoch: 0,
+            parts: Vec::new(),
+            heard: Heard::default(),
+        }
+    }
+
+    /// When the warden was last heard, for those who ask before they send.
+    pub(crate) fn heard(&self) -> Heard {
+        self.heard.clone()
     }
 
     /// The next order; `None`: the warden is gone. May be dropped while it waits.
@@ -107,6 +140,7 @@ impl Orders {
             }
             let message = FromWarden::decode(&self.buffer[..length])?;
             if message == FromWarden::Ping {
+                self.heard.now();
                 self.say(&ToWarden::Alive).await?;
                 continue;
             }
@@ -159,6 +193,9 @@ impl Orders {
         }))
     }
 }
+
+/// Five questions of the warden, of which one comes every two seconds.
+const MAX_SILENCE: Duration = Duration::from_secs(10);
 
 /// What stands in the way of a new configuration, and at which route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

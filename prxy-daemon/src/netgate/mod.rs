@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::config::{Config, Host, Origin, Transport};
 use crate::link::FIRST_EPOCH;
-use crate::link::reload::{Order, Orders, Pending};
+use crate::link::reload::{Heard, Order, Orders, Pending};
 use crate::link::{DialOutcome, DialReply, DialRequest, MAX_MESSAGE, RouteId, ToWarden};
 use crate::sys::channel::{AsyncChannel, Channel};
 
@@ -94,7 +94,8 @@ pub async fn run(
                         return Ok(());
                     }
                     let request = DialRequest::decode(&buffer[..length])?;
-                    dials.spawn_local(answer(request, Rc::clone(&table), Rc::clone(&broker)));
+                    let (table, broker) = (Rc::clone(&table), Rc::clone(&broker));
+                    dials.spawn_local(answer(request, table, broker, orders.heard()));
                 }
                 Some(finished) = dials.join_next() => match finished {
                     Ok(answered) => answered?,
@@ -161,8 +162,12 @@ async fn answer(
     request: DialRequest,
     table: Rc<RefCell<Table>>,
     broker: Rc<AsyncChannel>,
+    warden: Heard,
 ) -> io::Result<()> {
-    let candidates = table.borrow_mut().route(request.route).and_then(|route| {
+    let watched = if warden.is_recent() { Ok(()) } else { Err(DialOutcome::NoAddress) };
+    let candidates = watched.and_then(|()| {
+        let mut table = table.borrow_mut();
+        let route = table.route(request.route)?;
         let permitted = route.permits(&request.client_hello);
         if permitted { Ok(route.candidates()) } else { Err(DialOutcome::HelloRefused) }
     });

@@ -56,6 +56,8 @@ pub enum Field {
     Content,
     /// OpenAI `delta.refusal`.
     Refusal,
+    /// OpenAI `delta.audio.transcript`.
+    Transcript,
     /// OpenAI `delta.tool_calls[].function.arguments`.
     ToolArguments,
     /// OpenAI `delta.tool_calls[].custom.input`.
@@ -204,7 +206,9 @@ const BLOCK: &[Row] = &[
     text(&["content", "stdout"]),
     text(&["content", "stderr"]),
 ];
-const MESSAGE: Tables = &[(&["content", "[]"], BLOCK), (&["error"], ERROR)];
+/// What stopped the model; the client's own words.
+const STOPPED: &[Row] = &[text(&["stop_sequence"])];
+const MESSAGE: Tables = &[(&["content", "[]"], BLOCK), (&["error"], ERROR), (&[], STOPPED)];
 
 /// <https://docs.anthropic.com/en/api/retrieving-message-batch-results>
 const BATCH_RESULT: Tables = &[
@@ -212,6 +216,7 @@ const BATCH_RESULT: Tables = &[
     (&["result", "error", "error"], ERROR),
     (&["result", "error"], ERROR),
     (&["error"], ERROR),
+    (&["result", "message"], STOPPED),
 ];
 
 /// <https://docs.anthropic.com/en/docs/build-with-claude/streaming>
@@ -225,6 +230,8 @@ const MESSAGE_EVENT: Tables = &[
     (&["delta", "citation"], &[text(&["cited_text"]), text(&["document_title"])]),
     (&["content_block"], BLOCK),
     (&["message", "content", "[]"], BLOCK),
+    (&["message"], STOPPED),
+    (&["delta"], STOPPED),
     (&["error"], ERROR),
 ];
 
@@ -249,6 +256,7 @@ const CHAT_PIECES: Pieces = &[
     (&["choices", "[]", "delta", "content"], Field::Content),
     (&["choices", "[]", "delta", "content", "[]", "text"], Field::Content),
     (&["choices", "[]", "delta", "refusal"], Field::Refusal),
+    (&["choices", "[]", "delta", "audio", "transcript"], Field::Transcript),
     (
         &["choices", "[]", "delta", "tool_calls", "[]", "function", "arguments"],
         Field::ToolArguments,

@@ -2,12 +2,15 @@
 //! cgroup with the real policy on it, and one without.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Pid, getpid};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::{Pid, geteuid, getpid};
 use prxy_common::{Event, Role};
 
 use super::VerifyError;
@@ -17,10 +20,10 @@ use crate::config::{Config, Sources};
 use crate::sys::cgroup::Cgroup;
 use crate::sys::{bpf, random};
 use crate::warden::front;
-use crate::warden::identity::Home;
+use crate::warden::identity::{self, Home};
 use crate::warden::kernel::Kernel;
 use crate::warden::plan::{Places, Plan};
-use crate::warden::{During, WardenError};
+use crate::warden::{During, WardenError, inspect};
 
 /// Everything of one run; removed when dropped.
 pub(super) struct Scratch {
@@ -59,12 +62,26 @@ impl Scratch {
         Self::in_dir(Directory::make()?, config, nameservers, None)
     }
 
+    /// Takes away what runs that were killed have left: their processes first, then the policy that
+    /// holds them. What still has something to send is left to the next run.
+    fn sweep() {
+        for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+            let (name, path) = (entry.file_name(), entry.path());
+            if name.to_string_lossy().starts_with(PREFIX)
+                && let Err(error) = sweep(&path)
+            {
+                eprintln!("prxy: {} is left: {error}", path.display());
+            }
+        }
+    }
+
     fn in_dir(
         dir: Directory,
         config: Config,
         nameservers: Vec<SocketAddr>,
         world: Option<&World>,
     ) -> Result<Self, VerifyError> {
+        Self::sweep();
         let data = dir.path.join("data");
         let config = Config { data_dir: data.clone(), ..config };
         let home = Home::open(&config)?;
@@ -79,7 +96,7 @@ impl Scratch {
                 .and_then(|listener| listener.local_addr()),
             None => Ok(SocketAddr::from(([127, 0, 0, 1], 0))),
         };
-        let name = format!("prxy-verify-{}", home.instance());
+        let name = format!("{PREFIX}{}", home.instance());
         let free = Cgroup::make(&own.join(name));
         let set_up = |kernel: &mut Kernel| -> Result<(), WardenError> {
             kernel.close_front(listener.during("listen in the scratch world")?)?;
@@ -142,13 +159,41 @@ impl Drop for Scratch {
             for role in Role::ALL {
                 drop(kernel.group(*role).map(|group| remove_below(group.path())));
             }
-            kernel.abandon();
+            // The next run looks for what this directory belongs to.
+            if !kernel.abandon() {
+                self.dir.owner = Pid::from_raw(0);
+            }
         }
         if let Some(free) = self.free.take() {
             remove_below(free.path());
             drop(free.kill());
             drop(free.remove());
         }
+    }
+}
+
+/// Takes away what belongs to the directory of a run that is no more.
+fn sweep(dir: &Path) -> Result<(), WardenError> {
+    let step = "clear up after a run that was killed";
+    let known = fs::symlink_metadata(dir).during(step)?;
+    let lock = dir.join("data/prxy.lock");
+    let ours = known.is_dir() && known.uid() == geteuid().as_raw() && lock.exists();
+    if !ours || is_locked(&lock).during(step)? {
+        return Ok(());
+    }
+    let instance = identity::instance_of(&dir.join("data").canonicalize().during(step)?);
+    if inspect::sweep(&instance)? {
+        fs::remove_dir_all(dir).during(step)?;
+    }
+    Ok(())
+}
+
+/// Whether the run lives.
+fn is_locked(path: &Path) -> io::Result<bool> {
+    match Flock::lock(File::open(path)?, FlockArg::LockExclusiveNonblock) {
+        Ok(_) => Ok(false),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(true),
+        Err((_, error)) => Err(error.into()),
     }
 }
 
@@ -172,7 +217,7 @@ impl Directory {
     fn make() -> Result<Self, VerifyError> {
         let step = "make a scratch directory";
         let name = u64::from_ne_bytes(random::bytes().during(step)?);
-        let path = std::env::temp_dir().join(format!("prxy-verify-{name:016x}"));
+        let path = std::env::temp_dir().join(format!("{PREFIX}{name:016x}"));
         // Roles of other users reach their part of it by name.
         DirBuilder::new().mode(0o711).create(&path).during(step)?;
         let directory = Self { path, owner: getpid() };
@@ -191,6 +236,9 @@ impl Drop for Directory {
         }
     }
 }
+
+/// Of the directories and cgroups of runs.
+const PREFIX: &str = "prxy-verify-";
 
 /// Two providers by address, so that no name has to be resolved.
 fn configuration() -> String {

@@ -59,7 +59,8 @@ impl Pins {
             Flock::lock(dir, FlockArg::LockExclusiveNonblock).map_err(
                 |(_, error)| match error {
                     Errno::EWOULDBLOCK => {
-                        let cause = "another prxy with a data directory of this name is running";
+                        let cause =
+                            "another prxy is running in it, on a data directory of this name";
                         WardenError::new(step, cause)
                     }
                     other => WardenError::new(step, other),
@@ -106,6 +107,14 @@ impl Pins {
 }
 
 impl Locked {
+    /// Removes the pins of every start, with what nothing depends on any more.
+    pub(crate) fn remove_all(self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.instance)? {
+            remove(&entry?.path())?;
+        }
+        fs::remove_dir(&self.instance)
+    }
+
     /// Makes the folder of this start.
     pub(crate) fn begin(self) -> Result<Pins, WardenError> {
         let started = crate::sys::time::monotonic().as_nanos();

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use prxy_common::Role;
 use serde::Serialize;
 
-use super::bpffs;
+use super::bpffs::{self, Pins};
 use super::identity::instance_of;
-use super::kernel::GROUP;
+use super::kernel::{self, GROUP, SETTLE};
 use super::programs::{self, PROGRAMS, UNIX};
+use super::{During, WardenError};
 use crate::sys::bpf;
 use crate::sys::cgroup::Cgroup;
 
@@ -115,6 +116,30 @@ fn group_of(instance: &str) -> Option<PathBuf> {
     let pinned = pinned.and_then(|folder| bpffs::groups(&folder).ok()).unwrap_or_default();
     found.sort_by_key(|(known, _)| !pinned.contains(&known.ino()));
     found.into_iter().next().map(|(_, group)| group)
+}
+
+/// Takes away what a daemon that was killed has left in the kernel and nobody will start again;
+/// whether all of it is gone.
+pub(crate) fn sweep(instance: &str) -> Result<bool, WardenError> {
+    let step = "clear up after a run that was killed";
+    let pins = Pins::lock(instance)?;
+    let root = Cgroup::root().during(step)?;
+    for name in [format!("{GROUP}{instance}"), format!("{GROUP}verify-{instance}")] {
+        for path in find(&root, &name, DEPTH) {
+            if fs::symlink_metadata(&path).during(step)?.uid() != 0 {
+                continue;
+            }
+            let group = Cgroup::open(&path).during(step)?;
+            kernel::clear(&group)?;
+            group.kill().during(step)?;
+            if !group.dying().and_then(|dying| dying.end_within(SETTLE)).during(step)? {
+                return Ok(false);
+            }
+            group.remove().during(step)?;
+        }
+    }
+    pins.remove_all().during(step)?;
+    Ok(true)
 }
 
 impl Inspection {

@@ -413,7 +413,7 @@ fn lock(parent: &Cgroup) -> Result<Flock<File>, WardenError> {
 }
 
 /// Whatever a crashed daemon left in the group is ended before anything new starts.
-fn clear(parent: &Cgroup) -> Result<(), WardenError> {
+pub(super) fn clear(parent: &Cgroup) -> Result<(), WardenError> {
     let step = "end the processes of an earlier daemon";
     let Ok(children) = std::fs::read_dir(parent.path()) else { return Ok(()) };
     for child in children.flatten().filter(|entry| entry.path().is_dir()) {
@@ -438,7 +438,7 @@ fn is_role_group(path: &std::path::Path) -> bool {
 
 pub(super) const GROUP: &str = "prxy-";
 /// How long a stop waits for what the roles' sockets still have to send.
-const SETTLE: Duration = Duration::from_secs(3);
+pub(super) const SETTLE: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {

@@ -63,7 +63,8 @@ pub(crate) fn start(
                 let netgate = ToNetgate::new(broker_netgate)?;
                 let mut source = FromGateway::new(broker_gateway)?;
                 let orders = Orders::new(AsyncChannel::new(warden)?);
-                let broker = Arc::new(Broker::new(broker_config, netgate.clone()));
+                let broker = Broker::new(broker_config, netgate.clone()).under(orders.heard());
+                let broker = Arc::new(broker);
                 tokio::select! {
                     // Netgate is killed when the order to halt has been given: that comes first.
                     biased;

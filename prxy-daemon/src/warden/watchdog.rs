@@ -116,6 +116,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "someone has to end while he is watched")]
     fn a_process_that_is_elsewhere_or_cannot_be_seen_is_a_loss() {
         let resident = |role, cgroup: &str| {
             let seen = Membership::of(std::process::id().cast_signed()).unwrap();

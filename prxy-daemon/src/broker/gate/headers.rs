@@ -119,7 +119,7 @@ fn pass(
             to.insert(passed.name.clone(), value.clone());
             continue;
         }
-        let kept = admitted_betas(text, route.fetch);
+        let kept = admitted_betas(text, route.fetch).ok_or_else(bad)?;
         if !kept.is_empty() {
             to.insert(passed.name.clone(), HeaderValue::try_from(kept).map_err(|_| bad())?);
         }
@@ -128,10 +128,18 @@ fn pass(
 }
 
 /// The list without what would switch a provider-side feature on that is not allowed. Clients name
-/// features that they do not use, so this is no reason to refuse.
-fn admitted_betas(list: &str, allow: fetch::Kinds) -> String {
-    let admitted = |token: &&str| fetch::beta(token).is_none_or(|kind| allow.has(kind));
-    list.split(',').filter(admitted).collect::<Vec<_>>().join(",").trim().to_owned()
+/// features that they do not use, so this is no reason to refuse; what is no name of a feature is.
+///
+/// However a lenient reader takes the list apart, it finds the names that were judged here.
+fn admitted_betas(list: &str, allow: fetch::Kinds) -> Option<String> {
+    let list = list.to_ascii_lowercase();
+    let names = || list.split([',', ' ', '=']).filter(|name| !name.is_empty());
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let admitted = |name: &&str| fetch::beta(name).is_none_or(|kind| allow.has(kind));
+    names().all(is_name).then(|| names().filter(admitted).collect::<Vec<_>>().join(","))
 }
 
 /// Our own key, or else what the client brought, unscanned: it is a secret by nature.
@@ -151,7 +159,8 @@ fn put_credential(
     }
     let mut found = false;
     for (_, name) in CLIENT_CREDENTIALS.iter().filter(|(known, _)| *known == api) {
-        let Some(value) = single(from, name)? else { continue };
+        let value = single(from, name)?.filter(|value| !value.as_bytes().trim_ascii().is_empty());
+        let Some(value) = value else { continue };
         let graphic = value.as_bytes().iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
         if !graphic || value.len() > secret::MAX_BYTES {
             return Err(Refusal::BadHeader(name.clone()));

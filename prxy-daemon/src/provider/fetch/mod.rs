@@ -182,8 +182,10 @@ impl Refusal {
     }
 }
 
-/// What a token of the `anthropic-beta` header (or of `betas` in a body) would switch on.
-pub fn beta(token: &str) -> Option<Kind> {
-    let token = token.trim();
-    table::BETAS.iter().find(|(prefix, _)| token.starts_with(prefix)).map(|(_, kind)| *kind)
+/// What an entry of the `anthropic-beta` header (or of `betas` in a body) would switch on.
+pub fn beta(entry: &str) -> Option<Kind> {
+    let entry = entry.to_ascii_lowercase();
+    entry.split([',', ' ', '=']).find_map(|name| {
+        table::BETAS.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, kind)| *kind)
+    })
 }

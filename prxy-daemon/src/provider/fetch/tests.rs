@@ -83,7 +83,7 @@ fn what_anthropic_would_fetch_is_told_by_kind_and_place() {
                 r#"{"fallbacks":[{"tools":[{"type":"web_search_20250305"}]}]}"#,
                 "web-tool $.fallbacks[0].tools[0].type",
             ),
-            (r#"{"tomorrow":{"type":"web_search_20250305"}}"#, "web-tool $.tomorrow.type"),
+            (r#"{"tomorrow":{"type":"web_search_20250305"}}"#, "web-tool $[\"…\"].type"),
             (r#"{"tools":[{"type":"code_execution_20250825"}]}"#, "hosted-tool $.tools[0].type"),
             (
                 r#"{"tools":[{"type":"advisor_20260301","model":"m"}]}"#,
@@ -158,13 +158,13 @@ fn what_anthropic_would_fetch_is_told_by_kind_and_place() {
                 r#"{"betas":["interleaved-thinking-2025-05-14","files-api-2025-04-14"]}"#,
                 "file-reference $.betas[1]",
             ),
-            (r#"{"tomorrow":{"from":"https://evil.example/x"}}"#, "url-source $.tomorrow.from"),
+            (r#"{"tomorrow":{"from":"https://evil.example/x"}}"#, "url-source $[\"…\"][\"…\"]"),
             (
                 r#"{"tomorrow":{"from":" \u0048TTPS://evil.example/x"}}"#,
-                "url-source $.tomorrow.from",
+                "url-source $[\"…\"][\"…\"]",
             ),
-            (r#"{"tomorrow":{"image_url":"evil.example/x"}}"#, "url-source $.tomorrow.image_url"),
-            (r#"{"tools":[{"name":"n","callbackUri":"x"}]}"#, "url-source $.tools[0].callbackUri"),
+            (r#"{"tomorrow":{"image_url":"evil.example/x"}}"#, "url-source $[\"…\"].image_url"),
+            (r#"{"tools":[{"name":"n","callbackUri":"x"}]}"#, "url-source $.tools[0][\"…\"]"),
         ],
     );
     let thread = r#"{"thread":{"type":"continue","previous_message_id":"msg_1"},"messages":[]}"#;
@@ -286,7 +286,7 @@ fn what_openai_would_fetch_is_told_by_kind_and_place() {
             (r#"{"models":["gpt-4o-search-preview"]}"#, "web-tool $.models[0]"),
             (r#"{"fallbacks":[{"model":"x:online"}]}"#, "web-tool $.fallbacks[0].model"),
             (r#"{"fallbacks":["x:Online"]}"#, "web-tool $.fallbacks[0]"),
-            (r#"{"fallbacks":[{"gpt":["x:online"]}]}"#, "web-tool $.fallbacks[0].gpt[0]"),
+            (r#"{"fallbacks":[{"gpt":["x:online"]}]}"#, "web-tool $.fallbacks[0][\"…\"][0]"),
             (r#"{"model":["x:online"]}"#, "web-tool $.model[0]"),
             (r#"{"model":"perplexity/sonar-pro"}"#, "web-tool $.model"),
             (r#"{"model":"sonar"}"#, "web-tool $.model"),
@@ -432,8 +432,8 @@ fn what_google_would_fetch_is_told_by_kind_and_place() {
                 r#"{"tools":[{"mcpServers":[{"name":"n","streamableHttpTransport":{"url":"https://evil.example"}}]}]}"#,
                 "remote-mcp $.tools[0].mcpServers[0]",
             ),
-            (r#"{"tools":[{"teleport":{}}]}"#, "unknown-tool $.tools[0].teleport"),
-            (r#"{"tools":[{"teleport":true}]}"#, "unknown-tool $.tools[0].teleport"),
+            (r#"{"tools":[{"teleport":{}}]}"#, "unknown-tool $.tools[0][\"…\"]"),
+            (r#"{"tools":[{"teleport":true}]}"#, "unknown-tool $.tools[0][\"…\"]"),
             (r#"{"cachedContent":"cachedContents/1"}"#, "file-reference $.cachedContent"),
             (
                 r#"{"contents":[{"parts":[{"file_data":{"file_uri":"gs://bucket/x"}}]}]}"#,
@@ -535,6 +535,9 @@ fn betas_are_told_by_their_names_whatever_their_dates() {
         ("skills-2025-10-02", Some(Kind::HostedTool)),
         ("message-threads-2026-08-12", Some(Kind::StoredState)),
         ("fine-grained-tool-streaming-2025-05-14", None),
+        ("MCP-Client-2025-11-20", Some(Kind::RemoteMcp)),
+        ("a=mcp-client-x", Some(Kind::RemoteMcp)),
+        ("computer-use-2025-01-24 web-fetch-2025-09-10", Some(Kind::WebTool)),
     ] {
         assert_eq!(beta(token), expected, "{token}");
     }

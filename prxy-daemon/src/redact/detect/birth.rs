@@ -89,7 +89,7 @@ fn figures(bytes: &[u8], run: &Range<usize>) -> Option<Range<usize>> {
     }
     let (third, other) = joint(bytes, second.end)?;
     let third = third..digits_end(bytes, third);
-    if third.is_empty() {
+    if third.is_empty() || third.len() > 4 {
         return None;
     }
     let (first, middle, last) = (number(run), number(&second), number(&third));
@@ -148,18 +148,16 @@ fn words(text: &str, run: &Range<usize>) -> Option<Range<usize>> {
         let (day, start) = day_before(bytes, at)?;
         let month = skip_back(bytes, start, b" .");
         let word = letters_before(bytes, month);
-        return (start > month && is_month(&text[word..month]) && (1..=31).contains(&day))
-            .then_some(word..run.end);
+        let named = start > month && (1..=31).contains(&day) && is_month(text.get(word..month)?);
+        return named.then_some(word..run.end);
     }
     // `4 March 1985`, `4 de marzo de 1985`
     at = skip_particle(bytes, at);
     let word = letters_before(bytes, at);
-    if !is_month(text.get(word..at)?) {
-        return None;
-    }
     let end = skip_particle(bytes, skip_back(bytes, word, b" .-/,"));
     let (day, start) = day_before(bytes, end)?;
-    (1..=31).contains(&day).then_some(start..run.end)
+    let named = (1..=31).contains(&day) && is_month(text.get(word..at)?);
+    named.then_some(start..run.end)
 }
 
 fn skip_back(bytes: &[u8], from: usize, marks: &[u8]) -> usize {

@@ -75,6 +75,21 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
     if run.len() < 2 || matches!(bytes[run.start], b'0' | b'1' | b'7' | b'9') {
         return None;
     }
+    // Four digits are followed by four or six, two by two.
+    if run.len() < 13 {
+        let next = bytes.get(run.end + 1..).unwrap_or_default();
+        let digits = next.iter().take(7).take_while(|b| b.is_ascii_digit()).count();
+        let fits = match run.len() {
+            2 => digits == 2,
+            4 => matches!(digits, 4 | 6),
+            8 => matches!(digits, 6 | 7),
+            _ => true,
+        };
+        // A space that is no byte of its own is looked at closer.
+        if !fits && next.first().is_none_or(|b| *b < 0x80) {
+            return None;
+        }
+    }
     let groups = Groups::read(bytes, run.start, MAX_GROUPS);
     let mut number = [0_u8; 19];
     let mut total = 0;

@@ -80,9 +80,10 @@ pub(super) fn value(byte: u8) -> u32 {
     u32::from(byte.wrapping_sub(b'0'))
 }
 
-/// The number that a few digits spell.
+/// The number that a few digits spell; of too many, the largest.
 pub(super) fn number(digits: &[u8]) -> u64 {
-    digits.iter().fold(0, |sum, d| sum * 10 + u64::from(d.wrapping_sub(b'0')))
+    let digit = |d: &u8| u64::from(d.wrapping_sub(b'0'));
+    digits.iter().fold(0, |sum: u64, d| sum.saturating_mul(10).saturating_add(digit(d)))
 }
 
 /// Whether `yymmdd`, as two digits each, can be a date.

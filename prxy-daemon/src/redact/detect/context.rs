@@ -25,6 +25,9 @@ pub(super) const VEHICLE: Topics = 1 << 10;
 pub(super) const USER: Topics = 1 << 11;
 pub(super) const VERSION: Topics = 1 << 12;
 
+/// The topics whose words introduce a value of no form of its own.
+const NAMED: Topics = IDENTITY | PASSPORT | LICENSE | MEDICAL | BANK | VEHICLE;
+
 /// What stands around a value.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::redact) struct Said {
@@ -81,12 +84,13 @@ pub(in crate::redact) fn announcing(bytes: &[u8], run: &std::ops::Range<usize>) 
     let near = end.saturating_sub(20);
     let len = bytes[near..end].iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
     let word = end - len;
+    let hump = |at: usize| at == word || bytes[at].is_ascii_uppercase();
     let says = len == 0
         || is_filler(&bytes[word..end])
         || word > 0 && bytes[word - 1] >= 0x80
+        || ends_name(&bytes[word..end])
         || (word..end).any(|at| {
-            (at == word || bytes[at].is_ascii_uppercase())
-                && !INDEX[usize::from(fold(bytes, at))].is_empty()
+            hump(at) && word_at(bytes, at, start).is_some_and(|(topics, _)| topics & NAMED != 0)
         });
     let topics = if says { before(bytes, start).announced } else { 0 };
     // So does one that a space sets apart, as in `QQ 12 34 56 C`.
@@ -99,6 +103,13 @@ pub(in crate::redact) fn announcing(bytes: &[u8], run: &std::ops::Range<usize>) 
         }
     }
     topics
+}
+
+/// Whether no word stands near `start`: rows of numbers say nothing.
+pub(super) fn is_silent(bytes: &[u8], start: usize) -> bool {
+    let from = start.saturating_sub(REACH);
+    let window = &bytes[from..bytes.len().min(start + REACH)];
+    !window.iter().fold(false, |any, b| any | is_letter(*b))
 }
 
 /// What the text around `start..end` says.
@@ -127,6 +138,12 @@ pub(super) fn before(bytes: &[u8], start: usize) -> Said {
         if !is_letter(byte) {
             comma |= byte == b',';
             match byte {
+                b'<' if let Some(len) = placeholder_len(&bytes[at..start]) => {
+                    said.announced = 0;
+                    foreign = true;
+                    at += len;
+                    continue;
+                }
                 b'0'..=b'9' => {
                     let run = super::digits::digits_end(bytes, at).min(start);
                     said.announced = 0;
@@ -201,7 +218,7 @@ pub(super) fn behind(bytes: &[u8], end: usize) -> Topics {
         if byte == b'\n' || byte == b';' || byte == b'{' || byte == b'|' || byte == b'\t' {
             break;
         }
-        if byte.is_ascii_digit() && words > 0 {
+        if byte.is_ascii_digit() && words > 0 || byte == b'<' {
             break;
         }
         if !is_letter(byte) {
@@ -250,8 +267,7 @@ fn of_name(name: &str) -> Topics {
 
 /// The topics of the entry that begins with a word at `at`, and where it ends.
 fn word_at(bytes: &[u8], at: usize, limit: usize) -> Option<(Topics, usize)> {
-    let first = fold(bytes, at);
-    let entries = &INDEX[usize::from(first)];
+    let entries = entries(bytes, at);
     if entries.is_empty() || !begins(bytes, at) {
         return None;
     }
@@ -259,6 +275,27 @@ fn word_at(bytes: &[u8], at: usize, limit: usize) -> Option<(Topics, usize)> {
         .iter()
         .filter_map(|(word, topics)| Some((*topics, matched(bytes, at, limit, word.as_bytes())?)))
         .max_by_key(|(_, end)| *end)
+}
+
+/// Whether a name of several words ends with `word`.
+fn ends_name(word: &[u8]) -> bool {
+    let mut lower = [0; 20];
+    let Some(lower) = lower.get_mut(..word.len()) else { return false };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    TAILS.contains(&&*lower)
+}
+
+/// The entries that begin with the two bytes at `at`.
+fn entries(bytes: &[u8], at: usize) -> &'static [(&'static str, Topics)] {
+    if at + 1 >= bytes.len() {
+        return &[];
+    }
+    &INDEX[slot(fold(bytes, at), fold(bytes, at + 1))]
+}
+
+fn slot(first: u8, second: u8) -> usize {
+    (usize::from(first) << 3 ^ usize::from(second)) & (SLOTS - 1)
 }
 
 /// Where `word` ends, if it stands at `at`. A space in it stands for any joint; `*` at its end for the rest of a word.
@@ -344,15 +381,24 @@ fn word_end(bytes: &[u8], at: usize, limit: usize) -> usize {
     i.max(at + 1)
 }
 
+/// The length of what looks like one of our placeholders; its label speaks of nothing but itself.
+fn placeholder_len(bytes: &[u8]) -> Option<usize> {
+    let inside = |b: &u8| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_';
+    let len = 1 + bytes[1..].iter().take(96).take_while(|b| inside(b)).count();
+    (bytes.get(len) == Some(&b'>') && bytes[len - 1].is_ascii_digit()).then_some(len + 1)
+}
+
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
 }
 
 /// Words that stand between the name of a number and the number.
 fn is_filler(word: &[u8]) -> bool {
-    word.len() <= 12 && FILLERS.iter().any(|filler| word.eq_ignore_ascii_case(filler.as_bytes()))
+    let second = |word: &[u8]| word.get(1).map_or(0, u8::to_ascii_lowercase);
+    let entries = &FILLER_INDEX[slot(word[0].to_ascii_lowercase(), second(word))];
+    entries.iter().any(|filler| word.eq_ignore_ascii_case(filler))
         // Full-width punctuation and typographic marks count as letters above.
-        || word.iter().all(|b| *b >= 0x80) && (word.len() <= 3)
+        || word.len() <= 3 && word.iter().all(|b| *b >= 0x80)
 }
 
 const FILLERS: &[&str] = &[
@@ -447,18 +493,35 @@ const FILLERS: &[&str] = &[
     "issued",
 ];
 
-/// The entries by their first byte.
-static INDEX: LazyLock<Box<[Vec<(&'static str, Topics)>; 256]>> = LazyLock::new(|| {
-    let mut index: Box<[Vec<(&'static str, Topics)>; 256]> =
-        Box::new(std::array::from_fn(|_| Vec::new()));
+/// The entries by their first two bytes.
+static INDEX: LazyLock<Vec<Vec<(&'static str, Topics)>>> = LazyLock::new(|| {
+    let mut index = vec![Vec::new(); SLOTS];
     for (topics, words) in super::words::WORDS {
-        for word in words.iter().filter_map(|word| Some((word.as_bytes().first()?, word))) {
-            index[usize::from(*word.0)].push((word.1, *topics));
+        for word in *words {
+            if let [first, second, ..] = *word.as_bytes() {
+                index[slot(first, second)].push((*word, *topics));
+            }
         }
     }
     index
 });
 
+/// The fillers by their first two bytes.
+static FILLER_INDEX: LazyLock<Vec<Vec<&'static [u8]>>> = LazyLock::new(|| {
+    let mut index = vec![Vec::new(); SLOTS];
+    for filler in FILLERS.iter().map(|filler| filler.as_bytes()) {
+        index[slot(filler[0], filler.get(1).copied().unwrap_or(0))].push(filler);
+    }
+    index
+});
+
+/// The last words of entries of several words.
+static TAILS: LazyLock<std::collections::BTreeSet<&'static [u8]>> = LazyLock::new(|| {
+    let words = super::words::WORDS.iter().flat_map(|(_, words)| *words);
+    words.filter_map(|word| Some(word.rsplit_once([' ', '/', '.', '\''])?.1.as_bytes())).collect()
+});
+
+const SLOTS: usize = 2048;
 /// How far before a value its name may begin.
 const REACH: usize = 56;
 /// How far behind it, the rest of the value included.

@@ -86,12 +86,21 @@ pub(in crate::redact) fn look(bytes: &[u8], run: &Range<usize>) -> Look {
         b' ' => digit(1) || digit(2) || digit(3),
         _ => false,
     };
+    // Inside a row of numbers nothing short begins.
+    if len <= 3
+        && before == b' '
+        && after == b' '
+        && run.start > 1
+        && bytes[run.start - 2].is_ascii_digit()
+    {
+        return none;
+    }
     match len {
         // A digit alone begins `1-800-…`, `0 30 …`, `1 85 05 …` and `8.8.8.8` only, and dates.
         1 => match after {
             b'.' | b'/' | b'-' if digit(1) => some(1),
             b' ' | b'.' | b'-' | 0xC2 | 0xE2 if joined => {
-                let two = digit(2) || digit(3);
+                let two = digit(1) && digit(2) || digit(2) && digit(3);
                 if matches!(bytes[run.start], b'0'..=b'4' | b'7' | b'8') && two {
                     some(1)
                 } else {

@@ -20,21 +20,24 @@ pub(super) struct Form {
 /// Forms in the order in which a run of digits asks for them.
 #[derive(Debug)]
 pub(super) struct Forms {
-    /// Those that begin with letters and digits in one word.
-    words: Vec<Form>,
+    /// Those that begin with letters and digits in one word, by the length of that word.
+    words: [Vec<Form>; 40],
     /// The others by the length of their first run of digits.
     runs: [Vec<Form>; 32],
 }
 
 impl Forms {
     pub(super) fn new(forms: &[Form]) -> Self {
-        let mut all = Self { words: Vec::new(), runs: std::array::from_fn(|_| Vec::new()) };
+        let mut all = Self {
+            words: std::array::from_fn(|_| Vec::new()),
+            runs: std::array::from_fn(|_| Vec::new()),
+        };
         for form in forms {
             let pattern = form.pattern.as_bytes();
             let first = pattern.split(|b| !b.is_ascii_alphanumeric()).next().unwrap_or_default();
             let digits = first.iter().any(|b| *b == b'9' || *b == b'X');
             if digits && first.iter().any(u8::is_ascii_uppercase) {
-                all.words.push(*form);
+                all.words[first.len()].push(*form);
             } else {
                 let run = pattern.iter().skip_while(|b| !b.is_ascii_digit());
                 let len = run.take_while(|b| b.is_ascii_digit()).count();
@@ -48,8 +51,20 @@ impl Forms {
     pub(super) fn find(&self, bytes: &[u8], run: &Range<usize>) -> Option<Range<usize>> {
         let letter = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_alphabetic);
         let mut best: Option<Range<usize>> = None;
+        // What the words around say is the same for all forms; rows of numbers have none.
+        let mut said: Option<Topics> = None;
+        let silent = context::is_silent(bytes, run.start);
+        let mut near = |start: usize| {
+            *said.get_or_insert_with(|| {
+                let said = context::around(bytes, start, run.end);
+                // `PESEL …, tel. 512 345 678`: the word right before it knows better.
+                if said.announced != 0 { said.announced } else { said.near }
+            })
+        };
         let mut consider = |form: &Form, start: usize| {
-            if let Some(hit) = form.holds(bytes, start)
+            if (form.needs == 0 || !silent)
+                && let Some(hit) = form.holds(bytes, start)
+                && (form.needs == 0 || near(start) & form.needs != 0)
                 && best.as_ref().is_none_or(|known| hit.len() > known.len())
             {
                 best = Some(hit);
@@ -57,11 +72,20 @@ impl Forms {
         };
         if letter(run.start.wrapping_sub(1)) || letter(run.end) {
             let start = text::word_begin(bytes, run.start);
-            self.words.iter().for_each(|form| consider(form, start));
+            let end = text::run_end(bytes, start, 40, |b| b.is_ascii_alphanumeric());
+            let forms = self.words.get(end - start);
+            forms.into_iter().flatten().for_each(|form| consider(form, start));
         }
         for form in self.runs.get(run.len()).into_iter().flatten() {
             let lead = form.pattern.bytes().take_while(|b| !b.is_ascii_digit()).count();
-            if let Some(start) = run.start.checked_sub(lead) {
+            // Most fail at the first byte behind the run.
+            let fits = match form.pattern.as_bytes().get(lead + run.len()) {
+                None => true,
+                Some(b' ' | b'-') => matches!(bytes.get(run.end), Some(b' ' | b'-' | 0x80..)),
+                Some(b'A' | b'X') => letter(run.end),
+                Some(mark) => bytes.get(run.end) == Some(mark),
+            };
+            if fits && let Some(start) = run.start.checked_sub(lead) {
                 consider(form, start);
             }
         }
@@ -104,10 +128,7 @@ impl Form {
         }
         let range = start..i;
         if self.needs != 0 {
-            let said = context::around(bytes, start, i);
-            // `PESEL …, tel. 512 345 678`: the word right before it knows better.
-            let other = said.announced != 0 && said.announced & self.needs == 0;
-            return (said.near & self.needs != 0 && !other).then_some(range);
+            return Some(range);
         }
         // `AB123456C-X` is a part number.
         let more = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_alphanumeric);

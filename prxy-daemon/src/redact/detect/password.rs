@@ -258,8 +258,8 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let working =
         keyword.eq_ignore_ascii_case(b"pwd") && matches!(name, b"PWD" | b"OLDPWD" | b"pwd");
     let suffix = &bytes[at.end..assigned.name.end];
-    let before = name[..at.start - assigned.name.start].split(|b| !b.is_ascii_alphabetic());
-    let bounded = !before.last().is_some_and(|part| is_one_of(part, NO_PASSWORD_BEFORE))
+    let mut before = name[..at.start - assigned.name.start].split(|b| !b.is_ascii_alphabetic());
+    let bounded = !before.next_back().is_some_and(|part| is_one_of(part, NO_PASSWORD_BEFORE))
         && !sample::says(&name[..at.start - assigned.name.start], NO_PASSWORD_IN);
     if !suffix_allows(suffix) || !bounded {
         return None;

@@ -143,6 +143,15 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
     if !text::word_start(bytes, start) || continues_left(bytes, start) {
         return None;
     }
+    // Inside a row of numbers only a word can tell one.
+    if run.len() < 7 && start >= 2 && bytes[start - 1] == b' ' && bytes[start - 2].is_ascii_digit()
+    {
+        let window = &bytes[start.saturating_sub(24)..start];
+        let dashed = matches!(bytes.get(run.end), Some(b'-' | b'.' | b')'));
+        if !dashed && !window.iter().any(|b| b.is_ascii_alphabetic() || *b >= 0x80) {
+            return None;
+        }
+    }
     if run.len() == 3 || run.len() == 1 && bytes[run.start] == b'1' {
         let found = north_american(bytes, run.start, &Groups::read(bytes, run.start, 4));
         if found.is_some() {
@@ -378,7 +387,7 @@ fn named(bytes: &[u8], run: &Range<usize>) -> Option<Range<usize>> {
         }
     }
     // Nobody writes digit by digit; tables of zeros do.
-    if digits < 7 || digits + 1 < 2 * used {
+    if context::is_silent(bytes, start) || digits < 7 || digits + 1 < 2 * used {
         return None;
     }
     let trunk = bytes[first] == b'0' && (9..=13).contains(&digits);

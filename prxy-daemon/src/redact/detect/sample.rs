@@ -89,7 +89,7 @@ pub(super) fn says(body: &[u8], words: &[&str]) -> bool {
     let starts = |word: &&str| {
         body.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
     };
-    words.iter().any(|word| starts(word))
+    words.iter().any(starts)
 }
 
 /// The longest run of one byte.

@@ -163,7 +163,7 @@ fn secrets_block_wherever_they_stand_and_personal_data_blocks_where_nothing_may_
     let key = concat!("sk-proj-", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7");
     let cases: &[(Surface, String, &str, &str)] = &[
         (Surface::Messages, format!(r#"{{"system":"a@b.co {key}"}}"#), "blocked-label", "API_KEY at $.system is blocked by policy"),
-        (Surface::Chat, format!(r#"{{"x":{{"{key}":1}}}}"#), "blocked-label", "API_KEY at $.x.{key} is blocked by policy"),
+        (Surface::Chat, format!(r#"{{"x":{{"{key}":1}}}}"#), "blocked-label", "API_KEY at $[\"…\"].{key} is blocked by policy"),
         (
             Surface::Chat,
             r#"{"messages":[{"tool_calls":[{"function":{"arguments":"{\"a\":\"sk\\u002dproj-Ab1Cd2Ef3Gh4Ij5Kl6Mn7\"}"}}]}]}"#.into(),
@@ -210,10 +210,10 @@ fn the_check_knows_no_fields_and_accepts_placeholders() {
         masker.check(clean.as_bytes()).unwrap();
     }
     let cases = [
-        (r#"{"zzz":[["\u0061@b.co"]]}"#, "EMAIL at $.zzz[0][0] is not masked"),
-        (r#"{"a":{"a@b.co":1}}"#, "EMAIL at $.a.{key} is not masked"),
-        (r#"{"a":[4111111111111111]}"#, "CREDIT_CARD at $.a[0] is not masked"),
-        (r#"{"a":"E-123456"}"#, "EMPLOYEE_ID at $.a is not masked"),
+        (r#"{"zzz":[["\u0061@b.co"]]}"#, "EMAIL at $[\"…\"][0][0] is not masked"),
+        (r#"{"a":{"a@b.co":1}}"#, "EMAIL at $[\"…\"].{key} is not masked"),
+        (r#"{"a":[4111111111111111]}"#, "CREDIT_CARD at $[\"…\"][0] is not masked"),
+        (r#"{"a":"E-123456"}"#, "EMPLOYEE_ID at $[\"…\"] is not masked"),
     ];
     for (body, text) in cases {
         let refusal = masker.check(body.as_bytes()).unwrap_err();

@@ -62,6 +62,9 @@ impl Template {
             Field::BlockInput => (block(index, "input_json_delta\",\"partial_json"), "\"}}"),
             Field::Content => (delta(index, "\"content"), "\"},\"finish_reason\":null}]}"),
             Field::Refusal => (delta(index, "\"refusal"), "\"},\"finish_reason\":null}]}"),
+            Field::Transcript => {
+                (delta(index, "\"audio\":{\"transcript"), "\"}},\"finish_reason\":null}]}")
+            }
             Field::FunctionArguments => {
                 (delta(index, "\"function_call\":{\"arguments"), "\"}},\"finish_reason\":null}]}")
             }

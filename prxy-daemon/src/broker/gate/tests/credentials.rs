@@ -67,6 +67,7 @@ fn only_listed_keys_of_clients_are_passed_on() {
     // Without a list whatever the client brings is passed on, or nothing.
     assert_eq!(sent(pinned(0, &[]), &[("x-api-key", "attacker")]), "x-api-key: attacker");
     assert_eq!(sent(pinned(0, &[]), &[]), "");
+    assert_eq!(sent(pinned(0, &[]), &[("authorization", " "), ("x-api-key", "")]), "");
 }
 
 #[test]
@@ -100,9 +101,23 @@ fn features_that_fetch_are_not_switched_on_unless_allowed() {
     assert_eq!(with(&[]), "anthropic-beta: claude-code-20250219,context-1m-2025-08-07");
     assert_eq!(
         with(&[fetch::Kind::WebTool]),
-        "anthropic-beta: claude-code-20250219, web-fetch-2025-09-10,context-1m-2025-08-07"
+        "anthropic-beta: claude-code-20250219,web-fetch-2025-09-10,context-1m-2025-08-07"
     );
-    assert_eq!(with(&fetch::Kind::ALL), format!("anthropic-beta: {list}"));
+    assert_eq!(with(&fetch::Kind::ALL), format!("anthropic-beta: {}", list.replace(' ', "")));
+    for (list, expected) in [
+        ("MCP-client-2025-11-20", ""),
+        ("a=mcp-client-x", "anthropic-beta: a"),
+        ("computer-use-2025-01-24 web-fetch-2025-09-10", "anthropic-beta: computer-use-2025-01-24"),
+        (",Context-1M-2025-08-07, ,", "anthropic-beta: context-1m-2025-08-07"),
+        ("4111,1111,1111,1111", "bad-header"),
+        ("context-1m-2025-08-07,4111", "bad-header"),
+        ("-a", "bad-header"),
+        ("a.b", "bad-header"),
+        ("a_b", "bad-header"),
+    ] {
+        let route = routes().swap_remove(0);
+        assert_eq!(sent(route, &[("anthropic-beta", list)]), expected, "{list}");
+    }
     let mut route = routes().swap_remove(0);
     route.fetch = Kinds::NONE;
     assert_eq!(sent(route, &[("anthropic-beta", "mcp-client-2025-11-20")]), "");

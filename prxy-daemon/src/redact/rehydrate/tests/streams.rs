@@ -72,6 +72,27 @@ fn arguments(index: u64, tool: u64, raw: &str) -> String {
 }
 
 #[test]
+fn what_stopped_a_stream_and_what_is_said_aloud_are_restored() {
+    let end = |stop| {
+        named(&format!(
+            r#"{{"type":"message_delta","delta":{{"stop_reason":"stop_sequence","stop_sequence":"{stop}"}}}}"#
+        ))
+    };
+    anthropic(&[(end("<EMAIL_1>"), end("ada@example.org"))]);
+    let said = |raw| {
+        chunk(&format!(
+            r#"{{"index":0,"delta":{{"audio":{{"transcript":"{raw}"}}}},"finish_reason":null}}"#
+        ))
+    };
+    open_ai(&[
+        (said("To <EMA"), said("To ")),
+        (said("IL_1>."), said("ada@example.org.")),
+        same(said("<b>")),
+    ]);
+    check_with(Surface::Chat, vault(), &[(said("a <EMAIL"), said("a "))], &said("<EMAIL"));
+}
+
+#[test]
 fn a_placeholder_in_a_single_delta_is_restored() {
     anthropic(&[
         same(named(r#"{"type":"message_start","message":{"id":"<EMAIL_1>","content":[]}}"#)),

@@ -37,6 +37,20 @@ fn messages_refusals_and_arguments_of_a_completion_are_restored() {
 }
 
 #[test]
+fn what_stopped_an_answer_and_what_was_said_aloud_are_restored() {
+    restores(
+        Surface::Messages,
+        r#"{"content":[],"stop_reason":"stop_sequence","stop_sequence":"<EMAIL_1>"}"#,
+        r#"{"content":[],"stop_reason":"stop_sequence","stop_sequence":"ada@example.org"}"#,
+    );
+    restores(
+        Surface::Chat,
+        r#"{"choices":[{"message":{"content":null,"audio":{"id":"<EMAIL_1>","data":"<EMAIL_1>","transcript":"To <EMAIL_1>"}}}]}"#,
+        r#"{"choices":[{"message":{"content":null,"audio":{"id":"<EMAIL_1>","data":"<EMAIL_1>","transcript":"To ada@example.org"}}}]}"#,
+    );
+}
+
+#[test]
 fn arguments_are_escaped_for_the_document_in_them_and_for_the_one_around_them() {
     restores(
         Surface::Chat,
