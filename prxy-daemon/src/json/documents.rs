@@ -53,7 +53,7 @@ impl Documents {
     ///
     /// # Errors
     /// It is too large: nothing more is cut, [`Self::finish`] has the bytes.
-    pub fn next(&mut self) -> Result<Option<Document<'_>>, TooLarge> {
+    pub fn cut(&mut self) -> Result<Option<Document<'_>>, TooLarge> {
         let Some(start) = self.scan() else {
             let waiting = self.buffer.len() - self.consumed;
             return if waiting > MAX_DOCUMENT_BYTES { Err(TooLarge) } else { Ok(None) };
@@ -128,7 +128,7 @@ mod tests {
         let (mut documents, mut found) = (Documents::default(), Vec::new());
         for chunk in chunks {
             documents.push(chunk);
-            while let Some(document) = documents.next().unwrap() {
+            while let Some(document) = documents.cut().unwrap() {
                 found.push((text(document.lead), text(document.bytes)));
             }
         }
@@ -162,9 +162,9 @@ mod tests {
     fn a_document_must_not_grow_for_ever() {
         let mut documents = Documents::default();
         documents.push(b"[{\"a\":\"");
-        assert!(documents.next().unwrap().is_none());
+        assert!(documents.cut().unwrap().is_none());
         documents.push(&vec![b'x'; MAX_DOCUMENT_BYTES]);
-        assert_eq!(documents.next().map(|_| ()), Err(TooLarge));
+        assert_eq!(documents.cut().map(|_| ()), Err(TooLarge));
         assert_eq!(documents.finish().len(), MAX_DOCUMENT_BYTES + 7);
     }
 

@@ -80,7 +80,7 @@ impl Stream {
             Cutter::Documents(documents) => {
                 documents.push(chunk);
                 loop {
-                    match documents.next() {
+                    match documents.cut() {
                         Ok(Some(document)) => {
                             self.lanes.frame(&Frame::Document(document), Follows::More, out);
                         }

@@ -107,7 +107,6 @@ fn whatever_would_be_restored_is_a_literal_first() {
         &body("EMAIL_1 <email_2> &lt;PHONE_1&gt; a@b.co"),
         &body("<LITERAL_1> <LITERAL_2> <LITERAL_3> <EMAIL_1>"),
     );
-    for code in ["MY_EMAIL_1 EMAIL_1_x email_1 $EMAIL_1 FOO_1 obj.EMAIL_1 EMAIL_1= <foo_1> a_1"] {
-        check_masked(&masker(), Surface::Messages, &body(code), &body(code));
-    }
+    let code = body("MY_EMAIL_1 EMAIL_1_x email_1 $EMAIL_1 FOO_1 obj.EMAIL_1 EMAIL_1= <foo_1> a_1");
+    check_masked(&masker(), Surface::Messages, &code, &code);
 }
