@@ -121,7 +121,12 @@ pub(in crate::redact) fn around(bytes: &[u8], start: usize, end: usize) -> Said 
 
 /// What the text before `start` says.
 pub(super) fn before(bytes: &[u8], start: usize) -> Said {
-    let from = start.saturating_sub(REACH);
+    let mut from = start.saturating_sub(REACH);
+    // A long name of a field is read whole.
+    if bytes[from..start].contains(&b'_') {
+        let word = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'_';
+        from -= bytes[from.saturating_sub(LONG_NAME)..from].iter().rev().take_while(word).count();
+    }
     let window = &bytes[from..start];
     let mut said = Said::default();
     if !window.iter().any(|b| is_letter(*b)) {
@@ -522,6 +527,8 @@ static TAILS: LazyLock<std::collections::BTreeSet<&'static [u8]>> = LazyLock::ne
 });
 
 const SLOTS: usize = 2048;
+/// The name of a field may be longer than that by so much.
+const LONG_NAME: usize = 256;
 /// How far before a value its name may begin.
 const REACH: usize = 56;
 /// How far behind it, the rest of the value included.
@@ -555,6 +562,8 @@ mod tests {
         check("passport=x&order=^12345678", 0, 0);
         check("passport\norder ^12345678", 0, 0);
         check("Passport\n^12345678", PASSPORT, PASSPORT);
+        let long = "phone_number_of_the_person_that_called_us_yesterday_about_the_order=^12345678";
+        check(long, PHONE, 0);
         check("phoneless ^12345678", 0, 0);
         check("^12345678, passport: 1234", 0, 0);
     }

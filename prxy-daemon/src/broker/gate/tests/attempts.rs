@@ -81,7 +81,11 @@ fn escapes_are_read_to_any_depth_in_linear_time() {
             format!("{{\"a\":\"ada{}u0040corp.com\"}}", "\\".repeat(64)),
             "unmasked-label",
         ),
-        ("ten times", format!("{{\"a\":\"ada{}u0040corp.com\"}}", "\\".repeat(1024)), "too-deep"),
+        (
+            "ten times",
+            format!("{{\"a\":\"ada{}u0040corp.com\"}}", "\\".repeat(1024)),
+            "unmasked-label",
+        ),
         ("in a key", r#"{"ada\\u0040corp.com":1}"#.to_owned(), "unmasked-label"),
         ("escaped backslash", chain(0), "unmasked-label"),
         ("escaped backslashes", chain(2), "unmasked-label"),

@@ -129,6 +129,6 @@ fn a_field_tells_whatever_the_spelling_of_its_name_and_the_length_of_its_value()
         Surface::Messages,
         body,
         "unsafe-position",
-        "CREDIT_CARD at $.model stands where nothing may be changed",
+        "CREDIT_CARD at $.model cannot be masked there",
     );
 }
