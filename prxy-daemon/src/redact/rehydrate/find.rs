@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::Vault;
+use super::super::detect::placeholder::MOST_DIGITS;
 use crate::provider::answer::Spelling;
 
 /// What stands somewhere in a text.
@@ -294,10 +295,12 @@ fn joins_before(byte: u8) -> bool {
     is_letter(byte) || matches!(byte, b'$' | b'.' | b'@' | b'-' | b'%' | b'\\')
 }
 
-/// `EMAIL_1` as label and number; numbers have no leading zeros.
+/// `EMAIL_1` as label and number; numbers have no leading zeros, and no more digits than a vault gives out.
 pub(crate) fn split(name: &str) -> Option<(&str, u64)> {
     let (label, digits) = name.rsplit_once('_')?;
-    let canonical = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+    let canonical = digits.bytes().all(|b| b.is_ascii_digit())
+        && !digits.starts_with('0')
+        && digits.len() <= MOST_DIGITS;
     let upper = label.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     Some((label, digits.parse().ok().filter(|_| canonical && upper)?))
 }
