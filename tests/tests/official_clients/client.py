@@ -72,11 +72,9 @@ class Anthropic:
 
     def unserved(self):
         return [
-            lambda: self.client.beta.files.list(),
-            lambda: self.client.beta.files.delete("file_1"),
-            lambda: self.client.completions.create(
-                model="m", prompt="hi", max_tokens_to_sample=1
-            ),
+            lambda: self.client.get("/v1/files", cast_to=object),
+            lambda: self.client.delete("/v1/files/file_1", cast_to=object),
+            lambda: self.client.post("/v1/complete", cast_to=object, body={"prompt": TEXT}),
         ]
 
 
