@@ -211,13 +211,13 @@ fn scripts_in_files_run() {
 #[test]
 fn a_cgroup_that_only_has_the_name_of_a_daemon_is_not_joined() {
     let mut scene = Scene::start().unwrap();
-    let place = Place::of(&scene);
     let warden = scene.daemon().unwrap().role("warden").unwrap();
     let parent = warden.cgroup.parent().unwrap().to_owned();
     for (owner, alive) in [(65534, true), (65534, false), (0, false)] {
         if !alive && scene.daemon().is_ok() {
             scene.stop().unwrap();
         }
+        let place = Place::of(&scene);
         let decoy = Decoy::new(parent.file_name().unwrap().to_str().unwrap(), owner);
         let output = place.exec("netgate", "cat /proc/self/cgroup");
         let group = String::from_utf8(output.stdout.clone()).unwrap();

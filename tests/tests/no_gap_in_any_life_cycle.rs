@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -40,6 +41,8 @@ const EPISODES: &[Episode] = &[
     ("started twice", started_twice),
     ("pins removed", pins_removed),
     ("a link detached", link_detached),
+    ("groups killed and removed", groups_removed),
+    ("no room for the audit log", audit_disk_full),
     ("nameserver silent, forged, lying", nameserver_fails),
     ("the kernel has more to say than the warden hears", ring_buffer_full),
     ("the warden hangs", warden_hangs),
@@ -229,6 +232,45 @@ fn link_detached(life: &Service) {
         life.ask(Format::Anthropic, "hello", Delivery::Whole).is_ok_and(|a| a.status == 503)
     );
     eventually!(life.role("warden").is_ok_and(|now| now.pids != warden.pids));
+}
+
+/// Whoever has the right to can take a role's group away under its feet.
+fn groups_removed(life: &Service) {
+    for name in ["netgate", "gateway", "warden"] {
+        let warden = life.role("warden").unwrap();
+        let group = life.role(name).unwrap().cgroup;
+        fs::write(group.join("cgroup.kill"), "1").unwrap();
+        // systemd, which takes all of it away, may be quicker.
+        eventually!(fs::remove_dir(&group).is_ok() || !group.exists());
+        eventually!(life.role("warden").is_ok_and(|now| now.pids != warden.pids), "{name}");
+        life.answers().unwrap();
+    }
+}
+
+fn audit_disk_full(life: &Service) {
+    let audit = life.systemd.path("/var/lib/prxy/audit");
+    let small = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", "/var/lib/prxy/audit"];
+    assert!(life.systemd.run("mount", &small).unwrap().status.success());
+    life.systemd.systemctl(&["restart", UNIT]).unwrap();
+    life.answers().unwrap();
+    let filler = audit.join("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    while file.write_all(&[0]).is_ok() {}
+    drop(file);
+    let size = || fs::metadata(audit.join("egress.jsonl")).unwrap().len();
+    // The last page of the log itself still has room for a few lines.
+    for _ in 0..8 {
+        life.systemd.systemctl(&["reload", UNIT]).unwrap();
+        assert_eq!(life.ask(Format::Anthropic, "hello", Delivery::Whole).unwrap().status, 200);
+    }
+    let full = size();
+    life.systemd.systemctl(&["reload", UNIT]).unwrap();
+    assert_eq!(size(), full, "there was room");
+    fs::remove_file(&filler).unwrap();
+    eventually!(size() > full);
+    life.systemd.systemctl(&["stop", UNIT]).unwrap();
+    assert!(life.systemd.run("umount", &["/var/lib/prxy/audit"]).unwrap().status.success());
+    life.systemd.systemctl(&["start", UNIT]).unwrap();
 }
 
 /// A name that nothing is known of, one that is answered by somebody else, and one that leads into

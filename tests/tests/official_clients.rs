@@ -86,7 +86,7 @@ fn what_this_version_does_not_serve_says_so() {
         for error in errors {
             let expected = [json!("NotFoundError"), json!(404), json!("unknown-path")];
             assert_eq!(error.as_array().unwrap()[..3], expected, "{error}");
-            assert!(error[3].as_str().unwrap().contains("POST /v1/messages"), "{error}");
+            assert!(error[3].as_str().unwrap().contains("docs/surfaces.md"), "{error}");
         }
         assert_eq!(scene.provider(format).requests().len(), 0, "{sdk}");
     }

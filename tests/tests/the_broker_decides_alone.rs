@@ -136,13 +136,16 @@ fn each_kind_is_refused_with_its_reason_and_not_sent() {
         assert!(nothing_was_sent(&scene), "{format:?} {value} was sent");
     }
     assert!(!scene.range.dns.names().iter().any(|name| name.contains("evil")));
-    // Images in the request itself are nothing to fetch.
+    // Documents in the request itself are nothing to fetch.
     for (format, part) in [
         (
             Anthropic,
-            json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}),
+            json!({"type": "document", "source": {"type": "base64", "media_type": "text/plain", "data": "aGkgeW91"}}),
         ),
-        (OpenAi, json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}})),
+        (
+            OpenAi,
+            json!({"type": "file", "file": {"filename": "a.txt", "file_data": "data:text/plain;base64,aGkgeW91"}}),
+        ),
     ] {
         let mut body = samples::ask(format, "hello", Delivery::Whole);
         body["messages"][0]["content"] = json!([part]);

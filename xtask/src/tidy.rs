@@ -42,7 +42,7 @@ fn check_file(root: &Path, file: &Path, findings: &mut Vec<String>) -> Result<()
             findings.push(format!("{name}:{number}: unsafe belongs into a sys module"));
         }
         for word in FORBIDDEN {
-            if line.contains(word) {
+            if line.contains(word) && !(word.ends_with('/') && file.starts_with(ABOUT_PATHS)) {
                 findings.push(format!("{name}:{number}: {word}"));
             }
         }
@@ -81,6 +81,9 @@ const UNSAFE: &[&str] = &[
     "tests/src/sys.rs",
     "xtask/src/tidy.rs",
 ];
+
+/// Paths of users stand here because they are looked for.
+const ABOUT_PATHS: &str = "prxy-daemon/src/redact/detect";
 
 /// Left-overs and things that a repository must not carry.
 const FORBIDDEN: &[&str] = &[

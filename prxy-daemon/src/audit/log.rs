@@ -471,6 +471,7 @@ fn name(path: &Path) -> String {
 
 /// Milliseconds since 1970 of a kernel time stamp; 0 stands for now. Only ever printed: a clock
 /// that jumps changes nothing else.
+#[expect(clippy::disallowed_methods, reason = "a time to print")]
 fn wall_ms(ts_ns: u64) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let age = match ts_ns {

@@ -82,6 +82,7 @@ impl Identity {
             key_name: None,
             fetch: Default::default(),
             client_keys: Vec::new(),
+            models: Vec::new(),
             ..provider.clone()
         };
         Self { provider, roots }
@@ -408,6 +409,7 @@ mod tests {
             key_name: Some("LAB_API_KEY".to_owned()),
             fetch: Default::default(),
             client_keys: Vec::new(),
+            models: Vec::new(),
         }
     }
 

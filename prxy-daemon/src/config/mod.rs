@@ -9,6 +9,7 @@ mod difference;
 mod errors;
 mod hide;
 mod load;
+mod models;
 mod pins;
 mod pipeline;
 mod problem;
@@ -33,6 +34,7 @@ pub use bundles::{BundleError, Bundles};
 pub(crate) use difference::difference;
 pub use errors::ConfigErrors;
 pub use load::{Origin, Sources, Text};
+pub use models::ModelPattern;
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -183,6 +185,8 @@ pub struct Provider {
     pub fetch: fetch::Policy,
     /// SHA-256 of the clients' credentials that may be passed on; empty: whichever they bring.
     pub client_keys: Vec<[u8; 32]>,
+    /// On shared paths, the models that it is asked for; empty: those that nobody else has.
+    pub models: Vec<ModelPattern>,
 }
 
 impl Provider {

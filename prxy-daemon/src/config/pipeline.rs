@@ -1,6 +1,7 @@
 //! The pipeline section: which modules, in which order, with which options.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use regex::RegexBuilder;
 use regex_automata::util::syntax;
@@ -11,7 +12,7 @@ use super::providers::MAX_PROVIDERS;
 use super::url::parse_host;
 use super::yaml::{Node, Value};
 use super::{Host, Module, OnViolation};
-use crate::redact::{Action, Label, Policy};
+use crate::redact::{Action, Attachments, Label, Policy};
 
 /// The modules in the file's order, and where its allowlist stands.
 #[derive(Default)]
@@ -208,7 +209,32 @@ fn guardrails(fields: Fields<'_>, found: &mut Found) -> Policy {
         };
         policy.actions.extend(label.zip(action));
     }
+    let attachments = fields.get("attachments");
+    if let Some(word) = attachments.and_then(|node| found.word(node, "word", &ATTACHMENTS)) {
+        policy.attachments = word;
+    }
+    if let Some(node) = fields.get("tools_keep_masked") {
+        policy.tools_keep_masked = Arc::new(tools(node, found));
+    }
     policy
+}
+
+/// Names of tools, as models say them.
+fn tools(node: &Node, found: &mut Found) -> BTreeSet<String> {
+    let items = found.list(node, "a list of tools").unwrap_or_default();
+    if let Some(excess) = items.get(MAX_TOOLS) {
+        found.add(excess.span, Kind::TooMany { what: "tools", most: MAX_TOOLS });
+    }
+    let mut tools = BTreeSet::new();
+    for item in items.iter().take(MAX_TOOLS) {
+        let Some(name) = found.text(item, "a tool's name") else { continue };
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+        if name.is_empty() || name.len() > 128 || !name.bytes().all(plain) {
+            found.add(item.span, Kind::BadName);
+        }
+        tools.insert(name.to_owned());
+    }
+    tools
 }
 
 fn label(name: &str) -> Result<Label, Kind> {
@@ -256,7 +282,10 @@ const MODULES: [(&str, Known); 7] = [
     ("mcp-optimizer", Known::NotYet),
 ];
 pub(super) const AIRGAP_KEYS: &[&str] = &["allowedHosts", "onViolation"];
-pub(super) const GUARDRAILS_KEYS: &[&str] = &["policy", "patterns"];
+pub(super) const GUARDRAILS_KEYS: &[&str] =
+    &["policy", "patterns", "attachments", "tools_keep_masked"];
+pub(super) const ATTACHMENTS: [(&str, Attachments); 2] =
+    [("allow", Attachments::Allow), ("block", Attachments::Block)];
 const ON_VIOLATION: [(&str, OnViolation); 2] =
     [("block", OnViolation::Block), ("log-only", OnViolation::LogOnly)];
 pub(super) const ACTIONS: [(&str, Action); 3] =
@@ -277,5 +306,6 @@ pub(super) const BUILT_IN_LABELS: &[&str] = &[
 /// Marks text that looked like a placeholder before masking.
 const RESERVED_LABEL: &str = "LITERAL";
 const MAX_PATTERNS: usize = 100;
+const MAX_TOOLS: usize = 256;
 /// Of one compiled regex; bounds memory and the time to compile it.
 const MAX_REGEX_BYTES: usize = 1 << 20;

@@ -208,6 +208,8 @@ pub(super) enum Kind {
         "expected the SHA-256 of a key, as 64 hexadecimal digits; the key itself does not belong here"
     )]
     ClientKey,
+    #[error("expected a name: 1 to 128 visible ASCII characters, no quotes")]
+    BadName,
     #[error("`{0}` stands twice")]
     FetchKindTwice(&'static str),
     #[error("`{0}` is allowed already, so there is nothing to strip: keep one")]

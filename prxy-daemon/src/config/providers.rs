@@ -7,7 +7,7 @@ use super::problem::{Instead, Kind, Quoted, Span};
 use super::suggest::closest;
 use super::url::{BaseUrl, Tls, parse_prefix};
 use super::yaml::{Entry, Node, Value};
-use super::{Addresses, Host, Provider, Scope, Transport, pins, scope};
+use super::{Addresses, Host, ModelPattern, Provider, Scope, Transport, models, pins, scope};
 use crate::provider::{Api, fetch};
 
 /// A provider and where its name stands.
@@ -64,6 +64,10 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
     let fetch = fields.get("provider_fetch").and_then(|node| fetch_policy(node, found));
     let client_keys = fields.get("client_key_sha256").map(|node| client_keys(node, found));
     let (url, api, url_span) = base?;
+    let models = match fields.get("models") {
+        Some(node) => models::decode(node, found),
+        None => built_in.map(BuiltIn::models).unwrap_or_default(),
+    };
     let addresses = pins::addresses(fields, &url.host, private, found);
 
     let reserved = match &url.host {
@@ -117,6 +121,7 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         key_name,
         fetch: fetch.unwrap_or_default(),
         client_keys: client_keys.unwrap_or_default(),
+        models,
     };
     Some((entry.key_span, provider))
 }
@@ -279,12 +284,17 @@ struct BuiltIn {
     path_prefix: &'static str,
     api: Api,
     key: &'static str,
+    models: &'static [&'static str],
 }
 
 impl BuiltIn {
     fn url(&self) -> BaseUrl {
         let host = Host::Name(self.host.to_owned());
         BaseUrl { tls: Tls::Https, host, port: 443, path: String::new() }
+    }
+
+    fn models(&self) -> Vec<ModelPattern> {
+        self.models.iter().filter_map(|text| ModelPattern::new(text)).collect()
     }
 
     fn provider(&self) -> Provider {
@@ -300,6 +310,7 @@ impl BuiltIn {
             key_name: Some(self.key.to_owned()),
             fetch: fetch::Policy::default(),
             client_keys: Vec::new(),
+            models: self.models(),
         }
     }
 }
@@ -311,6 +322,7 @@ const BUILT_IN: [BuiltIn; 4] = [
         path_prefix: "",
         api: Api::Anthropic,
         key: "ANTHROPIC_API_KEY",
+        models: &[],
     },
     BuiltIn {
         name: "openai",
@@ -318,6 +330,7 @@ const BUILT_IN: [BuiltIn; 4] = [
         path_prefix: "",
         api: Api::OpenAi,
         key: "OPENAI_API_KEY",
+        models: &[],
     },
     BuiltIn {
         name: "google",
@@ -325,6 +338,7 @@ const BUILT_IN: [BuiltIn; 4] = [
         path_prefix: "",
         api: Api::Google,
         key: "GOOGLE_API_KEY",
+        models: &[],
     },
     BuiltIn {
         name: "groq",
@@ -332,6 +346,7 @@ const BUILT_IN: [BuiltIn; 4] = [
         path_prefix: "/openai",
         api: Api::OpenAi,
         key: "GROQ_API_KEY",
+        models: &["llama*", "meta-llama/*", "mixtral*", "gemma*", "groq/*"],
     },
 ];
 const APIS: [(&str, Api); 3] =
@@ -349,6 +364,7 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "key",
     "client_key_sha256",
     "provider_fetch",
+    "models",
 ];
 pub(super) const FETCH_KEYS: &[&str] = &["allow", "strip"];
 /// First path segments that mean something without a provider before them, now or soon.

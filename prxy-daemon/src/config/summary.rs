@@ -10,7 +10,7 @@ use super::{
 };
 use crate::audit::Rotation;
 use crate::provider::fetch;
-use crate::redact::{Action, Policy};
+use crate::redact::{Action, Attachments, Policy};
 
 pub(super) struct Summary<'c>(pub(super) &'c Config);
 
@@ -68,20 +68,32 @@ impl fmt::Display for Summary<'_> {
 }
 
 fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy) -> fmt::Result {
-    if policy.actions.is_empty() && policy.patterns.is_empty() {
+    let Policy { actions, patterns, attachments, tools_keep_masked } = policy;
+    if actions.is_empty()
+        && patterns.is_empty()
+        && *attachments == Attachments::default()
+        && tools_keep_masked.is_empty()
+    {
         return writeln!(f, "  - guardrails");
     }
     writeln!(f, "  - guardrails:")?;
-    if !policy.actions.is_empty() {
+    if *attachments == Attachments::Allow {
+        writeln!(f, "      attachments: allow")?;
+    }
+    if !tools_keep_masked.is_empty() {
+        let tools: Vec<_> = tools_keep_masked.iter().map(|tool| quoted(tool)).collect();
+        writeln!(f, "      tools_keep_masked: [{}]", tools.join(", "))?;
+    }
+    if !actions.is_empty() {
         writeln!(f, "      policy:")?;
     }
-    for (label, action) in &policy.actions {
+    for (label, action) in actions {
         writeln!(f, "        {}: {}", label.as_str(), action_name(*action))?;
     }
-    if !policy.patterns.is_empty() {
+    if !patterns.is_empty() {
         writeln!(f, "      patterns:")?;
     }
-    for (label, regex) in &policy.patterns {
+    for (label, regex) in patterns {
         writeln!(f, "        {}: {}", label.as_str(), quoted(regex.as_str()))?;
     }
     Ok(())
@@ -130,6 +142,10 @@ fn provider(f: &mut fmt::Formatter<'_>, provider: &Provider) -> fmt::Result {
     for sum in &provider.client_keys {
         let digits: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
         writeln!(f, "      - '{digits}'")?;
+    }
+    if !provider.models.is_empty() {
+        let models: Vec<_> = provider.models.iter().map(|model| quoted(model.as_str())).collect();
+        writeln!(f, "    models: [{}]", models.join(", "))?;
     }
     let fetch::Policy { allow, strip } = provider.fetch;
     if provider.fetch != fetch::Policy::default() {

@@ -14,9 +14,9 @@ use serde::Deserialize;
 
 use super::error::Failure;
 use crate::hop::{self, Answer};
-use crate::provider::Api;
+use crate::provider::endpoint::{Endpoint, Gives};
 use crate::redact::Vault;
-use crate::redact::rehydrate::{self, Form};
+use crate::redact::rehydrate::{self, Form, KeptTools};
 
 /// A body that goes to a client: whole, passed on as it comes, or restored as it comes.
 pub(super) type Reply = Either<Full<Bytes>, Either<Answer, Restored>>;
@@ -35,11 +35,26 @@ pub(super) fn alive() -> Response<Reply> {
     response
 }
 
-/// Puts the originals of `vault` back into an answer of any status; without one it passes as it is.
+/// What restores the answer to one request.
+pub(super) struct Restorer {
+    /// What was asked for.
+    pub(super) endpoint: &'static Endpoint,
+    /// The originals.
+    pub(super) vault: Arc<dyn Vault>,
+    /// The tools whose arguments stay masked.
+    pub(super) kept: KeptTools,
+}
+
+impl Restorer {
+    fn stream(self) -> rehydrate::Stream {
+        rehydrate::Stream::new(self.endpoint.surface, self.vault).keeping(self.kept)
+    }
+}
+
+/// Puts originals back into an answer of any status; without a restorer it passes as it is.
 pub(super) async fn restore(
-    api: Api,
+    restorer: Option<Restorer>,
     response: Response<Answer>,
-    vault: Option<Arc<dyn Vault>>,
 ) -> Result<Response<Reply>, Failure> {
     let (mut head, mut body) = response.into_parts();
     if let Some(reason) = head.headers.get(hop::ERROR).cloned() {
@@ -51,16 +66,29 @@ pub(super) async fn restore(
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let reply = match (rehydrate::form(form), vault) {
-        (Form::Stream, Some(vault)) => {
+    let form = rehydrate::form(form);
+    let gives = restorer.as_ref().map(|restorer| restorer.endpoint.gives);
+    let reply = match (form, restorer) {
+        (Form::Stream, Some(restorer)) => {
             head.headers.remove(header::CONTENT_LENGTH);
-            Either::Right(Either::Right(Restored::new(api, body, vault)))
+            Either::Right(Either::Right(Restored::new(restorer.stream(), body)))
         }
-        (Form::Whole, Some(vault)) => {
+        (Form::Whole, Some(restorer)) if gives == Some(Gives::Array) => {
+            head.headers.remove(header::CONTENT_LENGTH);
+            Either::Right(Either::Right(Restored::new(restorer.stream().of_documents(), body)))
+        }
+        // Lines are not always called what they are.
+        (_, Some(restorer)) if gives == Some(Gives::Lines) => {
+            head.headers.remove(header::CONTENT_LENGTH);
+            Either::Right(Either::Right(Restored::new(restorer.stream().of_documents(), body)))
+        }
+        (Form::Whole, Some(Restorer { endpoint, vault, kept })) => {
             let body = hop::collect(&mut body, MAX_ANSWER_BYTES, ANSWER_PATIENCE)
                 .await
                 .map_err(|_| Failure::BadAnswer)?;
-            let restored = hop::on_cpu(body.len(), || rehydrate::whole(api, &body, &*vault));
+            let restored = hop::on_cpu(body.len(), || {
+                rehydrate::whole(endpoint.surface, &body, &*vault, &kept)
+            });
             // The length is the new body's, and hyper's to state.
             head.headers.remove(header::CONTENT_LENGTH);
             whole(Full::new(restored.map_or(body, Bytes::from)))
@@ -94,8 +122,8 @@ pub(super) struct Restored {
 }
 
 impl Restored {
-    fn new(api: Api, answer: Answer, vault: Arc<dyn Vault>) -> Self {
-        Self { answer, stream: Some(rehydrate::Stream::new(api, vault)) }
+    fn new(stream: rehydrate::Stream, answer: Answer) -> Self {
+        Self { answer, stream: Some(stream) }
     }
 }
 

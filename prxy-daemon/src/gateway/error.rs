@@ -8,6 +8,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::broker::POLICY_CHANGED;
+use crate::config::Provider;
 use crate::hop;
 use crate::pipeline;
 use crate::provider::Api;
@@ -26,16 +27,24 @@ pub(super) enum Failure {
     ForeignOrigin,
     /// Nothing is served under this path.
     #[error(
-        "this version passes on POST /v1/messages and POST /v1/chat/completions, also under \
-         /{{provider}}/ of a configured provider that speaks them, and no other path"
+        "no configured provider is asked for this path; docs/surfaces.md lists what is passed on"
     )]
     UnknownPath,
     /// The path is served, with another method.
-    #[error("this path is served with POST")]
-    WrongMethod,
+    #[error("this path is served with {allow}")]
+    WrongMethod {
+        /// The methods.
+        allow: String,
+    },
+    /// No provider has a model of this name.
+    #[error("no configured provider has this model (providers: models)")]
+    UnknownModel,
     /// The query could carry anything.
     #[error("the query has an unusual form")]
     BadQuery,
+    /// What is asked for takes no body.
+    #[error("this method and path take no body")]
+    UnexpectedBody,
     /// The body is not declared to be JSON in UTF-8.
     #[error("the body must be application/json: set the content-type header")]
     ContentType,
@@ -82,8 +91,8 @@ impl Failure {
             Self::ForeignOrigin | Self::Pipeline(pipeline::Refusal::HostNotAllowed { .. }) => {
                 StatusCode::FORBIDDEN
             }
-            Self::UnknownPath => StatusCode::NOT_FOUND,
-            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnknownPath | Self::UnknownModel => StatusCode::NOT_FOUND,
+            Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -93,7 +102,9 @@ impl Failure {
             }
             Self::Broker { status, .. } => *status,
             Self::BadAnswer => StatusCode::BAD_GATEWAY,
-            Self::BadQuery | Self::BodyBroken | Self::Pipeline(_) => StatusCode::BAD_REQUEST,
+            Self::BadQuery | Self::UnexpectedBody | Self::BodyBroken | Self::Pipeline(_) => {
+                StatusCode::BAD_REQUEST
+            }
         }
     }
 
@@ -103,7 +114,9 @@ impl Failure {
             Self::ForeignHost => "foreign-host",
             Self::ForeignOrigin => "foreign-origin",
             Self::UnknownPath => "unknown-path",
-            Self::WrongMethod => "wrong-method",
+            Self::WrongMethod { .. } => "wrong-method",
+            Self::UnknownModel => "unknown-model",
+            Self::UnexpectedBody => "unexpected-body",
             Self::BadQuery => "bad-query",
             Self::ContentType => "unsupported-content-type",
             Self::ContentEncoding => "unsupported-content-encoding",
@@ -125,6 +138,10 @@ impl Failure {
     /// The answer in the error format of `api`.
     pub(super) fn into_response(self, api: Api) -> Response<Full<Bytes>> {
         let (status, reason) = (self.status(), self.reason());
+        let allow = match &self {
+            Self::WrongMethod { allow } => HeaderValue::try_from(allow).ok(),
+            _ => None,
+        };
         tracing::info!(
             reason = reason.to_str().unwrap_or_default(),
             status = status.as_u16(),
@@ -135,8 +152,8 @@ impl Failure {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        if let Some(allow) = allow {
+            headers.insert(header::ALLOW, allow);
         }
         if reason == "redirect-refused" {
             // The SDKs repeat every 5xx unless told that it is no use.
@@ -148,8 +165,14 @@ impl Failure {
 }
 
 /// Which format a client expects that asks for something unknown.
-pub(super) fn guess_api(path: &str, headers: &HeaderMap) -> Api {
-    if headers.contains_key("anthropic-version")
+pub(super) fn guess_api(providers: &[Provider], path: &str, headers: &HeaderMap) -> Api {
+    let name = path.split('/').nth(1).unwrap_or_default();
+    if path.contains("/v1beta/openai/") {
+        Api::OpenAi
+    } else if let Some(named) = providers.iter().find(|provider| provider.name == name) {
+        named.api
+    } else if headers.contains_key("anthropic-version")
+        || headers.contains_key("x-api-key")
         || path.contains("/messages")
         || path.starts_with("/anthropic/")
     {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::net::UnixStream;
@@ -18,13 +18,14 @@ use tokio::sync::watch;
 use super::answer::{self, Reply};
 use super::error::{Failure, guess_api};
 use super::log_only::LogOnly;
-use super::route::{Target, route};
+use super::route::{Aim, Target, route};
 use super::{BrokerLink, admit};
-use crate::broker::gate::{Endpoint, is_json};
+use crate::broker::gate::is_json;
 use crate::config::{Config, Provider};
 use crate::hop::{self, CollectError, Connect, Pool};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::pipeline::{Exchange, Pipeline, Verdict};
+use crate::provider::endpoint::{Endpoint, Takes};
 use crate::provider::fetch;
 use crate::redact::scan::ScannerError;
 use crate::redact::{Label, Vault};
@@ -102,12 +103,12 @@ impl<L: BrokerLink> Gateway<L> {
         let (head, body) = request.into_parts();
         let policy = self.policy();
         let target = admit::admit(self.listen, &head.uri, &head.headers)
-            .and_then(|()| route(&policy.providers, &head.method, &head.uri));
+            .and_then(|()| route(&policy.providers, &head.method, &head.uri, &head.headers));
         match target {
             Ok(Target::Local) => answer::alive(),
-            Ok(Target::Provider { provider, .. }) => {
-                let api = provider.api;
-                let (answered, policy) = self.exchange(policy, &head, body).await;
+            Ok(Target::Provider(Aim { endpoint, .. })) => {
+                let api = endpoint.surface.api();
+                let (answered, policy) = self.exchange(policy, endpoint, &head, body).await;
                 let mut response = answered
                     .unwrap_or_else(|failure| failure.into_response(api).map(answer::whole));
                 response.headers_mut().insert(hop::MODULES, policy.modules.clone());
@@ -115,7 +116,8 @@ impl<L: BrokerLink> Gateway<L> {
             }
             Err(failure) => {
                 policy.discard(&head.headers, body).await;
-                failure.into_response(guess_api(head.uri.path(), &head.headers)).map(answer::whole)
+                let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
+                failure.into_response(api).map(answer::whole)
             }
         }
     }
@@ -124,10 +126,11 @@ impl<L: BrokerLink> Gateway<L> {
     async fn exchange(
         &self,
         mut policy: Arc<Policy>,
+        endpoint: &Endpoint,
         head: &Parts,
         body: Incoming,
     ) -> (Result<Response<Reply>, Failure>, Arc<Policy>) {
-        if let Err(failure) = policy.check_head(&head.headers) {
+        if let Err(failure) = policy.check_head(endpoint.takes, &head.headers) {
             policy.discard(&head.headers, body).await;
             return (Err(failure), policy);
         }
@@ -135,6 +138,9 @@ impl<L: BrokerLink> Gateway<L> {
             Ok(body) => body,
             Err(failure) => return (Err(failure), policy),
         };
+        if endpoint.takes == Takes::Nothing && !body.is_empty() {
+            return (Err(Failure::UnexpectedBody), policy);
+        }
         // The body may have taken a while to come.
         policy = self.policy();
         let give_up = tokio::time::Instant::now() + CHANGE_PATIENCE;
@@ -160,25 +166,29 @@ impl<L: BrokerLink> Gateway<L> {
         head: &Parts,
         body: Bytes,
     ) -> Result<Response<Reply>, Failure> {
-        let call = match route(&policy.providers, &head.method, &head.uri)? {
-            Target::Provider { route: number, provider, endpoint } => {
-                let number = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
-                let route = RouteId { epoch: policy.epoch, number };
-                Call { head, route, provider, endpoint }
-            }
-            Target::Local => return Err(Failure::UnknownPath),
-        };
+        let target = route(&policy.providers, &head.method, &head.uri, &head.headers)?;
+        let Target::Provider(aim) = target else { return Err(Failure::UnknownPath) };
+        let number = aim.provider(&policy.providers, &body)?;
+        let provider = policy.providers.get(number).ok_or(Failure::UnknownPath)?;
+        let number = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
+        let call = Call { head, route: RouteId { epoch: policy.epoch, number }, provider, aim };
+        let endpoint = call.aim.endpoint;
         let vault: Arc<dyn Vault> = self.store.vault(crate::store::TENANT);
         let began = Instant::now();
-        let (body, stripped) = strip(call.provider, body);
-        let (body, masked) = policy.run_pipeline(call.provider, body, &*vault)?;
+        let (body, stripped) = strip(call.provider, endpoint, body);
+        let (body, masked) = policy.run_pipeline(call.provider, endpoint, body, &*vault)?;
         let masking = began.elapsed();
         let sent = self.broker.send(call.request(body)).await.map_err(|error| {
             tracing::warn!(%error, "no broker");
             Failure::BrokerGone
         })?;
         let vault = policy.pipeline.masks().then_some(vault);
-        let mut response = answer::restore(call.provider.api, sent, vault).await?;
+        let restorer = vault.map(|vault| answer::Restorer {
+            endpoint,
+            vault,
+            kept: policy.pipeline.kept_tools(),
+        });
+        let mut response = answer::restore(restorer, sent).await?;
         if let Some(value) = counts(&masked) {
             response.headers_mut().insert(hop::MASKED, value);
         }
@@ -205,13 +215,14 @@ impl<L: BrokerLink> Gateway<L> {
 
 impl Policy {
     /// What can be refused before a byte of the body is read.
-    fn check_head(&self, headers: &HeaderMap) -> Result<(), Failure> {
+    fn check_head(&self, takes: Takes, headers: &HeaderMap) -> Result<(), Failure> {
         let encodings = headers.get_all(header::CONTENT_ENCODING);
         if !encodings.iter().all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(Failure::ContentEncoding);
         }
         let mut forms = headers.get_all(header::CONTENT_TYPE).iter();
-        if !forms.next().is_some_and(is_json) || forms.next().is_some() {
+        let json = forms.next().is_some_and(is_json) && forms.next().is_none();
+        if takes == Takes::Json && !json {
             return Err(Failure::ContentType);
         }
         let limit = self.max_body_bytes;
@@ -239,11 +250,13 @@ impl Policy {
     fn run_pipeline(
         &self,
         provider: &Provider,
+        endpoint: &'static Endpoint,
         body: Bytes,
         vault: &dyn Vault,
     ) -> Result<(Bytes, BTreeMap<Label, u32>), Failure> {
         hop::on_cpu(body.len(), || {
-            let mut exchange = Exchange { provider, vault, body, masked: BTreeMap::new() };
+            let mut exchange =
+                Exchange { provider, endpoint, vault, body, masked: BTreeMap::new() };
             match self.pipeline.run(&mut exchange) {
                 Verdict::Continue => Ok((exchange.body, exchange.masked)),
                 Verdict::Refuse(refusal) => Err(Failure::Pipeline(refusal)),
@@ -265,7 +278,7 @@ struct Call<'a> {
     head: &'a Parts,
     route: RouteId,
     provider: &'a Provider,
-    endpoint: &'static Endpoint,
+    aim: Aim,
 }
 
 impl Call<'_> {
@@ -280,21 +293,14 @@ impl Call<'_> {
         // Two numbers and a dot always make a value.
         let route = HeaderValue::try_from(self.route.to_string());
         headers.insert(hop::ROUTE, route.unwrap_or(HeaderValue::from_static("")));
+        if let Some(key) = &self.aim.key {
+            headers.entry("x-goog-api-key").or_insert_with(|| key.clone());
+        }
         let mut request = Request::new(Full::new(body));
-        *request.method_mut() = self.endpoint.method.clone();
-        *request.uri_mut() = self.uri();
+        *request.method_mut() = self.aim.endpoint.method.clone();
+        *request.uri_mut() = self.aim.uri.clone();
         *request.headers_mut() = headers;
         request
-    }
-
-    fn uri(&self) -> Uri {
-        let path = self.endpoint.path;
-        let uri = match self.head.uri.query().filter(|query| !query.is_empty()) {
-            Some(query) => format!("{path}?{query}").parse(),
-            None => path.parse(),
-        };
-        // Both halves have been part of a URI before; if not, the broker refuses the root.
-        uri.unwrap_or_default()
     }
 }
 
@@ -311,12 +317,12 @@ impl<L: BrokerLink> Connect for Link<L> {
 }
 
 /// Takes out what the provider must not be asked for, and says what that was: `web-tool`.
-fn strip(provider: &Provider, body: Bytes) -> (Bytes, Option<HeaderValue>) {
+fn strip(provider: &Provider, endpoint: &Endpoint, body: Bytes) -> (Bytes, Option<HeaderValue>) {
     let kinds = provider.fetch.strip;
     if kinds.is_empty() {
         return (body, None);
     }
-    match hop::on_cpu(body.len(), || fetch::strip(provider.api, kinds, &body)) {
+    match hop::on_cpu(body.len(), || fetch::strip(endpoint.surface, kinds, &body)) {
         Some(stripped) => {
             (stripped.body.into(), HeaderValue::try_from(stripped.kinds.to_string()).ok())
         }

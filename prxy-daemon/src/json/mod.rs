@@ -5,6 +5,7 @@
 //!
 //! Not for building JSON (that is `serde_json`), and not for what a field means (that is `provider`).
 
+mod documents;
 mod edit;
 mod names;
 mod path;
@@ -14,6 +15,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use documents::{Document, Documents, TooLarge};
 pub use edit::{Edits, escape, escape_into};
 pub use path::{Path, Segment};
 pub(crate) use token::unescape;

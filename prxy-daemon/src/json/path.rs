@@ -25,10 +25,18 @@ impl<'a> Path<'a> {
     /// `"*"` stands for any one segment, `"[]"` for any index, a last `"**"` for any number of
     /// segments, none included, and everything else for that key.
     pub fn matches(&self, pattern: &[&str]) -> bool {
-        match pattern {
-            [above @ .., "**"] => self.starts_with(above),
-            _ => self.segments.len() == pattern.len() && self.starts_with(pattern),
-        }
+        self.matches_below(0, pattern)
+    }
+
+    /// The same for the way that is left behind the first `depth` steps.
+    pub fn matches_below(&self, depth: usize, pattern: &[&str]) -> bool {
+        let steps = self.segments.get(depth..).unwrap_or_default();
+        let (pattern, open) = match pattern {
+            [above @ .., "**"] => (above, true),
+            _ => (pattern, false),
+        };
+        (steps.len() == pattern.len() || open && steps.len() > pattern.len())
+            && steps.iter().zip(pattern).all(|(segment, part)| segment.matches(part))
     }
 
     /// Whether this is the place that `pattern` describes, or one below it.

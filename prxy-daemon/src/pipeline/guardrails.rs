@@ -3,18 +3,21 @@
 use bytes::Bytes;
 
 use super::{Exchange, Module, Refusal, Verdict};
+use crate::provider::endpoint::Takes;
 use crate::redact::Policy;
 use crate::redact::mask::Masker;
+use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
 
 /// The masker with its policy.
 pub(super) struct Guardrails {
     masker: Masker,
+    kept: KeptTools,
 }
 
 impl Guardrails {
     pub(super) fn new(policy: &Policy) -> Result<Self, ScannerError> {
-        Ok(Self { masker: Masker::new(policy)? })
+        Ok(Self { masker: Masker::new(policy)?, kept: KeptTools::clone(&policy.tools_keep_masked) })
     }
 }
 
@@ -27,8 +30,16 @@ impl Module for Guardrails {
         true
     }
 
+    fn kept_tools(&self) -> Option<&KeptTools> {
+        Some(&self.kept)
+    }
+
     fn request(&self, exchange: &mut Exchange<'_>) -> Verdict {
-        match self.masker.request(exchange.provider.api, &exchange.body, exchange.vault) {
+        let endpoint = exchange.endpoint;
+        if endpoint.takes == Takes::Nothing {
+            return Verdict::Continue;
+        }
+        match self.masker.request(endpoint.surface, &exchange.body, exchange.vault) {
             Ok(masked) => {
                 if let Some(body) = masked.body {
                     exchange.body = Bytes::from(body);

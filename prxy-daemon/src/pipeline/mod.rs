@@ -13,7 +13,9 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::config::{self, Provider};
+use crate::provider::endpoint::Endpoint;
 use crate::redact::mask;
+use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
 use crate::redact::{Label, Vault};
 
@@ -32,15 +34,22 @@ pub trait Module: Send + Sync {
     fn masks(&self) -> bool {
         false
     }
+
+    /// The tools whose arguments it leaves masked.
+    fn kept_tools(&self) -> Option<&KeptTools> {
+        None
+    }
 }
 
 /// A request on its way through the pipeline.
 pub struct Exchange<'a> {
     /// Where it goes.
     pub provider: &'a Provider,
+    /// What it asks for there.
+    pub endpoint: &'static Endpoint,
     /// What belongs to the client's tenant.
     pub vault: &'a dyn Vault,
-    /// The JSON that is to be sent.
+    /// The JSON that is to be sent; empty where the endpoint takes nothing.
     pub body: Bytes,
     /// How many values were masked, by label.
     pub masked: BTreeMap<Label, u32>,
@@ -114,6 +123,11 @@ impl Pipeline {
         self.modules.iter().any(|module| module.masks())
     }
 
+    /// The tools whose arguments stay masked.
+    pub fn kept_tools(&self) -> KeptTools {
+        self.modules.iter().find_map(|module| module.kept_tools()).cloned().unwrap_or_default()
+    }
+
     /// The modules' names in order, joined by commas.
     pub fn names(&self) -> String {
         self.modules.iter().map(|module| module.name()).collect::<Vec<_>>().join(",")
@@ -161,6 +175,7 @@ mod tests {
                 key_name: None,
                 fetch: Default::default(),
                 client_keys: Vec::new(),
+                models: Vec::new(),
             }],
             nameservers: Vec::new(),
             enforcement: Enforcement::BestEffort,
@@ -187,6 +202,9 @@ mod tests {
         let vault = Counter::default();
         let mut exchange = Exchange {
             provider: &config.providers[0],
+            endpoint: Endpoint::find(Api::Anthropic, &http::Method::POST, "/v1/messages")
+                .unwrap()
+                .endpoint,
             vault: &vault,
             body: Bytes::from_static(
                 br#"{"messages":[{"role":"user","content":"ada@corp.example"}]}"#,

@@ -2,7 +2,7 @@
 //!
 //! What is not listed here is never changed: thinking and its signatures, ids, names, models.
 
-use super::Api;
+use super::Surface;
 use crate::json::Path;
 
 /// How the text in a string is spelled, once the string itself is decoded.
@@ -14,13 +14,24 @@ pub enum Spelling {
     Json,
 }
 
+/// A string that is complete in itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// How it is spelled.
+    pub spelling: Spelling,
+    /// For what a tool is given: the depth of the object whose `name` is the tool's.
+    pub tool: Option<usize>,
+}
+
 /// A string of a stream event that is restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spot {
     /// Complete in itself.
-    Whole(Spelling),
+    Whole(Whole),
     /// The next piece of a text that runs over many events.
     Piece(Piece),
+    /// The same, of the text that the event's `type` says, see [`delta`].
+    Delta,
 }
 
 /// Which text of an answer a piece belongs to; indexes are positions in the event's arrays.
@@ -28,10 +39,10 @@ pub enum Spot {
 pub struct Piece {
     /// The kind of text.
     pub field: Field,
-    /// The element of `choices`, 0 where there is none.
+    /// The element of `choices` or `candidates`, 0 where there is none.
     pub choice: usize,
-    /// The element of `tool_calls`, 0 where there is none.
-    pub tool: usize,
+    /// The element of `tool_calls` or `parts`, 0 where there is none.
+    pub part: usize,
 }
 
 /// The texts that providers stream in pieces.
@@ -55,108 +66,193 @@ pub enum Field {
     FunctionArguments,
     /// OpenAI `text` of the older completions.
     Text,
+    /// A response's `delta` that is prose.
+    Delta,
+    /// A response's `delta` of a summary of its reasoning, counted by `summary_index`.
+    Summary,
+    /// A response's `delta` of what a tool is given, as JSON.
+    ItemArguments,
+    /// A response's `delta` of what a tool is given, as text.
+    ItemInput,
+    /// Google `parts[].text`.
+    PartText,
 }
 
 impl Field {
     /// How this text is spelled.
     pub fn spelling(self) -> Spelling {
         match self {
-            Self::BlockInput | Self::ToolArguments | Self::FunctionArguments => Spelling::Json,
-            Self::BlockText
-            | Self::Content
-            | Self::Refusal
-            | Self::Transcript
-            | Self::ToolInput
-            | Self::Text => Spelling::Plain,
+            Self::BlockInput
+            | Self::ToolArguments
+            | Self::FunctionArguments
+            | Self::ItemArguments => Spelling::Json,
+            _ => Spelling::Plain,
         }
+    }
+
+    /// Whether a tool is given this text.
+    pub fn is_for_tool(self) -> bool {
+        self.spelling() == Spelling::Json || matches!(self, Self::ToolInput | Self::ItemInput)
     }
 }
 
 /// How the string (or, if `is_key`, the key) at `path` of a whole answer is restored, if it is.
-pub fn whole(api: Api, path: &Path<'_>, is_key: bool) -> Option<Spelling> {
-    let table = match api {
-        Api::Anthropic => ANTHROPIC_MESSAGE,
-        Api::OpenAi => OPEN_AI_COMPLETION,
-        Api::Google => return None,
+pub fn whole(surface: Surface, path: &Path<'_>, is_key: bool) -> Option<Whole> {
+    let tables = match surface {
+        Surface::Messages => MESSAGE,
+        Surface::MessageBatch => BATCH_RESULT,
+        Surface::Chat | Surface::Completions => COMPLETION,
+        Surface::Responses => RESPONSE,
+        Surface::Generate => GENERATED,
+        Surface::Inputs | Surface::Objects(_) => ERROR_ALONE,
     };
-    find(table, path, is_key)
+    find(tables, path, is_key)
 }
 
 /// What the string (or, if `is_key`, the key) at `path` of a stream event is, if it is restored.
-pub fn event(api: Api, path: &Path<'_>, is_key: bool) -> Option<Spot> {
-    let (pieces, wholes) = match api {
-        Api::Anthropic => (ANTHROPIC_PIECES, ANTHROPIC_EVENT),
-        Api::OpenAi => (OPEN_AI_PIECES, OPEN_AI_COMPLETION),
-        Api::Google => return None,
+pub fn event(surface: Surface, path: &Path<'_>, is_key: bool) -> Option<Spot> {
+    let (pieces, wholes) = match surface {
+        Surface::Messages => (MESSAGE_PIECES, MESSAGE_EVENT),
+        Surface::Chat | Surface::Completions => (CHAT_PIECES, COMPLETION),
+        Surface::Responses => (&[] as _, RESPONSE_EVENT),
+        Surface::Generate => (GENERATED_PIECES, GENERATED),
+        Surface::MessageBatch | Surface::Inputs | Surface::Objects(_) => {
+            return whole(surface, path, is_key).map(Spot::Whole);
+        }
     };
-    if let Some(field) = find(pieces, path, is_key) {
-        let choice = path.index(1).unwrap_or(0);
-        let tool = path.index(4).filter(|_| path.segments()[3].is_key("tool_calls")).unwrap_or(0);
-        return Some(Spot::Piece(Piece { field, choice, tool }));
+    if !is_key && surface == Surface::Responses && path.matches(&["delta"]) {
+        return Some(Spot::Delta);
+    }
+    if !is_key && let Some(field) = piece(pieces, path) {
+        return Some(Spot::Piece(placed(field, path)));
     }
     find(wholes, path, is_key).map(Spot::Whole)
 }
 
-fn find<T: Copy>(table: Table<T>, path: &Path<'_>, is_key: bool) -> Option<T> {
-    // A key stands at the path of its object, so only what covers whole objects can mean it.
-    let row = table
-        .iter()
-        .find(|(pattern, _)| path.matches(pattern) && (!is_key || pattern.last() == Some(&"**")));
-    row.map(|(_, found)| *found)
+/// The text that `delta` of an event of this `type` continues.
+pub fn delta(kind: &str) -> Option<Field> {
+    DELTAS.iter().find(|(name, _)| *name == kind).map(|(_, field)| *field)
 }
 
-type Table<T> = &'static [(&'static [&'static str], T)];
+/// Which text in pieces goes to the tool that the string at `path` of a stream event names.
+pub fn tool_name(surface: Surface, path: &Path<'_>) -> Option<Piece> {
+    let names = match surface {
+        Surface::Messages => MESSAGE_TOOLS,
+        Surface::Chat => CHAT_TOOLS,
+        Surface::Responses => RESPONSE_TOOLS,
+        _ => return None,
+    };
+    piece(names, path).map(|field| placed(field, path))
+}
+
+fn placed(field: Field, path: &Path<'_>) -> Piece {
+    let choice = path.index(1).unwrap_or(0);
+    let counted = |key| path.segments().get(3).is_some_and(|segment| segment.is_key(key));
+    let part = path.index(4).filter(|_| counted("tool_calls") || counted("parts")).unwrap_or(0);
+    Piece { field, choice, part }
+}
+
+fn piece(table: Pieces, path: &Path<'_>) -> Option<Field> {
+    table.iter().find(|(pattern, _)| path.matches(pattern)).map(|(_, field)| *field)
+}
+
+fn find(tables: Tables, path: &Path<'_>, is_key: bool) -> Option<Whole> {
+    for (above, rows) in tables.iter().filter(|(above, _)| path.starts_with(above)) {
+        // A key stands at the path of its object, so only what covers whole objects can mean it.
+        let row = rows.iter().find(|row| {
+            path.matches_below(above.len(), row.pattern)
+                && (!is_key || row.pattern.last() == Some(&"**"))
+        });
+        if let Some(row) = row {
+            let tool = row.tool.map(|depth| above.len() + depth);
+            return Some(Whole { spelling: row.spelling, tool });
+        }
+    }
+    None
+}
+
+/// Rows that hold below a place.
+type Tables = &'static [(&'static [&'static str], &'static [Row])];
+type Pieces = &'static [(&'static [&'static str], Field)];
+
+struct Row {
+    pattern: &'static [&'static str],
+    spelling: Spelling,
+    tool: Option<usize>,
+}
+
+const fn text(pattern: &'static [&'static str]) -> Row {
+    Row { pattern, spelling: Spelling::Plain, tool: None }
+}
+
+/// What a tool is given; its `name` stands in the object `depth` steps below the table's place.
+const fn given(spelling: Spelling, depth: usize, pattern: &'static [&'static str]) -> Row {
+    Row { pattern, spelling, tool: Some(depth) }
+}
+
+use Spelling::{Json, Plain};
+
+const ERROR: &[Row] = &[text(&["message"])];
+const ERROR_ALONE: Tables = &[(&["error"], ERROR)];
 
 /// <https://docs.anthropic.com/en/api/messages>
-const ANTHROPIC_MESSAGE: Table<Spelling> = &[
-    (&["content", "[]", "text"], Spelling::Plain),
-    (&["content", "[]", "input", "**"], Spelling::Plain),
-    (&["content", "[]", "citations", "[]", "cited_text"], Spelling::Plain),
-    (&["content", "[]", "content", "[]", "text"], Spelling::Plain),
-    (&["stop_sequence"], Spelling::Plain),
-    (&["error", "message"], Spelling::Plain),
+const BLOCK: &[Row] = &[
+    text(&["text"]),
+    given(Plain, 0, &["input", "**"]),
+    text(&["citations", "[]", "cited_text"]),
+    text(&["citations", "[]", "document_title"]),
+    text(&["content"]),
+    text(&["content", "[]", "text"]),
+    text(&["content", "stdout"]),
+    text(&["content", "stderr"]),
+];
+/// What stopped the model; the client's own words.
+const STOPPED: &[Row] = &[text(&["stop_sequence"])];
+const MESSAGE: Tables = &[(&["content", "[]"], BLOCK), (&["error"], ERROR), (&[], STOPPED)];
+
+/// <https://docs.anthropic.com/en/api/retrieving-message-batch-results>
+const BATCH_RESULT: Tables = &[
+    (&["result", "message", "content", "[]"], BLOCK),
+    (&["result", "error", "error"], ERROR),
+    (&["result", "error"], ERROR),
+    (&["error"], ERROR),
+    (&["result", "message"], STOPPED),
 ];
 
 /// <https://docs.anthropic.com/en/docs/build-with-claude/streaming>
-const ANTHROPIC_PIECES: Table<Field> = &[
+const MESSAGE_PIECES: Pieces = &[
     (&["delta", "text"], Field::BlockText),
     (&["delta", "partial_json"], Field::BlockInput),
     (&["content_block", "text"], Field::BlockText),
 ];
-
-const ANTHROPIC_EVENT: Table<Spelling> = &[
-    (&["delta", "citation", "cited_text"], Spelling::Plain),
-    (&["content_block", "input", "**"], Spelling::Plain),
-    (&["content_block", "citations", "[]", "cited_text"], Spelling::Plain),
-    (&["content_block", "content", "[]", "text"], Spelling::Plain),
-    (&["message", "content", "[]", "text"], Spelling::Plain),
-    (&["message", "content", "[]", "input", "**"], Spelling::Plain),
-    (&["message", "stop_sequence"], Spelling::Plain),
-    (&["delta", "stop_sequence"], Spelling::Plain),
-    (&["error", "message"], Spelling::Plain),
+const MESSAGE_TOOLS: Pieces = &[(&["content_block", "name"], Field::BlockInput)];
+const MESSAGE_EVENT: Tables = &[
+    (&["delta", "citation"], &[text(&["cited_text"]), text(&["document_title"])]),
+    (&["content_block"], BLOCK),
+    (&["message", "content", "[]"], BLOCK),
+    (&["message"], STOPPED),
+    (&["delta"], STOPPED),
+    (&["error"], ERROR),
 ];
 
 /// <https://platform.openai.com/docs/api-reference/chat/object>; a `message` may also end a stream.
-const OPEN_AI_COMPLETION: Table<Spelling> = &[
-    (&["choices", "[]", "message", "content"], Spelling::Plain),
-    (&["choices", "[]", "message", "content", "[]", "text"], Spelling::Plain),
-    (&["choices", "[]", "message", "content", "[]", "refusal"], Spelling::Plain),
-    (&["choices", "[]", "message", "refusal"], Spelling::Plain),
-    (&["choices", "[]", "message", "audio", "transcript"], Spelling::Plain),
-    (&["choices", "[]", "message", "tool_calls", "[]", "function", "arguments"], Spelling::Json),
+const CHOICE: &[Row] = &[
+    text(&["message", "content"]),
+    text(&["message", "content", "[]", "text"]),
+    text(&["message", "content", "[]", "refusal"]),
+    text(&["message", "refusal"]),
+    text(&["message", "audio", "transcript"]),
+    given(Json, 4, &["message", "tool_calls", "[]", "function", "arguments"]),
     // Some compatible servers send the arguments as an object.
-    (
-        &["choices", "[]", "message", "tool_calls", "[]", "function", "arguments", "**"],
-        Spelling::Plain,
-    ),
-    (&["choices", "[]", "message", "tool_calls", "[]", "custom", "input"], Spelling::Plain),
-    (&["choices", "[]", "message", "function_call", "arguments"], Spelling::Json),
-    (&["choices", "[]", "text"], Spelling::Plain),
-    (&["error", "message"], Spelling::Plain),
+    given(Plain, 4, &["message", "tool_calls", "[]", "function", "arguments", "**"]),
+    given(Plain, 4, &["message", "tool_calls", "[]", "custom", "input"]),
+    given(Json, 2, &["message", "function_call", "arguments"]),
+    text(&["text"]),
 ];
+const COMPLETION: Tables = &[(&["choices", "[]"], CHOICE), (&["error"], ERROR)];
 
 /// <https://platform.openai.com/docs/api-reference/chat-streaming/streaming>
-const OPEN_AI_PIECES: Table<Field> = &[
+const CHAT_PIECES: Pieces = &[
     (&["choices", "[]", "delta", "content"], Field::Content),
     (&["choices", "[]", "delta", "content", "[]", "text"], Field::Content),
     (&["choices", "[]", "delta", "refusal"], Field::Refusal),
@@ -169,3 +265,100 @@ const OPEN_AI_PIECES: Table<Field> = &[
     (&["choices", "[]", "delta", "function_call", "arguments"], Field::FunctionArguments),
     (&["choices", "[]", "text"], Field::Text),
 ];
+const CHAT_TOOLS: Pieces = &[
+    (&["choices", "[]", "delta", "tool_calls", "[]", "function", "name"], Field::ToolArguments),
+    (&["choices", "[]", "delta", "tool_calls", "[]", "custom", "name"], Field::ToolInput),
+    (&["choices", "[]", "delta", "function_call", "name"], Field::FunctionArguments),
+];
+
+/// <https://platform.openai.com/docs/api-reference/responses/object>
+const ITEM: &[Row] = &[
+    text(&["content"]),
+    text(&["content", "[]", "text"]),
+    text(&["content", "[]", "refusal"]),
+    text(&["content", "[]", "transcript"]),
+    text(&["summary", "[]", "text"]),
+    given(Json, 0, &["arguments"]),
+    given(Plain, 0, &["arguments", "**"]),
+    given(Plain, 0, &["input"]),
+    text(&["action", "**"]),
+    text(&["operation", "**"]),
+    text(&["output"]),
+    text(&["output", "[]", "text"]),
+    text(&["output", "[]", "stdout"]),
+    text(&["output", "[]", "stderr"]),
+    text(&["code"]),
+    text(&["outputs", "[]", "logs"]),
+    text(&["queries", "[]"]),
+    text(&["results", "[]", "text"]),
+    text(&["error"]),
+    text(&["error", "message"]),
+];
+/// What a response says again of its request.
+const SAID_AGAIN: &[Row] = &[
+    text(&["instructions"]),
+    text(&["metadata", "**"]),
+    text(&["user"]),
+    text(&["safety_identifier"]),
+    text(&["prompt_cache_key"]),
+];
+const RESPONSE: Tables = &[
+    (&["output", "[]"], ITEM),
+    // A list of items.
+    (&["data", "[]"], ITEM),
+    (&["instructions", "[]"], ITEM),
+    (&["error"], ERROR),
+    (&[], SAID_AGAIN),
+];
+
+/// <https://platform.openai.com/docs/api-reference/responses-streaming>
+const RESPONSE_EVENT: Tables = &[
+    (&["response", "output", "[]"], ITEM),
+    (&["response", "instructions", "[]"], ITEM),
+    (&["response", "error"], ERROR),
+    (&["response"], SAID_AGAIN),
+    (&["item"], ITEM),
+    (&["part"], &[text(&["text"]), text(&["refusal"]), text(&["transcript"])]),
+    (&["error"], ERROR),
+    // Events that end a text say all of it once more.
+    (
+        &[],
+        &[
+            text(&["text"]),
+            text(&["refusal"]),
+            text(&["transcript"]),
+            text(&["code"]),
+            text(&["message"]),
+            given(Json, 0, &["arguments"]),
+            given(Plain, 0, &["input"]),
+        ],
+    ),
+];
+const RESPONSE_TOOLS: Pieces = &[(&["item", "name"], Field::ItemArguments)];
+const DELTAS: &[(&str, Field)] = &[
+    ("response.output_text.delta", Field::Delta),
+    ("response.refusal.delta", Field::Delta),
+    ("response.reasoning_text.delta", Field::Delta),
+    ("response.reasoning_summary_text.delta", Field::Summary),
+    ("response.audio.transcript.delta", Field::Delta),
+    ("response.code_interpreter_call_code.delta", Field::Delta),
+    ("response.function_call_arguments.delta", Field::ItemArguments),
+    ("response.mcp_call_arguments.delta", Field::ItemArguments),
+    ("response.custom_tool_call_input.delta", Field::ItemInput),
+];
+
+/// <https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse>
+const GENERATED: Tables = &[
+    (
+        &["candidates", "[]", "content", "parts", "[]"],
+        &[
+            text(&["text"]),
+            given(Plain, 1, &["functionCall", "args", "**"]),
+            text(&["executableCode", "code"]),
+            text(&["codeExecutionResult", "output"]),
+        ],
+    ),
+    (&["error"], ERROR),
+];
+const GENERATED_PIECES: Pieces =
+    &[(&["candidates", "[]", "content", "parts", "[]", "text"], Field::PartText)];

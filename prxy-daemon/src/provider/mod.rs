@@ -3,16 +3,20 @@
 //! Not for I/O, hosts or credentials: those are `config` and `broker`.
 
 pub mod answer;
+pub mod endpoint;
 pub mod fetch;
 pub mod request;
+mod surface;
 
-/// The wire format that a provider speaks.
+pub use surface::Surface;
+
+/// The family of wire formats that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Api {
-    /// `POST /v1/messages`, see <https://docs.anthropic.com/en/api/messages>.
+    /// <https://docs.anthropic.com/en/api/overview>
     Anthropic,
-    /// `POST /v1/chat/completions`, see <https://platform.openai.com/docs/api-reference/chat>.
+    /// <https://platform.openai.com/docs/api-reference/introduction>, and what is compatible with it.
     OpenAi,
-    /// `POST /v1beta/models/…:generateContent`, see <https://ai.google.dev/api/generate-content>.
+    /// <https://ai.google.dev/api>
     Google,
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::Api;
+use super::Surface;
 use crate::json::{Path, Segment};
 
 /// What may happen to a string that holds something sensitive.
@@ -18,21 +18,28 @@ pub enum Position {
     FreeForm,
     /// The protocol reads it: never changed.
     Structural,
-    /// Signed, encrypted or encoded: must pass byte for byte.
+    /// Signed or encrypted by the provider: must pass byte for byte.
     Exact,
-    /// Text, unless it is base64 of something else.
+    /// A document or a picture of the client's: text, base64, or a `data:` URL.
     Data,
     /// Not known to us: a value may change, a key not.
     Unknown,
 }
 
 /// The position of the value at `path`, or of a key of the object at `path`.
-pub fn position(api: Api, path: &Path<'_>, is_key: bool) -> Position {
-    let steps: Vec<Step<'_>> = path.segments().iter().map(Step::from).collect();
-    let position = match api {
-        Api::Anthropic => anthropic(&steps),
-        Api::OpenAi => openai(&steps),
-        Api::Google => Unknown,
+pub fn position(surface: Surface, path: &Path<'_>, is_key: bool) -> Position {
+    let proper = path.segments().get(surface.envelope(path)..).unwrap_or_default();
+    let steps: Vec<Step<'_>> = proper.iter().map(Step::from).collect();
+    let position = match surface {
+        Surface::Messages => anthropic(&steps),
+        Surface::MessageBatch if proper.len() < path.depth() => anthropic(&steps),
+        Surface::MessageBatch => batch(&steps),
+        Surface::Chat => openai(&steps),
+        Surface::Responses => responses::position(&steps),
+        Surface::Completions => completion(&steps),
+        Surface::Inputs => inputs(&steps),
+        Surface::Generate => google::position(&steps),
+        Surface::Objects(_) => Unknown,
     };
     match position {
         FreeForm | Exact | Unknown => position,
@@ -42,8 +49,19 @@ pub fn position(api: Api, path: &Path<'_>, is_key: bool) -> Position {
 }
 
 /// Whether the string value at `path` may be [`Position::JsonText`]; cheap enough to ask for every string.
-pub fn may_hold_json(api: Api, path: &Path<'_>) -> bool {
-    api == Api::OpenAi && path.ends_in("arguments")
+pub fn may_hold_json(surface: Surface, path: &Path<'_>) -> bool {
+    matches!(surface, Surface::Chat | Surface::Responses) && path.ends_in("arguments")
+}
+
+/// Whether the string value at `path` may be [`Position::Data`]; as cheap.
+pub fn may_be_data(path: &Path<'_>) -> bool {
+    ["data", "url", "image_url", "file_data"].iter().any(|key| path.ends_in(key))
+}
+
+/// Whether the number at `path` is text in the numbers of a model's vocabulary.
+pub fn is_text_token(surface: Surface, path: &Path<'_>) -> bool {
+    matches!(surface, Surface::Inputs | Surface::Completions)
+        && (path.starts_with(&["input"]) || path.starts_with(&["prompt"]))
 }
 
 /// One step of a path, with its key decoded.
@@ -96,6 +114,17 @@ fn anthropic(steps: &[Step<'_>]) -> Position {
         | "context_management" | "service_tier" | "thread" | "betas" | "inference_geo" => {
             Structural
         }
+        _ => Unknown,
+    }
+}
+
+/// What stands beside the messages of a batch. A `custom_id` takes letters, digits, `_` and `-` only.
+fn batch(steps: &[Step<'_>]) -> Position {
+    match split(steps) {
+        Some(("requests", rest)) => match split(behind_index(rest)) {
+            Some(("custom_id", _)) => Structural,
+            _ => Unknown,
+        },
         _ => Unknown,
     }
 }
@@ -200,13 +229,24 @@ fn part(steps: &[Step<'_>]) -> Position {
     let Some((key, rest)) = split(behind_index(steps)) else { return Text };
     match key {
         "text" | "refusal" => Text,
-        "image_url" | "input_audio" => Exact,
+        "filename" => Text,
+        // A string of its own in responses, below `url` in chat completions.
+        "image_url" => match split(rest) {
+            None | Some(("url", _)) => Data,
+            _ => Structural,
+        },
+        "input_audio" => match split(rest) {
+            Some(("data", _)) => Data,
+            _ => Structural,
+        },
+        "file_data" => Data,
         "file" => match split(rest) {
             Some(("filename", _)) => Text,
-            _ => Exact,
+            Some(("file_data", _)) => Data,
+            _ => Structural,
         },
         "thinking" | "signature" | "encrypted_content" => Exact,
-        "type" | "id" | "cache_control" => Structural,
+        "type" | "id" | "cache_control" | "detail" | "file_id" | "file_url" => Structural,
         _ => Unknown,
     }
 }
@@ -222,6 +262,25 @@ fn openai_function(steps: &[Step<'_>]) -> Position {
             _ => Structural,
         },
         "name" | "type" | "strict" => Structural,
+        _ => Unknown,
+    }
+}
+
+/// <https://platform.openai.com/docs/api-reference/completions/create>
+fn completion(steps: &[Step<'_>]) -> Position {
+    match split(steps) {
+        Some(("prompt" | "suffix" | "stop" | "user", _)) => Text,
+        Some(("model" | "stream_options", _)) => Structural,
+        _ => Unknown,
+    }
+}
+
+/// <https://platform.openai.com/docs/api-reference/embeddings/create>, and that of moderations.
+fn inputs(steps: &[Step<'_>]) -> Position {
+    match split(steps) {
+        Some(("input", rest)) => part(rest),
+        Some(("user", _)) => Text,
+        Some(("model" | "encoding_format" | "input_type" | "task", _)) => Structural,
         _ => Unknown,
     }
 }
@@ -254,6 +313,9 @@ fn schema(steps: &[Step<'_>]) -> Position {
     }
     Unknown
 }
+
+mod google;
+mod responses;
 
 use Position::{Data, Exact, FreeForm, JsonText, Structural, Text, Unknown};
 

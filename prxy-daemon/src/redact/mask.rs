@@ -2,6 +2,7 @@
 //!
 //! Not for finding (that is `scan`) and not for where a field may change (that is `provider`).
 
+mod attachment;
 mod echo;
 mod hidden;
 mod memo;
@@ -20,12 +21,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::scan::{Found, Hidden, LabelId, Scanner, ScannerError, Span};
-use super::{Action, Label, Policy, Vault};
+use super::{Action, Attachments, Label, Policy, Vault};
 use crate::json::{self, NumberToken, Path, StringToken, SyntaxError, WalkError};
-use crate::provider::Api;
+use crate::provider::request::{Position, is_text_token, may_be_data, position};
+use crate::provider::{Api, Surface};
 
 pub use refusal::Refusal;
 
+use attachment::Attachment;
 use echo::Echoes;
 use memo::Memo;
 use plan::Plan;
@@ -36,6 +39,7 @@ use telling::telling_name;
 pub struct Masker {
     scanner: Scanner,
     memo: Memo,
+    attachments: Attachments,
 }
 
 /// A request that may be sent.
@@ -57,7 +61,8 @@ impl Masker {
     /// # Errors
     /// Where the policy uses a label that it must not.
     pub fn new(policy: &Policy) -> Result<Self, ScannerError> {
-        Ok(Self { scanner: Scanner::new(policy)?, memo: Memo::new() })
+        let attachments = policy.attachments;
+        Ok(Self { scanner: Scanner::new(policy)?, memo: Memo::new(), attachments })
     }
 
     /// The scanner, for callers that only look.
@@ -65,15 +70,20 @@ impl Masker {
         &self.scanner
     }
 
-    /// Masks `body`, a request of `api`; whatever is not masked stays byte for byte.
+    /// Masks `body`, a request of this shape; whatever is not masked stays byte for byte.
     ///
     /// # Errors
     /// Every reason not to send it. The vault is not asked before the whole body is known to be sendable.
-    pub fn request(&self, api: Api, body: &[u8], vault: &dyn Vault) -> Result<Masked, Refusal> {
-        let mut plan = Plan::new(self, api);
+    pub fn request(
+        &self,
+        surface: Surface,
+        body: &[u8],
+        vault: &dyn Vault,
+    ) -> Result<Masked, Refusal> {
+        let mut plan = Plan::new(self, surface);
         json::walk(body, &mut plan).map_err(Refusal::from)?;
         if let Some(echoes) = Echoes::of(self, plan.hits())? {
-            plan = Plan::new(self, api).with_echoes(echoes);
+            plan = Plan::new(self, surface).with_echoes(echoes);
             json::walk(body, &mut plan).map_err(Refusal::from)?;
         }
         plan.carry_out(body, vault)
@@ -87,12 +97,12 @@ impl Masker {
     /// # Errors
     /// The first hit, or what is wrong with the JSON.
     pub fn check(&self, body: &[u8]) -> Result<(), Refusal> {
-        json::walk(body, &mut self.checker()).map_err(Refusal::from)
+        json::walk(body, &mut self.checker(Surface::Objects(Api::Google))).map_err(Refusal::from)
     }
 
     /// What [`Self::check`] looks at each token with, for callers that walk themselves.
-    pub fn checker(&self) -> Check<'_> {
-        Check(self)
+    pub fn checker(&self, surface: Surface) -> Check<'_> {
+        Check { masker: self, surface }
     }
 
     /// Masks plain text.
@@ -104,7 +114,7 @@ impl Masker {
         text: &str,
         vault: &dyn Vault,
     ) -> Result<(String, BTreeMap<Label, u32>), Refusal> {
-        let mut plan = Plan::new(self, Api::Google);
+        let mut plan = Plan::new(self, Surface::Objects(Api::Google));
         let masked = plan.text(text, vault)?;
         Ok((masked, plan.counts()))
     }
@@ -180,6 +190,14 @@ impl Masker {
         found.hidden = found.hidden.or_else(|| hidden::hidden(&self.scanner, &whole));
     }
 
+    /// Refuses what nobody can read, unless policy lets it pass.
+    fn admit_unread(&self, path: &Path<'_>) -> Result<(), Refusal> {
+        match self.attachments {
+            Attachments::Allow => Ok(()),
+            Attachments::Block => Err(Refusal::Attachment { path: place(path, false) }),
+        }
+    }
+
     fn blocks(&self, span: &Span) -> bool {
         self.scanner.action(span.label) == Action::Block
     }
@@ -209,13 +227,19 @@ impl fmt::Debug for Masked {
 
 /// The broker's look at a finished body, token by token.
 #[derive(Debug)]
-pub struct Check<'m>(&'m Masker);
+pub struct Check<'m> {
+    masker: &'m Masker,
+    surface: Surface,
+}
 
 impl<'a> json::Visitor<'a> for Check<'_> {
     type Error = Refusal;
 
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Refusal> {
-        let found = self.0.found(path, &token);
+        if !token.is_key && self.may_be_attached(path) {
+            self.attachment(path, &token)?;
+        }
+        let found = self.masker.found(path, &token);
         let label = match (found.rest.first(), found.hidden) {
             (Some(hit), _) => hit.label,
             (None, Some(Hidden::Label(label))) => label,
@@ -224,17 +248,47 @@ impl<'a> json::Visitor<'a> for Check<'_> {
             }
             (None, None) => return Ok(()),
         };
-        Err(Refusal::Unmasked { label: self.0.label(label), path: place(path, token.is_key) })
+        Err(Refusal::Unmasked { label: self.masker.label(label), path: place(path, token.is_key) })
     }
 
     fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
-        let found = self.0.found_number(path, &token);
+        if is_text_token(self.surface, path) {
+            self.masker.admit_unread(path)?;
+        }
+        let found = self.masker.found_number(path, &token);
         match found.as_ref().and_then(|found| found.rest.first()) {
             None => Ok(()),
-            Some(hit) => {
-                Err(Refusal::Unmasked { label: self.0.label(hit.label), path: place(path, false) })
-            }
+            Some(hit) => Err(Refusal::Unmasked {
+                label: self.masker.label(hit.label),
+                path: place(path, false),
+            }),
         }
+    }
+}
+
+impl Check<'_> {
+    fn may_be_attached(&self, path: &Path<'_>) -> bool {
+        may_be_data(path) && position(self.surface, path, false) == Position::Data
+    }
+
+    /// A document is looked at as what it says.
+    fn attachment(&self, path: &Path<'_>, token: &StringToken<'_>) -> Result<(), Refusal> {
+        let value = token.decode();
+        let text = match attachment::read(&value) {
+            Attachment::Plain => return Ok(()),
+            Attachment::Binary => return self.masker.admit_unread(path),
+            Attachment::Encoded(read) => read.text,
+        };
+        let found = self.masker.scan(None, &text);
+        let label = match (found.rest.first(), found.hidden) {
+            (Some(hit), _) => hit.label,
+            (None, Some(Hidden::Label(label))) => label,
+            (None, Some(Hidden::TooDeep)) => {
+                return Err(Refusal::TooEscaped { path: place(path, false) });
+            }
+            (None, None) => return Ok(()),
+        };
+        Err(Refusal::Unmasked { label: self.masker.label(label), path: place(path, false) })
     }
 }
 

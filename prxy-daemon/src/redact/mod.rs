@@ -50,6 +50,20 @@ pub struct Policy {
     pub actions: BTreeMap<Label, Action>,
     /// The user's own detectors, compiled and checked by `config`.
     pub patterns: Vec<(Label, regex::Regex)>,
+    /// Whether what cannot be read may leave.
+    pub attachments: Attachments,
+    /// The tools, by name, whose arguments stay masked in answers.
+    pub tools_keep_masked: rehydrate::KeptTools,
+}
+
+/// What becomes of pictures, sound and documents that are no text, and of text as token numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Attachments {
+    /// They leave as they are, unseen.
+    Allow,
+    /// A request that holds one is refused: nobody could say that it is clean.
+    #[default]
+    Block,
 }
 
 /// Placeholder numbers and originals of one tenant; `store` keeps them in SQLite.

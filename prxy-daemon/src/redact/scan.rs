@@ -15,12 +15,14 @@ pub(super) mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use regex::Regex;
 use thiserror::Error;
 
 use super::detect::{self, DETECTORS};
-use super::{Action, Label, Policy};
+use super::rehydrate::lookalikes;
+use super::{Action, Label, Policy, Vault, VaultError};
 use triggers::{Literals, Match};
 
 use overlap::resolve;
@@ -217,7 +219,9 @@ impl Scanner {
     pub fn scan(&self, text: &str, found: &mut Vec<Span>) {
         let base = found.len();
         self.candidates(text, found);
-        self.placeholders(text, found);
+        let mut placeholders = Vec::new();
+        self.placeholders(text, &mut placeholders);
+        found.append(&mut placeholders);
         resolve(found, base, |id| self.row(id));
     }
 
@@ -447,16 +451,44 @@ impl Scanner {
     fn placeholders(&self, text: &str, found: &mut Vec<Span>) {
         for at in memchr::memchr_iter(b'<', text.as_bytes()) {
             let Some((range, label)) = detect::placeholder::at(text, at) else { continue };
-            if Label::new(label).is_some_and(|label| self.ids.contains_key(&label)) {
-                found.push(Span {
-                    start: range.start,
-                    end: range.end,
-                    label: self.literal,
-                    score: 100,
-                    detector: "placeholder",
-                });
+            if self.knows(label) {
+                found.push(self.literal_at(range));
             }
         }
+        // Whatever else would be restored if a model said it, and is not there yet.
+        let mut others = Vec::new();
+        lookalikes(text, &Labels(self), |range| {
+            let before = found.partition_point(|own| own.end <= range.start);
+            if found.get(before).is_none_or(|own| own.start >= range.end) {
+                others.push(self.literal_at(range));
+            }
+        });
+        if !others.is_empty() {
+            found.append(&mut others);
+            found.sort_unstable_by_key(|own| own.start);
+        }
+    }
+
+    fn knows(&self, label: &str) -> bool {
+        Label::new(label).is_some_and(|label| self.ids.contains_key(&label))
+    }
+
+    fn literal_at(&self, range: Range<usize>) -> Span {
+        let (start, end, label) = (range.start, range.end, self.literal);
+        Span { start, end, label, score: 100, detector: "placeholder" }
+    }
+}
+
+/// Every placeholder of labels that are known, as a vault that has them all would say.
+struct Labels<'s>(&'s Scanner);
+
+impl Vault for Labels<'_> {
+    fn number(&self, _: &Label, _: &str) -> Result<u64, VaultError> {
+        Err(VaultError("not a vault".to_owned()))
+    }
+
+    fn original(&self, label: &str, _: u64) -> Option<Arc<str>> {
+        self.0.knows(label).then(|| "".into())
     }
 }
 

@@ -55,5 +55,17 @@ pub(crate) fn obituary(children: &[Child]) -> String {
     causes.join(", ")
 }
 
+/// Takes leave of every child, for a second at most: one that nobody has waited for still holds its
+/// cgroup.
+pub(crate) fn reap() {
+    for _ in 0..200 {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_millis(5)),
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}
+
 /// Roles that follow one that failed are gone by then.
 const SETTLE: Duration = Duration::from_millis(20);

@@ -317,18 +317,23 @@ impl Kernel {
     /// that was made under them. A socket goes on without its process until its peer has taken all
     /// that it was given, and what the policy denies it would leave the moment the policy goes.
     fn tear_down(self) -> std::io::Result<bool> {
-        for (role, group) in &self.groups {
-            if *role != Role::Warden {
-                let _ = group.kill();
-            }
+        // The warden's own sockets are of this host only, and some are still open.
+        let (own, roles): (Vec<_>, Vec<_>) =
+            self.groups.into_iter().partition(|(role, _)| *role == Role::Warden);
+        for (_, group) in &roles {
+            let _ = group.kill();
         }
+        for (_, group) in roles {
+            group.remove()?;
+        }
+        let settled = self.dying.end_within(SETTLE).map_err(std::io::Error::other)?;
         if let Some(outside) = self.parent.path().parent() {
             std::fs::write(outside.join("cgroup.procs"), "0")?;
         }
-        for (_, group) in self.groups {
+        for (_, group) in own {
             group.remove()?;
         }
-        if !self.dying.end_within(SETTLE).map_err(std::io::Error::other)? {
+        if !settled {
             return Ok(false);
         }
         let all = self.pins.remove_all()?;

@@ -187,7 +187,11 @@ impl Supervisor {
 
     /// Ends the roles and takes everything out of the kernel.
     pub(crate) fn abandon(self) {
+        for child in &self.children {
+            let _ = self.kernel.kill(child.role);
+        }
         drop(self.children);
+        children::reap();
         let _ = self.kernel.abandon();
     }
 

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 pub mod script;
+mod surface;
 pub mod wire;
 
 pub use script::{Brackets, Comments, Delta, Ending, Newline, Reply, Script, Split, Write};
@@ -209,6 +210,15 @@ fn answer(head: &Head, body: &[u8], script: &Script) -> Prepared {
         Reply::Silence => return Prepared { writes: Vec::new(), close: false },
         Reply::Echo | Reply::Text(_) | Reply::Tool(_) => (),
     }
+    if let Some(surface::Answer { content_type, writes }) =
+        surface::answer(method, path, body, script)
+    {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nrequest-id: req_mock\r\n\
+             transfer-encoding: chunked\r\n\r\n"
+        );
+        return Prepared { writes: chunked(head, writes), close: false };
+    }
     let Some(format) = Format::of_path(path).filter(|_| method == "POST") else {
         return whole(404, "", &Format::OpenAi.error("no such path"));
     };
@@ -221,18 +231,22 @@ fn answer(head: &Head, body: &[u8], script: &Script) -> Prepared {
             let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
                 cache-control: no-cache\r\nrequest-id: req_mock\r\n\
                 transfer-encoding: chunked\r\n\r\n";
-            let mut writes = vec![head.as_bytes().to_vec()];
-            for event in events {
-                let mut chunk = format!("{:x}\r\n", event.len()).into_bytes();
-                chunk.extend(event);
-                chunk.extend(b"\r\n");
-                writes.push(chunk);
-            }
-            writes.push(b"0\r\n\r\n".to_vec());
-            Prepared { writes, close: false }
+            Prepared { writes: chunked(head.to_owned(), events), close: false }
         }
         None => whole(500, "", &format.error("the script has no answer")),
     }
+}
+
+fn chunked(head: String, parts: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut writes = vec![head.into_bytes()];
+    for part in parts {
+        let mut chunk = format!("{:x}\r\n", part.len()).into_bytes();
+        chunk.extend(part);
+        chunk.extend(b"\r\n");
+        writes.push(chunk);
+    }
+    writes.push(b"0\r\n\r\n".to_vec());
+    writes
 }
 
 /// Sends what was prepared, and watches whether the client leaves before the end.

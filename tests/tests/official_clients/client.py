@@ -72,9 +72,9 @@ class Anthropic:
 
     def unserved(self):
         return [
-            lambda: self.client.messages.count_tokens(messages=ASK, model="m"),
-            lambda: self.client.models.list(),
-            lambda: self.client.messages.batches.list(),
+            lambda: self.client.get("/v1/files", cast_to=object),
+            lambda: self.client.delete("/v1/files/file_1", cast_to=object),
+            lambda: self.client.post("/v1/complete", cast_to=object, body={"prompt": TEXT}),
         ]
 
 
@@ -130,9 +130,9 @@ class OpenAi:
 
     def unserved(self):
         return [
-            lambda: self.client.responses.create(model="m", input=TEXT),
-            lambda: self.client.models.list(),
-            lambda: self.client.embeddings.create(model="m", input=TEXT),
+            lambda: self.client.files.list(),
+            lambda: self.client.batches.list(),
+            lambda: self.client.images.generate(model="m", prompt="hi"),
         ]
 
 

@@ -5,13 +5,19 @@ use std::ops::Range;
 use super::Refusal;
 use crate::broker::Route;
 use crate::json::{self, Container, Literal, NumberToken, Path, StringToken, Visitor, WalkError};
+use crate::provider::Surface;
 use crate::provider::fetch::Look;
 use crate::redact::mask::{self, Check, Masker};
 
 /// Makes sure that `body` may be sent on `route`.
-pub(super) fn check(route: &Route, masker: Option<&Masker>, body: &[u8]) -> Result<(), Refusal> {
-    let mut judge =
-        Judge { text: masker.map(Masker::checker), look: Look::new(route.api, route.fetch) };
+pub(super) fn check(
+    route: &Route,
+    surface: Surface,
+    masker: Option<&Masker>,
+    body: &[u8],
+) -> Result<(), Refusal> {
+    let text = masker.map(|masker| masker.checker(surface));
+    let mut judge = Judge { text, look: Look::new(surface, route.fetch) };
     json::walk(body, &mut judge).map_err(|error| match error {
         WalkError::Visitor(refusal) => refusal,
         WalkError::Syntax(error) => mask::Refusal::from(error).into(),

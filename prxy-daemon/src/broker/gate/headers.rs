@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Refusal, is_token};
 use crate::broker::{Route, secret};
+use crate::provider::endpoint::{Endpoint, Takes};
 use crate::provider::{Api, fetch};
 
 /// A request header that may come from the client; its value is scanned like the body.
@@ -71,19 +72,24 @@ const CLIENT_CREDENTIALS: [(Api, HeaderName); 5] = [
 /// All headers of the request that is sent on `route` for one that came with `from`.
 pub(super) fn chosen(
     route: &Route,
+    endpoint: &Endpoint,
     from: &HeaderMap,
     is_clean: &dyn Fn(&str) -> bool,
 ) -> Result<HeaderMap, Refusal> {
-    let mut headers = own(route, from);
-    pass(route, from, is_clean, &mut headers)?;
-    put_credential(route, from, &mut headers)?;
+    // Google's compatible paths want what OpenAI's do.
+    let api = endpoint.surface.api();
+    let mut headers = own(route, endpoint.takes, from);
+    pass(route, api, from, is_clean, &mut headers)?;
+    put_credential(route, api, from, &mut headers)?;
     Ok(headers)
 }
 
-fn own(route: &Route, from: &HeaderMap) -> HeaderMap {
+fn own(route: &Route, takes: Takes, from: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(header::HOST, route.authority.clone());
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if takes == Takes::Json {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(header::USER_AGENT, USER_AGENT);
     let accept =
@@ -94,11 +100,12 @@ fn own(route: &Route, from: &HeaderMap) -> HeaderMap {
 
 fn pass(
     route: &Route,
+    api: Api,
     from: &HeaderMap,
     is_clean: &dyn Fn(&str) -> bool,
     to: &mut HeaderMap,
 ) -> Result<(), Refusal> {
-    for passed in PASSED.iter().filter(|passed| passed.api == route.api) {
+    for passed in PASSED.iter().filter(|passed| passed.api == api) {
         let Some(value) = single(from, &passed.name)? else { continue };
         let bad = || Refusal::BadHeader(passed.name.clone());
         let text = value.to_str().map_err(|_| bad())?;
@@ -138,15 +145,20 @@ fn admitted_betas(list: &str, allow: fetch::Kinds) -> Option<String> {
 /// Our own key, or else what the client brought, unscanned: it is a secret by nature.
 ///
 /// A credential in any other header stays here like that header.
-fn put_credential(route: &Route, from: &HeaderMap, to: &mut HeaderMap) -> Result<(), Refusal> {
+fn put_credential(
+    route: &Route,
+    api: Api,
+    from: &HeaderMap,
+    to: &mut HeaderMap,
+) -> Result<(), Refusal> {
     if let Some(key) = &route.key {
-        let (name, prefix) = own_credential(route.api);
+        let (name, prefix) = own_credential(api);
         let value = key.header(prefix).ok_or_else(|| Refusal::BadHeader(name.clone()))?;
         to.insert(name, value);
         return Ok(());
     }
     let mut found = false;
-    for (_, name) in CLIENT_CREDENTIALS.iter().filter(|(api, _)| *api == route.api) {
+    for (_, name) in CLIENT_CREDENTIALS.iter().filter(|(known, _)| *known == api) {
         let value = single(from, name)?.filter(|value| !value.as_bytes().trim_ascii().is_empty());
         let Some(value) = value else { continue };
         let graphic = value.as_bytes().iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');

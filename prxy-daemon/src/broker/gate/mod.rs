@@ -23,31 +23,11 @@ use thiserror::Error;
 use crate::broker::{Config, POLICY_CHANGED, Route};
 use crate::hop;
 use crate::link::RouteId;
-use crate::provider::{Api, fetch};
+use crate::provider::endpoint::{Endpoint, Found, Takes};
+use crate::provider::fetch;
 use crate::redact::mask::{self, Masker};
 
 use headers::single;
-
-/// A method and a path that a provider of `api` is known to serve.
-pub(crate) struct Endpoint {
-    pub(crate) api: Api,
-    pub(crate) method: Method,
-    pub(crate) path: &'static str,
-}
-
-/// All that can be asked of a provider.
-pub(crate) const ENDPOINTS: [Endpoint; 2] = [
-    Endpoint { api: Api::Anthropic, method: Method::POST, path: "/v1/messages" },
-    Endpoint { api: Api::OpenAi, method: Method::POST, path: "/v1/chat/completions" },
-];
-
-/// What a query may say, pair by pair. A key of Google's (`key=`) has its own header.
-const QUERIES: [(Api, &str); 4] = [
-    (Api::Anthropic, "beta=true"),
-    (Api::Anthropic, "beta=false"),
-    (Api::Google, "alt=sse"),
-    (Api::Google, "alt=json"),
-];
 
 /// Judges requests for every route.
 pub(super) struct Gate {
@@ -74,6 +54,10 @@ pub(super) enum Refusal {
     ForbiddenPath,
     #[error("the query says something that is not passed on")]
     BadQuery,
+    #[error("the path or the query holds something that must not leave")]
+    UncleanPath,
+    #[error("this method and path take no body")]
+    UnexpectedBody,
     #[error("header {0} has an unusual form")]
     BadHeader(HeaderName),
     #[error("header {0} holds text that must not leave")]
@@ -97,6 +81,8 @@ impl Refusal {
             Self::PolicyChanged => POLICY_CHANGED,
             Self::ForbiddenPath => "forbidden-path",
             Self::BadQuery => "bad-query",
+            Self::UncleanPath => "unclean-path",
+            Self::UnexpectedBody => "unexpected-body",
             Self::BadHeader(_) => "bad-header",
             Self::UncleanHeader(_) => "unclean-header",
             Self::CredentialNotAllowed => "credential-not-allowed",
@@ -127,18 +113,36 @@ impl Gate {
     /// Builds the request that may be sent instead of the one that came, or says why there is none.
     pub(super) fn judge(&self, head: &Parts, body: Bytes) -> Result<Outgoing, Refusal> {
         let (number, route) = self.route(&head.headers)?;
-        let path = endpoint(route, &head.method, head.uri.path())?;
-        let query = query(route.api, &head.uri)?;
-        check_form(&head.headers)?;
-        let headers = headers::chosen(route, &head.headers, &|text| self.is_clean(text))?;
-        body::check(route, self.masker.as_deref(), &body)?;
+        let Found { endpoint, parameter } = endpoint(route, &head.method, head.uri.path())?;
+        let query = self.query(endpoint, &head.uri)?;
+        if parameter.is_some_and(|parameter| !self.is_clean(parameter)) {
+            return Err(Refusal::UncleanPath);
+        }
+        check_form(endpoint.takes, &head.headers)?;
+        let headers = headers::chosen(route, endpoint, &head.headers, &|text| self.is_clean(text))?;
+        match endpoint.takes {
+            Takes::Json => body::check(route, endpoint.surface, self.masker.as_deref(), &body)?,
+            Takes::Nothing if body.is_empty() => {}
+            Takes::Nothing => return Err(Refusal::UnexpectedBody),
+        }
 
-        let uri = format!("{}{path}{query}", route.path_prefix);
+        let uri = format!("{}{}{query}", route.path_prefix, head.uri.path());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = uri.parse().map_err(|_| Refusal::ForbiddenPath)?;
         *request.headers_mut() = headers;
         Ok(Outgoing { route: number, request })
+    }
+
+    /// The query with its question mark.
+    fn query(&self, endpoint: &Endpoint, uri: &Uri) -> Result<String, Refusal> {
+        let Some(query) = uri.query().filter(|query| !query.is_empty()) else {
+            return Ok(String::new());
+        };
+        if !endpoint.takes_query(query) {
+            return Err(Refusal::BadQuery);
+        }
+        if self.is_clean(query) { Ok(format!("?{query}")) } else { Err(Refusal::UncleanPath) }
     }
 
     fn route(&self, headers: &HeaderMap) -> Result<(usize, &Route), Refusal> {
@@ -161,44 +165,22 @@ impl Gate {
     }
 }
 
-fn endpoint(route: &Route, method: &Method, path: &str) -> Result<&'static str, Refusal> {
-    ENDPOINTS
-        .iter()
-        .find(|endpoint| {
-            endpoint.api == route.api && endpoint.method == *method && endpoint.path == path
-        })
-        .map(|endpoint| endpoint.path)
-        .ok_or(Refusal::ForbiddenPath)
-}
-
-/// The query with its question mark; `?beta=true` is what clients send.
-fn query(api: Api, uri: &Uri) -> Result<String, Refusal> {
-    let Some(query) = uri.query().filter(|query| !query.is_empty()) else {
-        return Ok(String::new());
-    };
-    if is_listed_query(api, query) { Ok(format!("?{query}")) } else { Err(Refusal::BadQuery) }
+fn endpoint<'p>(route: &Route, method: &Method, path: &'p str) -> Result<Found<'p>, Refusal> {
+    Endpoint::find(route.api, method, path).ok_or(Refusal::ForbiddenPath)
 }
 
 /// The body must be plain JSON by its own declaration, or the scan would not have seen it.
-fn check_form(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_form(takes: Takes, headers: &HeaderMap) -> Result<(), Refusal> {
     let encoding =
         single(headers, &header::CONTENT_ENCODING).map_err(|_| Refusal::ContentEncoding)?;
     if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Refusal::ContentEncoding);
     }
+    if takes == Takes::Nothing {
+        return Ok(());
+    }
     let form = single(headers, &header::CONTENT_TYPE).map_err(|_| Refusal::ContentType)?;
     if form.is_some_and(is_json) { Ok(()) } else { Err(Refusal::ContentType) }
-}
-
-/// Whether a query says nothing but what is listed, each at most once.
-pub(crate) fn is_listed_query(api: Api, query: &str) -> bool {
-    let mut said = Vec::new();
-    query.is_empty()
-        || query.split('&').all(|pair| {
-            let new = QUERIES.contains(&(api, pair)) && !said.contains(&pair);
-            said.push(pair);
-            new
-        })
 }
 
 /// Whether a `content-type` says JSON, in UTF-8.

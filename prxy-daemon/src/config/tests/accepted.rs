@@ -31,6 +31,7 @@ providers:
     api: openai
     path_prefix: '/openai'
     key: GROQ_API_KEY
+    models: ['llama*', 'meta-llama/*', 'mixtral*', 'gemma*', 'groq/*']
 enforcement: required
 limits: { max_body_bytes: 67108864 }
 audit: { max_bytes: 67108864, keep: 64, on_full: continue }

@@ -77,7 +77,7 @@ fn carets_stand_below_what_they_mean_after_tabs_wide_and_hidden_text() {
 config.yaml:3:3: error: provider `lab` needs `base_url` and `api`
 3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
   |   ^^^
-config.yaml:3:10: error: unknown key `name`; known: `base_url`, `api`, `path_prefix`, `private`, `dangerously_allow_plaintext`, `ca_file`, `spki_sha256`, `pinned`, `resolve`, `key`, `client_key_sha256`, `provider_fetch`
+config.yaml:3:10: error: unknown key `name`; known: `base_url`, `api`, `path_prefix`, `private`, `dangerously_allow_plaintext`, `ca_file`, `spki_sha256`, `pinned`, `resolve`, `key`, `client_key_sha256`, `provider_fetch`, `models`
 3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
   |          ^^^^
 config.yaml:3:24: error: unknown key `base_uri`; did you mean `base_url`?

@@ -123,6 +123,7 @@ impl Bed {
             key_name: key_name.map(str::to_owned),
             fetch: Default::default(),
             client_keys: Vec::new(),
+            models: Vec::new(),
         };
         let tls = Transport::Tls { ca_file: Some(ca_file), keys: Vec::new() };
         let mut lab = provider("lab", Api::Anthropic, None, Transport::Plaintext);

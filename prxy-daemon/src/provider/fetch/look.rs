@@ -7,8 +7,8 @@ use super::address::{begins, is_address, is_inline, may_be_address};
 use super::table::{self, At, Row, Runs};
 use super::{Kind, Kinds, Refusal};
 use crate::json::{Container, Literal, NumberToken, Path, Segment, StringToken, Visitor};
-use crate::provider::Api;
 use crate::provider::request::{Position, position};
+use crate::provider::{Api, Surface};
 
 /// Refuses what is not allowed, and keys that stand twice. Ask [`Look::finish`] at the end.
 pub struct Look {
@@ -18,9 +18,9 @@ pub struct Look {
 }
 
 impl Look {
-    /// A look at one request of `api`.
-    pub fn new(api: Api, allow: Kinds) -> Self {
-        Self { rules: Rules::new(api), allow, keys: Keys::default() }
+    /// A look at one request.
+    pub fn new(surface: Surface, allow: Kinds) -> Self {
+        Self { rules: Rules::new(surface), allow, keys: Keys::default() }
     }
 
     /// What shows only at the end.
@@ -107,6 +107,7 @@ pub(super) enum Value<'v, 'a> {
 
 /// The rules, with what they have to remember on the way.
 pub(super) struct Rules {
+    surface: Surface,
     api: Api,
     /// The depth of the container whose content is the user's own.
     free_form: Option<usize>,
@@ -120,9 +121,10 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn new(api: Api) -> Self {
+    pub(super) fn new(surface: Surface) -> Self {
         Self {
-            api,
+            surface,
+            api: surface.api(),
             free_form: None,
             last: None,
             response: false,
@@ -140,7 +142,7 @@ impl Rules {
         if self.free_form.is_some() {
             return;
         }
-        if is_free_form(self.api, path) {
+        if is_free_form(self.surface, path) {
             self.free_form = Some(path.depth());
         } else if container == Container::Object && self.must_have_type(path) {
             self.tools.push((path.depth(), false));
@@ -161,7 +163,7 @@ impl Rules {
         if self.free_form.is_some() {
             return None;
         }
-        let mut keys = keys(path);
+        let mut keys = keys(self.surface, path);
         let key = keys.next()?;
         let (name, row) = match &self.last {
             Some((at, name, row)) if *at == key.range.start => (*name, *row),
@@ -174,7 +176,7 @@ impl Rules {
         };
         let name = name.as_str();
         let parent = keys.next();
-        if parent.is_none() && self.api == Api::OpenAi {
+        if parent.is_none() && self.surface == Surface::Responses {
             self.note(key, value);
         }
         if matches!(value, Value::Literal(Literal::False | Literal::Null)) {
@@ -208,9 +210,9 @@ impl Rules {
         kind.map(|kind| Finding { kind, declares: false })
     }
 
-    /// Responses that do not say `store: false` are stored.
+    /// Responses that do not say `store: false` are stored, and so are batches.
     pub(super) fn unsaid(&self) -> Option<Finding> {
-        (self.response && !self.unstored)
+        (self.response && !self.unstored || self.surface == Surface::MessageBatch)
             .then_some(Finding { kind: Kind::StoredState, declares: false })
     }
 
@@ -227,8 +229,8 @@ impl Rules {
     /// but for those that a remote server was found to have, which stand in its `input`.
     fn must_have_type(&self, path: &Path<'_>) -> bool {
         self.api == Api::OpenAi
-            && keys(path).next().is_some_and(|key| Name::of(key).as_str() == "tools")
-            && keys(path).last().is_none_or(|root| !root.is("input"))
+            && keys(self.surface, path).next().is_some_and(|key| Name::of(key).as_str() == "tools")
+            && keys(self.surface, path).last().is_none_or(|root| !root.is("input"))
     }
 
     fn note_type(&mut self, path: &Path<'_>, key: &StringToken<'_>, value: &Value<'_, '_>) {
@@ -300,7 +302,7 @@ impl Rules {
         }
         let text = token.decode();
         let fetched = is_address(&text)
-            && match position(self.api, path, false) {
+            && match position(self.surface, path, false) {
                 Position::Unknown | Position::Exact | Position::Structural => true,
                 // A document may begin with an address, but not be one.
                 Position::Data => !text.trim().contains(char::is_whitespace),
@@ -321,7 +323,7 @@ impl Rules {
 /// A model that fetches by itself, wherever one is chosen: `model`, `models`, `fallbacks`.
 fn by_model(path: &Path<'_>, name: &str, token: &StringToken<'_>) -> Option<Kind> {
     let chosen = ["model", "models", "fallbacks"].iter().any(|end| name.ends_with(end))
-        || keys(path).any(|key| key.is("fallbacks"));
+        || keys(Surface::Objects(Api::Google), path).any(|key| key.is("fallbacks"));
     if !chosen {
         return None;
     }
@@ -340,9 +342,13 @@ impl Row {
     }
 }
 
-/// The keys on the way to a value, its own first.
-pub(super) fn keys<'p, 'a>(path: &'p Path<'a>) -> impl Iterator<Item = &'p StringToken<'a>> {
-    path.segments().iter().rev().filter_map(|segment| match segment {
+/// The keys on the way to a value, its own first, as far as they belong to one request.
+pub(super) fn keys<'p, 'a>(
+    surface: Surface,
+    path: &'p Path<'a>,
+) -> impl Iterator<Item = &'p StringToken<'a>> {
+    let proper = path.segments().get(surface.envelope(path)..).unwrap_or_default();
+    proper.iter().rev().filter_map(|segment| match segment {
         Segment::Key(token) => Some(token),
         Segment::Index(_) => None,
     })
@@ -350,15 +356,15 @@ pub(super) fn keys<'p, 'a>(path: &'p Path<'a>) -> impl Iterator<Item = &'p Strin
 
 /// Whether the container at `path` holds what the provider takes for data: a schema, the input of a
 /// tool, metadata. The keys in there are the user's own.
-fn is_free_form(api: Api, path: &Path<'_>) -> bool {
+fn is_free_form(surface: Surface, path: &Path<'_>) -> bool {
     let [above @ .., Segment::Key(key)] = path.segments() else { return false };
-    let parent = keys(path).nth(1);
+    let parent = keys(surface, path).nth(1);
     // A list has elements; what else carries its name is no element of it.
     let in_list = matches!(above, [.., Segment::Index(_)]);
-    let root = keys(path).last();
+    let root = keys(surface, path).last();
     let under = |names: &[&str]| parent.is_some_and(|parent| names.iter().any(|n| parent.is(n)));
     let within = |names: &[&str]| root.is_some_and(|root| names.iter().any(|n| root.is(n)));
-    match api {
+    match surface.api() {
         Api::Anthropic => {
             (key.is("input_schema") || key.is("input_examples")) && (in_list || !under(&["tools"]))
                 || key.is("input") && in_list && under(&["content"]) && within(&["messages"])

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::Kinds;
 use super::look::{Finding, Name, Rules, Value, keys};
 use crate::json::{self, Container, Edits, Literal, NumberToken, Path, Segment, StringToken};
-use crate::provider::Api;
+use crate::provider::{Api, Surface};
 
 /// A request without some of its declarations.
 #[derive(PartialEq, Eq)]
@@ -20,12 +20,13 @@ pub struct Stripped {
 }
 
 /// Takes every declaration of `kinds` out of `body`; `None` where there is none, or no JSON.
-pub fn strip(api: Api, kinds: Kinds, body: &[u8]) -> Option<Stripped> {
+pub fn strip(surface: Surface, kinds: Kinds, body: &[u8]) -> Option<Stripped> {
     if kinds.is_empty() {
         return None;
     }
     let mut lists = Lists {
-        rules: Rules::new(api),
+        surface,
+        rules: Rules::new(surface),
         root: List::default(),
         open: Vec::new(),
         done: Vec::new(),
@@ -33,7 +34,7 @@ pub fn strip(api: Api, kinds: Kinds, body: &[u8]) -> Option<Stripped> {
     };
     // What is no JSON is refused later, by those whose task it is.
     json::walk(body, &mut lists).ok()?;
-    lists.strip(api, kinds, body)
+    lists.strip(kinds, body)
 }
 
 /// A list whose items can be taken out: an array of tools, or the members of the whole request.
@@ -63,6 +64,7 @@ struct Found {
 }
 
 struct Lists {
+    surface: Surface,
     rules: Rules,
     root: List,
     open: Vec<List>,
@@ -145,9 +147,9 @@ impl<'a> json::Visitor<'a> for Lists {
 impl Lists {
     fn judge(&mut self, path: &Path<'_>, value: &Value<'_, '_>) {
         let Some(finding) = self.rules.judge(path, value) else { return };
-        let mut keys = keys(path);
-        let Some(key) = keys.next() else { return };
-        let at_root = keys.next().is_none();
+        let Some(key) = keys(self.surface, path).next() else { return };
+        // Of the whole body, and not of one request among many.
+        let at_root = keys(Surface::Objects(self.surface.api()), path).nth(1).is_none();
         self.found.push(Found { at: key.range.start, at_root, finding });
     }
 
@@ -158,7 +160,7 @@ impl Lists {
         }
     }
 
-    fn strip(mut self, api: Api, kinds: Kinds, body: &[u8]) -> Option<Stripped> {
+    fn strip(mut self, kinds: Kinds, body: &[u8]) -> Option<Stripped> {
         let mut gone = Kinds::NONE;
         for Found { at, at_root, finding } in &self.found {
             if !kinds.has(finding.kind) || !finding.kind.can_be_stripped() {
@@ -172,7 +174,9 @@ impl Lists {
             let item = match inner {
                 Some(list) if list.odd => None,
                 // What else Google's tool holds must stay.
-                Some(list) => list.item(*at).filter(|item| api != Api::Google || item.members == 1),
+                Some(list) => list
+                    .item(*at)
+                    .filter(|item| self.surface.api() != Api::Google || item.members == 1),
                 None if *at_root && finding.declares => self.root.item(*at),
                 None => None,
             };

@@ -4,7 +4,7 @@ use super::*;
 use crate::json::{self, StringToken};
 
 /// Notes the position of the string `"!"`, as a value or as a key.
-struct Look(Api, Option<Position>);
+struct Look(Surface, Option<Position>);
 
 impl<'a> json::Visitor<'a> for Look {
     type Error = ();
@@ -18,8 +18,8 @@ impl<'a> json::Visitor<'a> for Look {
 }
 
 #[track_caller]
-fn check(api: Api, body: &str, wanted: Position) {
-    let mut look = Look(api, None);
+fn check(surface: Surface, body: &str, wanted: Position) {
+    let mut look = Look(surface, None);
     json::walk(body.as_bytes(), &mut look).unwrap();
     assert_eq!(look.1, Some(wanted), "{body}");
 }
@@ -80,7 +80,7 @@ fn every_place_of_a_messages_request_has_its_position() {
         (r#"{"!":1}"#, Unknown),
     ];
     for (body, wanted) in cases {
-        check(Api::Anthropic, body, *wanted);
+        check(Surface::Messages, body, *wanted);
     }
 }
 
@@ -90,10 +90,10 @@ fn every_place_of_a_chat_completion_request_has_its_position() {
         (r#"{"messages":[{"content":"!"}]}"#, Text),
         (r#"{"messages":[{"content":[{"text":"!"}]}]}"#, Text),
         (r#"{"messages":[{"content":[{"refusal":"!"}]}]}"#, Text),
-        (r#"{"messages":[{"content":[{"image_url":{"url":"!"}}]}]}"#, Exact),
-        (r#"{"messages":[{"content":[{"input_audio":{"data":"!"}}]}]}"#, Exact),
+        (r#"{"messages":[{"content":[{"image_url":{"url":"!"}}]}]}"#, Data),
+        (r#"{"messages":[{"content":[{"input_audio":{"data":"!"}}]}]}"#, Data),
         (r#"{"messages":[{"content":[{"file":{"filename":"!"}}]}]}"#, Text),
-        (r#"{"messages":[{"content":[{"file":{"file_data":"!"}}]}]}"#, Exact),
+        (r#"{"messages":[{"content":[{"file":{"file_data":"!"}}]}]}"#, Data),
         (r#"{"messages":[{"content":[{"type":"!"}]}]}"#, Structural),
         (r#"{"messages":[{"name":"!"}]}"#, Structural),
         (r#"{"messages":[{"tool_call_id":"!"}]}"#, Structural),
@@ -128,6 +128,6 @@ fn every_place_of_a_chat_completion_request_has_its_position() {
         (r#"{"model":"!"}"#, Structural),
     ];
     for (body, wanted) in cases {
-        check(Api::OpenAi, body, *wanted);
+        check(Surface::Chat, body, *wanted);
     }
 }

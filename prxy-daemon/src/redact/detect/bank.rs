@@ -139,8 +139,7 @@ fn fr_rib(n: &[u8]) -> bool {
             + 15 * number(&n[5..10])
             + 3 * number(&n[10..21])
             + number(&n[21..]))
-            % 97
-            == 0
+        .is_multiple_of(97)
 }
 
 fn clabe(n: &[u8]) -> bool {
@@ -152,7 +151,7 @@ fn clabe(n: &[u8]) -> bool {
 /// The Federal Reserve's districts and check digit.
 fn aba(n: &[u8]) -> bool {
     matches!(number(&n[..2]), 1..=12 | 21..=32 | 61..=72 | 80)
-        && weighted(n, &[3, 7, 1, 3, 7, 1, 3, 7, 1]) % 10 == 0
+        && weighted(n, &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10)
 }
 
 fn bic(text: &str, at: Range<usize>) -> Option<Range<usize>> {

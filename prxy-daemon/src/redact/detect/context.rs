@@ -121,7 +121,12 @@ pub(in crate::redact) fn around(bytes: &[u8], start: usize, end: usize) -> Said 
 
 /// What the text before `start` says.
 pub(super) fn before(bytes: &[u8], start: usize) -> Said {
-    let from = start.saturating_sub(REACH);
+    let mut from = start.saturating_sub(REACH);
+    // A long name of a field is read whole.
+    if bytes[from..start].contains(&b'_') {
+        let word = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'_';
+        from -= bytes[from.saturating_sub(LONG_NAME)..from].iter().rev().take_while(word).count();
+    }
     let window = &bytes[from..start];
     let mut said = Said::default();
     if !window.iter().any(|b| is_letter(*b)) {
@@ -163,11 +168,12 @@ pub(super) fn before(bytes: &[u8], start: usize) -> Said {
                     continue;
                 }
                 b';' | b'{' | b'}' => said = Said::default(),
-                b'&' | b',' if at + 1 < start && !bytes[at + 1].is_ascii_whitespace() => {
+                b'&' | b','
+                    if at + 1 < start && !bytes[at + 1].is_ascii_whitespace()
                     // `phone=1&order=2` and `"phone": "1", "order": "2"` are two things.
-                    if bytes[at + 1..start].iter().any(|b| is_letter(*b)) {
-                        said = Said::default();
-                    }
+                    && bytes[at + 1..start].iter().any(|b| is_letter(*b)) =>
+                {
+                    said = Said::default();
                 }
                 b'"' | b'\'' if at > from && matches!(bytes[at - 1], b',' | b'{') => {
                     said = Said::default();
@@ -332,7 +338,7 @@ fn matched(bytes: &[u8], at: usize, limit: usize, word: &[u8]) -> Option<usize> 
         None => true,
         Some(b) if *b >= 0xE2 => true,
         Some(b) if *b >= 0xC3 => false,
-        Some(b) => !b.is_ascii_lowercase() && !(upper && b.is_ascii_uppercase()),
+        Some(b) => !(b.is_ascii_lowercase() || upper && b.is_ascii_uppercase()),
     };
     [i, plural].into_iter().find(|i| closed(*i))
 }
@@ -345,8 +351,9 @@ fn begins(bytes: &[u8], at: usize) -> bool {
     match at.checked_sub(1).map(|before| bytes[before]) {
         None => true,
         Some(before) => {
-            !(before.is_ascii_alphabetic() || (0x80..0xE2).contains(&before))
-                && !(before >= 0x80 && latin_before(bytes, at))
+            !(before.is_ascii_alphabetic()
+                || (0x80..0xE2).contains(&before)
+                || before >= 0x80 && latin_before(bytes, at))
                 || bytes[at].is_ascii_uppercase() && before.is_ascii_lowercase()
                 || escape_before(bytes, at)
         }
@@ -522,6 +529,8 @@ static TAILS: LazyLock<std::collections::BTreeSet<&'static [u8]>> = LazyLock::ne
 });
 
 const SLOTS: usize = 2048;
+/// The name of a field may be longer than that by so much.
+const LONG_NAME: usize = 256;
 /// How far before a value its name may begin.
 const REACH: usize = 56;
 /// How far behind it, the rest of the value included.
@@ -555,6 +564,8 @@ mod tests {
         check("passport=x&order=^12345678", 0, 0);
         check("passport\norder ^12345678", 0, 0);
         check("Passport\n^12345678", PASSPORT, PASSPORT);
+        let long = "phone_number_of_the_person_that_called_us_yesterday_about_the_order=^12345678";
+        check(long, PHONE, 0);
         check("phoneless ^12345678", 0, 0);
         check("^12345678, passport: 1234", 0, 0);
     }

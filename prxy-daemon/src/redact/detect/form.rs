@@ -53,17 +53,18 @@ impl Forms {
         let mut best: Option<Range<usize>> = None;
         // What the words around say is the same for all forms; rows of numbers have none.
         let mut said: Option<Topics> = None;
-        let silent = context::is_silent(bytes, run.start);
         let mut near = |start: usize| {
             *said.get_or_insert_with(|| {
+                if context::is_silent(bytes, start) {
+                    return 0;
+                }
                 let said = context::around(bytes, start, run.end);
                 // `PESEL …, tel. 512 345 678`: the word right before it knows better.
                 if said.announced != 0 { said.announced } else { said.near }
             })
         };
         let mut consider = |form: &Form, start: usize| {
-            if (form.needs == 0 || !silent)
-                && let Some(hit) = form.holds(bytes, start)
+            if let Some(hit) = form.holds(bytes, start)
                 && (form.needs == 0 || near(start) & form.needs != 0)
                 && best.as_ref().is_none_or(|known| hit.len() > known.len())
             {
@@ -76,7 +77,10 @@ impl Forms {
             let forms = self.words.get(end - start);
             forms.into_iter().flatten().for_each(|form| consider(form, start));
         }
-        for form in self.runs.get(run.len()).into_iter().flatten() {
+        // Bare numbers are the commonest of all, and most need a word.
+        let silent = run.len() >= 9 && context::is_silent(bytes, run.start);
+        let forms = self.runs.get(run.len()).into_iter().flatten();
+        for form in forms.filter(|form| form.needs == 0 || !silent) {
             let lead = form.pattern.bytes().take_while(|b| !b.is_ascii_digit()).count();
             // Most fail at the first byte behind the run.
             let fits = match form.pattern.as_bytes().get(lead + run.len()) {

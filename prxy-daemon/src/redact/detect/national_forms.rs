@@ -240,13 +240,13 @@ fn codice_fiscale(n: &[u8]) -> bool {
 
 pub(super) fn nl_bsn(n: &[u8]) -> bool {
     let sum = weighted(n, &[9, 8, 7, 6, 5, 4, 3, 2]);
-    !is_flat(n) && sum >= value(n[8]) && (sum - value(n[8])) % 11 == 0
+    !is_flat(n) && sum >= value(n[8]) && (sum - value(n[8])).is_multiple_of(11)
 }
 
 fn pesel(n: &[u8]) -> bool {
     let month = number(&n[2..4]) % 20;
     let sum = weighted(n, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]);
-    (1..=12).contains(&month) && matches!(number(&n[4..6]), 1..=31) && sum % 10 == 0
+    (1..=12).contains(&month) && matches!(number(&n[4..6]), 1..=31) && sum.is_multiple_of(10)
 }
 
 fn pl_nip(n: &[u8]) -> bool {
@@ -256,7 +256,7 @@ fn pl_nip(n: &[u8]) -> bool {
 fn pl_card(n: &[u8]) -> bool {
     let code = |b: u8| if b.is_ascii_digit() { value(b) } else { u32::from(b - b'A') + 10 };
     let sum: u32 = n.iter().zip([7, 3, 1, 9, 7, 3, 1, 7, 3]).map(|(b, w)| code(*b) * w).sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Two check digits, each over all before it.
@@ -295,7 +295,8 @@ fn cn_id(n: &[u8]) -> bool {
 }
 
 fn ch_ahv(n: &[u8]) -> bool {
-    n.starts_with(b"756") && weighted(n, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]) % 10 == 0
+    n.starts_with(b"756")
+        && weighted(n, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]).is_multiple_of(10)
 }
 
 fn be(n: &[u8]) -> bool {
@@ -352,7 +353,7 @@ fn ca_sin(n: &[u8]) -> bool {
 }
 
 fn au_tfn(n: &[u8]) -> bool {
-    !is_flat(n) && weighted(n, &[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0
+    !is_flat(n) && weighted(n, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11)
 }
 
 fn curp(n: &[u8]) -> bool {

@@ -143,6 +143,14 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
     if !text::word_start(bytes, start) || continues_left(bytes, start) {
         return None;
     }
+    if run.len() >= 9 && context::is_silent(bytes, start) {
+        return None;
+    }
+    // `2024-11-21`, the most common of all.
+    let dashed = |i: usize| bytes.get(i) == Some(&b'-');
+    if run.len() == 4 && dashed(run.end) && dashed(run.end + 3) {
+        return None;
+    }
     // Inside a row of numbers only a word can tell one.
     if run.len() < 7 && start >= 2 && bytes[start - 1] == b' ' && bytes[start - 2].is_ascii_digit()
     {
@@ -158,9 +166,15 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
             return found.map(|hit| with_extension(bytes, hit));
         }
     }
-    if run.len() <= 5
-        && let Some(hit) = shaped(bytes, run.start)
-    {
+    let lead = bytes[run.start];
+    let shape = match run.len() {
+        1 => false,
+        2 => true,
+        3 => matches!(lead, b'0' | b'1' | b'6' | b'7' | b'9'),
+        4 | 5 => lead == b'0' || start < run.start,
+        _ => false,
+    };
+    if shape && let Some(hit) = shaped(bytes, run.start) {
         return Some(hit);
     }
     named(bytes, &run)

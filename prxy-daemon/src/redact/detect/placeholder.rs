@@ -22,6 +22,6 @@ pub(in crate::redact) fn at(text: &str, at: usize) -> Option<(Range<usize>, &str
 }
 
 /// No vault gives out more: what has more digits is a number of somebody else's.
-const MOST_DIGITS: usize = 8;
+pub(in crate::redact) const MOST_DIGITS: usize = 8;
 /// `<`, a label of 32 bytes, `_`, digits, `>`.
 const MAX_LEN: usize = 96;

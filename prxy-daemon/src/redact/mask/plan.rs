@@ -4,20 +4,21 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
+use super::attachment::{self, Attachment, Encoded};
 use super::echo::Echoes;
 use super::nested::{Hit, nested_hits};
 use super::telling::telling_name;
 use super::{Masked, Masker, Refusal, place};
 use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
-use crate::provider::Api;
-use crate::provider::request::{Position, may_hold_json, position};
+use crate::provider::Surface;
+use crate::provider::request::{Position, is_text_token, may_be_data, may_hold_json, position};
 use crate::redact::scan::{Found, Hidden, LabelId, Span};
 use crate::redact::{Action, Label, Vault, VaultError};
 
 /// The changes that a walk gathers.
 pub(super) struct Plan<'m, 'a> {
     masker: &'m Masker,
-    api: Api,
+    surface: Surface,
     changes: Vec<Change<'a>>,
     numbers: BTreeMap<LabelId, HashMap<Box<str>, u64>>,
     counts: BTreeMap<LabelId, u32>,
@@ -37,6 +38,8 @@ struct Change<'a> {
 
 enum Place<'a> {
     String(StringToken<'a>),
+    /// A string that is a text in base64.
+    Encoded(StringToken<'a>),
     Number(NumberToken<'a>),
 }
 
@@ -48,17 +51,28 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
             self.model = Some(token.decode().into_owned());
         }
         let found = self.masker.found(path, &token);
-        let holds_json = !token.is_key && may_hold_json(self.api, path);
-        if found.spans.is_empty() && !holds_json && self.echoes.is_none() {
+        let holds_json = !token.is_key && may_hold_json(self.surface, path);
+        let may_be_data = !token.is_key && may_be_data(path);
+        if found.spans.is_empty() && !holds_json && !may_be_data && self.echoes.is_none() {
             return self.refuse_hidden(&found, || place(path, token.is_key));
         }
-        self.refuse_blocked(&found.spans, path, token.is_key)?;
-        let position = position(self.api, path, token.is_key);
+        let position = position(self.surface, path, token.is_key);
         let text = token.decode();
+        let attached = match position {
+            Position::Data => attachment::read(&text),
+            _ => Attachment::Plain,
+        };
+        if let Attachment::Encoded(read) = attached {
+            return self.document(path, token.clone(), &read.text);
+        }
+        self.refuse_blocked(&found.spans, path, token.is_key)?;
+        if attached == Attachment::Binary {
+            self.masker.admit_unread(path)?;
+        }
         let may_change = match position {
             Position::Text | Position::JsonText | Position::FreeForm => true,
             Position::Unknown => !token.is_key,
-            Position::Data => !is_base64(&text),
+            Position::Data => attached == Attachment::Plain,
             Position::Structural | Position::Exact => false,
         };
         if !may_change {
@@ -85,11 +99,14 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
     }
 
     fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
+        if is_text_token(self.surface, path) {
+            self.masker.admit_unread(path)?;
+        }
         let raw = token.raw();
         let label = match self.masker.found_number(path, &token) {
             Some(found) => {
                 self.refuse_blocked(&found.spans, path, false)?;
-                if position(self.api, path, false) != Position::FreeForm {
+                if position(self.surface, path, false) != Position::FreeForm {
                     return self.refuse_rest(&found, path, false);
                 }
                 found.spans.first().map(|hit| hit.label)
@@ -98,7 +115,7 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
                 .echoes
                 .as_ref()
                 .and_then(|echoes| echoes.number(raw))
-                .filter(|_| position(self.api, path, false) == Position::FreeForm),
+                .filter(|_| position(self.surface, path, false) == Position::FreeForm),
         };
         let Some(label) = label else { return Ok(()) };
         let hits = vec![Hit { range: 0..raw.len(), label, value: raw.to_owned(), quoted: true }];
@@ -120,10 +137,10 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
 }
 
 impl<'m, 'a> Plan<'m, 'a> {
-    pub(super) fn new(masker: &'m Masker, api: Api) -> Self {
+    pub(super) fn new(masker: &'m Masker, surface: Surface) -> Self {
         Self {
             masker,
-            api,
+            surface,
             changes: Vec::new(),
             numbers: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -131,6 +148,32 @@ impl<'m, 'a> Plan<'m, 'a> {
             model: None,
             echoes: None,
         }
+    }
+
+    /// A text that comes in base64.
+    fn document(
+        &mut self,
+        path: &Path<'_>,
+        token: StringToken<'a>,
+        text: &str,
+    ) -> Result<(), Refusal> {
+        let found = self.masker.scan(None, text);
+        self.refuse_blocked(&found.spans, path, false)?;
+        let found = match &self.echoes {
+            Some(echoes) => echoes.add(self.masker, text, &found),
+            None => Cow::Borrowed(&found),
+        };
+        let path = place(path, false);
+        let hits = if text.starts_with(['{', '[']) {
+            nested_hits(self.masker, text, &found, &path)?
+        } else {
+            found.spans.iter().map(|span| Hit::plain(span, text)).collect()
+        };
+        if hits.is_empty() {
+            return self.refuse_hidden(&found, || path);
+        }
+        self.changes.push(Change { path, name: None, place: Place::Encoded(token), hits });
+        Ok(())
     }
 
     /// A plan for the same request that also masks these values.
@@ -154,6 +197,19 @@ impl<'m, 'a> Plan<'m, 'a> {
                 Place::Number(token) => {
                     edits.replace(token.range.clone(), placeholders.concat().as_bytes())
                 }
+                Place::Encoded(token) => {
+                    let value = token.decode();
+                    if let Attachment::Encoded(read) = attachment::read(&value) {
+                        self.edit_document(
+                            &change,
+                            token,
+                            &read,
+                            &placeholders,
+                            &mut edits,
+                            vault,
+                        )?;
+                    }
+                }
                 Place::String(token) => {
                     self.edit_string(&change, token, &placeholders, &mut edits, vault)?
                 }
@@ -175,6 +231,22 @@ impl<'m, 'a> Plan<'m, 'a> {
 
     pub(super) fn counts(&self) -> BTreeMap<Label, u32> {
         self.counts.iter().map(|(id, count)| (self.masker.label(*id), *count)).collect()
+    }
+
+    /// Writes a text in base64 anew.
+    fn edit_document(
+        &mut self,
+        change: &Change<'_>,
+        token: &StringToken<'_>,
+        read: &Encoded<'_>,
+        placeholders: &[String],
+        edits: &mut Edits,
+        vault: &dyn Vault,
+    ) -> Result<(), Refusal> {
+        let masked = replaced(&read.text, &change.hits, placeholders);
+        let settled = self.settle(&masked, None, &change.path, vault)?.unwrap_or(masked);
+        edits.replace_text(token.range.clone(), &read.encode(&settled));
+        Ok(())
     }
 
     /// Rewrites the hits of one string; all of it only where that made something new to hide.
@@ -328,11 +400,6 @@ fn replaced(text: &str, hits: &[Hit], placeholders: &[String]) -> String {
     }
     out.push_str(&text[at..]);
     out
-}
-
-/// Whether a text consists of base64 only, so that it is data and not prose.
-fn is_base64(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'))
 }
 
 /// Hits that masking creates can create others; no sane text does so more often.

@@ -38,6 +38,14 @@ pub enum Refusal {
         /// Where, as a JSON path.
         path: String,
     },
+    /// What nobody can read stands there.
+    #[error(
+        "what stands at {path} cannot be read, so nobody can say that it is clean (guardrails: attachments)"
+    )]
+    Attachment {
+        /// Where, as a JSON path.
+        path: String,
+    },
     /// Masking made something new to mask, over and over.
     #[error("{path} does not come to rest under masking")]
     MaskUnstable {
@@ -65,6 +73,7 @@ impl Refusal {
             Self::TooDeep | Self::TooEscaped { .. } => "too-deep",
             Self::BlockedLabel { .. } => "blocked-label",
             Self::UnsafePosition { .. } => "unsafe-position",
+            Self::Attachment { .. } => "attachment-blocked",
             Self::MaskUnstable { .. } => "mask-unstable",
             Self::Unmasked { .. } => "unmasked-label",
             Self::VaultUnavailable(_) => "vault-unavailable",

@@ -19,12 +19,17 @@ pub(super) fn telling_name<'a>(path: &Path<'a>) -> Option<Cow<'a, str>> {
     let name = key.decode();
     let words = WORDS.as_ref()?;
     let [first, last] = ends(&name);
-    let tells = |part: &&str| words.is_match(*part) || names_a_value(part);
-    let part = [last, first].into_iter().find(tells)?;
-    if part.len() < name.len() {
-        return Some(Cow::Owned(part.to_owned()));
+    let part =
+        [last, first].into_iter().find(|part| words.is_match(*part) || names_a_value(part))?;
+    if part.len() <= NEAR {
+        return Some(if part.len() == name.len() { name } else { Cow::Owned(part.to_owned()) });
     }
-    Some(name)
+    // Detectors look for a word right before a value: of a long name, only its telling words.
+    let telling: Vec<&str> = words.find_iter(part).map(|word| &part[word.range()]).collect();
+    Some(match telling.is_empty() {
+        true => Cow::Owned(part.to_owned()),
+        false => Cow::Owned(telling.join("_")),
+    })
 }
 
 /// The first and the last part of a name; both are all of it where it is not long.
@@ -36,6 +41,8 @@ fn ends(name: &str) -> [&str; 2] {
     [&name[..cut(LONGEST)], &name[cut(name.len() - LONGEST)..]]
 }
 
+/// As far as every detector looks back.
+const NEAR: usize = 24;
 /// Longer names are looked at from both ends.
 const LONGEST: usize = 256;
 

@@ -7,21 +7,25 @@
 //! Not for masking, and not for HTTP: the gateway asks [`form`] which of the two ways to take.
 
 mod find;
+mod seen;
 mod stream;
 mod template;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::ops::Range;
+use std::sync::Arc;
 
 pub use stream::Stream;
 
-use self::find::{Found, next};
+use self::find::{Found, Text};
 use super::Vault;
-use crate::json::{Edits, Path, StringToken, Visitor, escape, walk};
-use crate::provider::Api;
-use crate::provider::answer::{self, Spelling};
+use crate::json::{Container, Edits, Path, StringToken, Visitor, escape, walk};
+use crate::provider::Surface;
+use crate::provider::answer::{self, Spelling, Whole};
 
 /// The form of an answer's body, by its `content-type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,19 +49,34 @@ pub fn form(content_type: &str) -> Form {
     }
 }
 
+/// The tools, by name, whose arguments stay masked.
+pub type KeptTools = Arc<BTreeSet<String>>;
+
 /// Restores a whole JSON answer or error body; nothing if it stays as it is.
-pub fn whole(api: Api, body: &[u8], vault: &dyn Vault) -> Option<Vec<u8>> {
-    (may_spell_bracket(body) && vault.may_begin("")).then_some(())?;
-    let mut restore = Restore { api, vault, edits: Edits::new() };
-    let walked = walk(body, &mut restore);
-    (walked.is_ok() && !restore.edits.is_empty()).then(|| restore.edits.apply(body))
+pub fn whole(
+    surface: Surface,
+    body: &[u8],
+    vault: &dyn Vault,
+    kept: &KeptTools,
+) -> Option<Vec<u8>> {
+    vault.may_begin("").then_some(())?;
+    let mut seen =
+        Seen { surface, kept, texts: Vec::new(), objects: Vec::new(), masked: Vec::new() };
+    walk(body, &mut seen).ok()?;
+    let mut edits = Edits::new();
+    for (token, Whole { spelling, .. }, object) in &seen.texts {
+        if !object.is_some_and(|object| seen.masked.contains(&object)) {
+            restore_token(token, *spelling, vault, &mut edits);
+        }
+    }
+    (!edits.is_empty()).then(|| edits.apply(body))
 }
 
 /// Restores a plain text; a placeholder that the vault did not make stays.
 pub fn text(text: &str, vault: &dyn Vault) -> String {
+    let whole = Text::whole(text, Spelling::Plain);
     let (mut restored, mut at) = (String::with_capacity(text.len()), 0);
-    while let Some(found) = next(text, at, Spelling::Plain, vault) {
-        let Found::Placeholder { range, original } = found else { break };
+    while let Some(Found::Placeholder { range, original }) = whole.next(at, vault) {
         restored.push_str(&text[at..range.start]);
         restored.push_str(&original);
         at = range.end;
@@ -66,23 +85,49 @@ pub fn text(text: &str, vault: &dyn Vault) -> String {
     restored
 }
 
-struct Restore<'v> {
-    api: Api,
-    vault: &'v dyn Vault,
-    edits: Edits,
+/// The texts of a whole answer, and what tools they are for.
+struct Seen<'a, 'k> {
+    surface: Surface,
+    kept: &'k KeptTools,
+    /// With the place of the object that names the tool.
+    texts: Vec<(StringToken<'a>, Whole, Option<usize>)>,
+    /// Where the containers begin that are open.
+    objects: Vec<usize>,
+    /// Where the objects begin that name a tool whose arguments stay masked.
+    masked: Vec<usize>,
 }
 
-impl<'a> Visitor<'a> for Restore<'_> {
+impl<'a> Visitor<'a> for Seen<'a, '_> {
     type Error = Infallible;
 
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Infallible> {
-        if may_spell_bracket(token.raw().as_bytes())
-            && let Some(spelling) = answer::whole(self.api, path, token.is_key)
+        if !token.is_key && names_kept_tool(self.kept, path, &token) {
+            self.masked.extend(self.objects.last());
+        }
+        if find::may_hold(token.raw().as_bytes())
+            && let Some(whole) = answer::whole(self.surface, path, token.is_key)
         {
-            restore_token(&token, spelling, self.vault, &mut self.edits);
+            let object = whole.tool.and_then(|depth| self.objects.get(depth).copied());
+            self.texts.push((token, whole, object));
         }
         Ok(())
     }
+
+    fn enter(&mut self, path: &Path<'a>, _: Container, at: usize) -> Result<(), Infallible> {
+        self.objects.truncate(path.depth());
+        self.objects.push(at);
+        Ok(())
+    }
+
+    fn leave(&mut self, path: &Path<'a>, _: Container, _: Range<usize>) -> Result<(), Infallible> {
+        self.objects.truncate(path.depth());
+        Ok(())
+    }
+}
+
+/// Whether the string at `path` is the name of a tool whose arguments stay masked.
+fn names_kept_tool(kept: &KeptTools, path: &Path<'_>, token: &StringToken<'_>) -> bool {
+    !kept.is_empty() && path.ends_in("name") && kept.contains(&*token.decode())
 }
 
 /// Restores a string that is complete in itself.
@@ -93,23 +138,37 @@ fn restore_token(
     edits: &mut Edits,
 ) {
     let text = token.decode();
+    let text = Text::whole(&text, spelling);
     let mut locator = token.locator();
     let mut at = 0;
-    while let Some(Found::Placeholder { range, original }) = next(&text, at, spelling, vault) {
+    while let Some(Found::Placeholder { range, original }) = text.next(at, vault) {
         at = range.end;
         replace(edits, locator.raw_range(range), &original, spelling);
     }
 }
 
 /// Replaces a raw range of a string by an original, in the spelling that is due there.
-fn replace(edits: &mut Edits, raw: std::ops::Range<usize>, original: &str, spelling: Spelling) {
+fn replace(edits: &mut Edits, raw: Range<usize>, original: &str, spelling: Spelling) {
     match spelling {
         Spelling::Plain => edits.replace_text(raw, original),
         Spelling::Json => edits.replace_text(raw, &escape(original)),
     }
 }
 
-/// Whether raw JSON may spell a `<`, as itself or as an escape.
-fn may_spell_bracket(raw: &[u8]) -> bool {
-    memchr::memchr2(b'<', b'\\', raw).is_some()
+/// Where `text` looks like placeholders of labels that `known` knows, in whichever form.
+pub(in crate::redact) fn lookalikes(
+    text: &str,
+    vault: &dyn Vault,
+    mut see: impl FnMut(Range<usize>),
+) {
+    let numbered = |at: usize| text.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
+    if !memchr::memchr_iter(b'_', text.as_bytes()).any(numbered) {
+        return;
+    }
+    let text = Text::whole(text, Spelling::Plain);
+    let mut at = 0;
+    while let Some(Found::Placeholder { range, .. }) = text.next(at, vault) {
+        at = range.end;
+        see(range);
+    }
 }

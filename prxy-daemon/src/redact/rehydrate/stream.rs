@@ -1,18 +1,18 @@
-//! Restores a stream of server-sent events, however placeholders are cut over them.
+//! Restores a stream of events or documents, however placeholders are cut over them.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::Vault;
-use super::find::{Found, next};
-use super::template::{Lane, Shape, Template};
-use super::{may_spell_bracket, replace, restore_token};
-use crate::json::{Container, Edits, NumberToken, Path, StringToken, Visitor, walk};
-use crate::provider::Api;
-use crate::provider::answer::{self, Field, Piece, Spot};
+use super::find::{Edge, Found, Text};
+use super::seen::Seen;
+use super::template::{Framing, Lane, Shape, Template};
+use super::{KeptTools, find, replace, restore_token};
+use crate::json::{Document, Documents, Edits, StringToken, escape, walk};
+use crate::provider::Surface;
+use crate::provider::answer::{Field, Piece, Spelling, Spot};
 use crate::sse::{Event, Splitter};
 
 /// Events in, events out; text that may be the beginning of a placeholder waits for the next event.
@@ -20,17 +20,46 @@ use crate::sse::{Event, Splitter};
 /// Every event passes at once. What is held of its text goes in front of the next piece of the same
 /// text, or into an extra event before that text ends.
 pub struct Stream {
-    splitter: Splitter,
+    cutter: Cutter,
     lanes: Lanes,
     /// An event was too large: the rest of the stream passes as it is.
     passing: bool,
 }
 
+enum Cutter {
+    Events(Splitter),
+    Documents(Documents),
+}
+
 impl Stream {
-    /// A stream from a provider that speaks `api`, for the tenant of `vault`.
-    pub fn new(api: Api, vault: Arc<dyn Vault>) -> Self {
-        let lanes = Lanes { api, vault, held: BTreeMap::new(), seen: Seen::default() };
-        Self { splitter: Splitter::new(), lanes, passing: false }
+    /// A stream of events from a provider, for the tenant of `vault`.
+    pub fn new(surface: Surface, vault: Arc<dyn Vault>) -> Self {
+        let lanes = Lanes {
+            surface,
+            vault,
+            framing: Framing::Events,
+            held: BTreeMap::new(),
+            edges: BTreeMap::new(),
+            kept: KeptTools::default(),
+            masked: BTreeSet::new(),
+            seen: Seen::default(),
+        };
+        Self { cutter: Cutter::Events(Splitter::new()), lanes, passing: false }
+    }
+
+    /// The same for the elements of an array, or for lines.
+    #[must_use]
+    pub fn of_documents(mut self) -> Self {
+        self.cutter = Cutter::Documents(Documents::default());
+        self.lanes.framing = Framing::Documents;
+        self
+    }
+
+    /// Leaves what these tools are given masked.
+    #[must_use]
+    pub fn keeping(mut self, kept: KeptTools) -> Self {
+        self.lanes.kept = kept;
+        self
     }
 
     /// Takes the next bytes of the stream and appends what can be sent on.
@@ -39,25 +68,59 @@ impl Stream {
             out.extend_from_slice(chunk);
             return;
         }
-        for event in self.splitter.push(chunk) {
-            match event {
-                Ok(event) => self.lanes.event(event, Follows::More, out),
-                Err(_too_large) => self.passing = true,
+        match &mut self.cutter {
+            Cutter::Events(splitter) => {
+                for event in splitter.push(chunk) {
+                    match event {
+                        Ok(event) => self.lanes.frame(&Frame::Event(event), Follows::More, out),
+                        Err(_too_large) => self.passing = true,
+                    }
+                }
+            }
+            Cutter::Documents(documents) => {
+                documents.push(chunk);
+                loop {
+                    match documents.cut() {
+                        Ok(Some(document)) => {
+                            self.lanes.frame(&Frame::Document(document), Follows::More, out);
+                        }
+                        Ok(None) => break,
+                        Err(_too_large) => {
+                            self.passing = true;
+                            break;
+                        }
+                    }
+                }
             }
         }
         if self.passing {
-            self.lanes.flush(out, |_| true);
-            out.append(&mut self.splitter.finish());
+            self.lanes.flush(Place::End, out, |_| true);
+            out.append(&mut self.cutter.finish());
         }
     }
 
     /// Appends what is left at the end of the stream.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        let rest = self.splitter.finish();
-        if !rest.is_empty() {
-            self.lanes.event(Event::new(&rest), Follows::Nothing, out);
+        let rest = self.cutter.finish();
+        match self.cutter {
+            Cutter::Events(_) if !rest.is_empty() => {
+                self.lanes.frame(&Frame::Event(Event::new(&rest)), Follows::Nothing, out);
+                self.lanes.flush(Place::End, out, |_| true);
+            }
+            _ => {
+                self.lanes.flush(Place::End, out, |_| true);
+                out.extend_from_slice(&rest);
+            }
         }
-        self.lanes.flush(out, |_| true);
+    }
+}
+
+impl Cutter {
+    fn finish(&mut self) -> Vec<u8> {
+        match self {
+            Self::Events(splitter) => splitter.finish(),
+            Self::Documents(documents) => documents.finish(),
+        }
     }
 }
 
@@ -66,6 +129,12 @@ impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream").field("held", &self.lanes.held.len()).finish_non_exhaustive()
     }
+}
+
+/// One step of a stream.
+enum Frame<'a> {
+    Event(Event<'a>),
+    Document(Document<'a>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,11 +150,26 @@ enum Hold {
     Nothing,
 }
 
+/// Where an extra event goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In front of another one.
+    Front,
+    /// Behind the last one.
+    End,
+}
+
 struct Lanes {
-    api: Api,
+    surface: Surface,
     vault: Arc<dyn Vault>,
+    framing: Framing,
     /// Only texts of which something is held.
     held: BTreeMap<Lane, Held>,
+    /// What stands before the next piece of a text; nothing is known of a text that is not here.
+    edges: BTreeMap<Lane, Edge>,
+    kept: KeptTools,
+    /// The calls, by the lane of what they are given, whose arguments stay masked.
+    masked: BTreeSet<(u64, u64)>,
     seen: Seen,
 }
 
@@ -95,19 +179,32 @@ struct Held {
 }
 
 impl Lanes {
-    fn event(&mut self, event: Event<'_>, follows: Follows, out: &mut Vec<u8>) {
+    fn frame(&mut self, frame: &Frame<'_>, follows: Follows, out: &mut Vec<u8>) {
         let mut seen = std::mem::take(&mut self.seen);
-        if !self.rewrite(event, follows, &mut seen, out) {
-            if follows == Follows::Nothing {
-                self.flush(out, |_| true);
+        let written = match frame {
+            Frame::Event(event) => self.event(*event, follows, &mut seen, out),
+            Frame::Document(document) => {
+                out.extend_from_slice(document.lead);
+                self.rewrite(document.bytes, None, follows, &mut seen, out).is_some_and(|edits| {
+                    out.extend_from_slice(&edits.apply(document.bytes));
+                    true
+                })
             }
-            out.extend_from_slice(event.raw());
+        };
+        if !written {
+            if follows == Follows::Nothing {
+                self.flush(Place::Front, out, |_| true);
+            }
+            out.extend_from_slice(match frame {
+                Frame::Event(event) => event.raw(),
+                Frame::Document(document) => document.bytes,
+            });
         }
         self.seen = seen;
     }
 
     /// Whether it wrote the event; if not, nothing of it changes.
-    fn rewrite(
+    fn event(
         &mut self,
         event: Event<'_>,
         follows: Follows,
@@ -116,31 +213,81 @@ impl Lanes {
     ) -> bool {
         let Some(payload) = event.payload() else { return false };
         let data: &[u8] = &payload.bytes;
-        if self.held.is_empty() && !(may_spell_bracket(data) && self.vault.may_begin("")) {
-            return false;
-        }
         if data.trim_ascii() == b"[DONE]" {
-            self.flush(out, |_| true);
+            self.flush(Place::Front, out, |_| true);
             return false;
         }
-        seen.clear(self.api);
-        let (Ok(()), Ok(source)) = (walk(data, seen), std::str::from_utf8(data)) else {
+        let Some(edits) = self.rewrite(data, Some(event), follows, seen, out) else {
             return false;
         };
-        if follows == Follows::Nothing {
-            seen.ends = Ends::All;
-        }
-        self.flush(out, |lane| seen.ends_lane(lane) && !seen.continues(lane));
-        let edits = self.restore(event, source, seen);
-        if !edits.is_empty() {
-            event.write_with(&payload, &edits.apply(data), out);
-        }
-        !edits.is_empty()
+        event.write_with(&payload, &edits.apply(data), out);
+        true
     }
 
-    fn restore(&mut self, event: Event<'_>, source: &str, seen: &Seen) -> Edits {
+    /// What changes in the JSON of an event, if anything does.
+    fn rewrite(
+        &mut self,
+        data: &[u8],
+        event: Option<Event<'_>>,
+        follows: Follows,
+        seen: &mut Seen,
+        out: &mut Vec<u8>,
+    ) -> Option<Edits> {
+        if self.held.is_empty() && !self.vault.may_begin("") {
+            return None;
+        }
+        seen.clear(self.surface, Arc::clone(&self.kept));
+        let (Ok(()), Ok(source)) = (walk(data, seen), std::str::from_utf8(data)) else {
+            return None;
+        };
+        seen.settle();
+        if follows == Follows::Nothing {
+            seen.end_all();
+        }
+        self.note_tools(seen);
+        self.flush(Place::Front, out, |lane| seen.ends_lane(lane) && !seen.continues(lane));
+        let edits = self.restore(event, source, seen);
+        (!edits.is_empty()).then_some(edits)
+    }
+
+    /// Which calls this event names; a provider must not make prxy remember them without end.
+    fn note_tools(&mut self, seen: &Seen) {
+        for (piece, kept) in &seen.names {
+            let call = seen.call(*piece);
+            if *kept && self.masked.len() < MAX_MASKED {
+                self.masked.insert(call);
+            } else {
+                self.masked.remove(&call);
+            }
+        }
+    }
+
+    /// Whether what stands in this text is for a tool whose arguments stay masked.
+    fn is_masked(&self, seen: &Seen, spot: Spot, object: Option<usize>) -> bool {
+        if self.kept.is_empty() {
+            return false;
+        }
+        // So many calls are none of a model's.
+        let full = self.masked.len() >= MAX_MASKED;
+        match spot {
+            Spot::Piece(piece) => {
+                piece.field.is_for_tool() && (full || self.masked.contains(&seen.call(piece)))
+            }
+            Spot::Whole(whole) if whole.tool.is_some() => {
+                let named = object.is_some_and(|object| seen.kept_objects.contains(&object));
+                let item = seen.item().is_some_and(|call| self.masked.contains(&call));
+                full || named || item
+            }
+            Spot::Whole(_) | Spot::Delta => false,
+        }
+    }
+
+    fn restore(&mut self, event: Option<Event<'_>>, source: &str, seen: &Seen) -> Edits {
         let mut edits = Edits::new();
         for text in &seen.texts {
+            if self.is_masked(seen, text.spot, text.object) {
+                continue;
+            }
             let token = StringToken {
                 range: text.range.clone(),
                 is_key: false,
@@ -148,26 +295,38 @@ impl Lanes {
                 source,
             };
             match text.spot {
-                Spot::Whole(spelling) => restore_token(&token, spelling, &*self.vault, &mut edits),
-                Spot::Piece(piece) => {
-                    let lane = seen.lane(piece);
-                    let hold = if seen.ends_piece(piece) { Hold::Nothing } else { Hold::Open };
-                    let Some(open) = self.restore_piece(lane, &token, hold, &mut edits) else {
-                        continue;
-                    };
-                    let mut members =
-                        seen.members.iter().map(|range| &source.as_bytes()[range.clone()]);
-                    let shape = Shape {
-                        name: event.name(),
-                        line_end: event.line_end(),
-                        members: &mut members,
-                    };
-                    self.held
-                        .insert(lane, Held { text: open, template: Template::new(lane, shape) });
+                Spot::Delta => {}
+                Spot::Whole(whole) => {
+                    if find::may_hold(token.raw().as_bytes()) {
+                        restore_token(&token, whole.spelling, &*self.vault, &mut edits);
+                    }
                 }
+                Spot::Piece(piece) => self.piece(event, source, seen, piece, &token, &mut edits),
             }
         }
         edits
+    }
+
+    fn piece(
+        &mut self,
+        event: Option<Event<'_>>,
+        source: &str,
+        seen: &Seen,
+        piece: Piece,
+        token: &StringToken<'_>,
+        edits: &mut Edits,
+    ) {
+        let lane = seen.lane(piece);
+        let hold = if seen.ends_piece(piece) { Hold::Nothing } else { Hold::Open };
+        let Some(open) = self.restore_piece(lane, token, hold, edits) else { return };
+        let mut members = seen.members.iter().map(|range| &source.as_bytes()[range.clone()]);
+        let shape = Shape {
+            framing: self.framing,
+            name: event.as_ref().and_then(Event::name),
+            line_end: event.as_ref().map_or(b"", Event::line_end),
+            members: &mut members,
+        };
+        self.held.insert(lane, Held { text: open, template: Template::new(lane, shape) });
     }
 
     /// Restores one piece together with what is held of its text; returns what is now to be held.
@@ -179,13 +338,17 @@ impl Lanes {
         edits: &mut Edits,
     ) -> Option<String> {
         let held = self.held.remove(&lane).map(|held| held.text).unwrap_or_default();
-        if held.is_empty() && !may_spell_bracket(token.raw().as_bytes()) {
-            return None;
-        }
+        let before = self.before(lane);
         let may_hold = hold == Hold::Open && self.held.len() < MAX_HELD;
         let spelling = lane.field.spelling();
         let (piece, known) = (token.decode(), held.len());
         let text = if held.is_empty() { piece } else { (held + &piece).into() };
+        let behind = if may_hold { Edge::Unknown } else { Edge::Free };
+        let found = Text { text: &text, spelling, before, behind };
+        if known == 0 && !find::may_hold(token.raw().as_bytes()) {
+            self.note_edge(lane, found.edge(text.len()));
+            return None;
+        }
         let mut locator = token.locator();
         let mut raw = |range: Range<usize>| {
             locator.raw_range(range.start.max(known) - known..range.end.max(known) - known)
@@ -198,176 +361,86 @@ impl Lanes {
             }
         };
         let (mut at, mut open) = (0, None);
-        while let Some(found) = next(&text, at, spelling, &*self.vault) {
-            match found {
+        while let Some(next) = found.next(at, &*self.vault) {
+            match next {
                 Found::Placeholder { range, original } => {
                     keep(edits, at..range.start);
                     at = range.end;
                     replace(edits, raw(range), &original, spelling);
                 }
                 Found::Open(from) => {
-                    open = may_hold.then_some(from);
+                    open = Some(from);
                     break;
                 }
             }
         }
-        keep(edits, at..open.unwrap_or(text.len()));
+        let end = open.unwrap_or(text.len());
+        keep(edits, at..end);
+        self.note_edge(lane, found.edge(end));
         let open = open?;
         edits.replace(raw(open..text.len()), b"");
         Some(text[open..].to_owned())
     }
 
+    /// What stands before what comes next of a text.
+    fn before(&self, lane: Lane) -> Edge {
+        let full = self.edges.len() >= MAX_EDGES;
+        self.edges.get(&lane).copied().unwrap_or(if full { Edge::Unknown } else { Edge::Free })
+    }
+
+    fn note_edge(&mut self, lane: Lane, edge: Edge) {
+        if self.edges.len() < MAX_EDGES || self.edges.contains_key(&lane) {
+            self.edges.insert(lane, edge);
+        }
+    }
+
     /// Sends what is held of the texts that `wanted` names, each in an extra event.
-    fn flush(&mut self, out: &mut Vec<u8>, wanted: impl Fn(&Lane) -> bool) {
-        self.held.retain(|lane, held| {
+    fn flush(&mut self, place: Place, out: &mut Vec<u8>, wanted: impl Fn(&Lane) -> bool) {
+        let Self { held, vault, edges, framing, .. } = self;
+        let between: &[u8] = if *framing == Framing::Documents { b",\n" } else { b"" };
+        held.retain(|lane, held| {
             let goes = wanted(lane);
             if goes {
-                held.template.write(&held.text, out);
+                // Nothing follows, so it is what it is.
+                let before = edges.get(lane).copied().unwrap_or(Edge::Unknown);
+                let text = restored(&held.text, lane.field, before, &**vault);
+                let write = |out: &mut Vec<u8>| held.template.write(&text, out);
+                match place {
+                    Place::Front => {
+                        write(out);
+                        out.extend_from_slice(between);
+                    }
+                    Place::End => {
+                        out.extend_from_slice(between);
+                        write(out);
+                    }
+                }
             }
             !goes
         });
     }
 }
 
-/// What one event holds; kept between events for its memory.
-#[derive(Default)]
-struct Seen {
-    api: Option<Api>,
-    texts: Vec<Text>,
-    ends: Ends,
-    /// Anthropic's index of the content block.
-    block: Option<u64>,
-    /// The provider's indexes of the elements of `choices`, by position.
-    choices: Vec<(usize, u64)>,
-    /// The provider's indexes of tool calls, by position of choice and call.
-    tools: Vec<((usize, usize), u64)>,
-    /// The positions of the choices that are over with this event.
-    finished: Vec<usize>,
-    /// Members of the outermost object that are strings or numbers, with their keys.
-    members: Vec<Range<usize>>,
-    key: usize,
-}
-
-struct Text {
-    spot: Spot,
-    range: Range<usize>,
-    escaped: bool,
-}
-
-/// Which texts are over with an event, beside finished choices.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Ends {
-    #[default]
-    None,
-    Block,
-    All,
-}
-
-impl Seen {
-    fn clear(&mut self, api: Api) {
-        self.api = Some(api);
-        self.texts.clear();
-        self.ends = Ends::None;
-        self.block = None;
-        self.choices.clear();
-        self.tools.clear();
-        self.finished.clear();
-        self.members.clear();
-    }
-
-    fn lane(&self, piece: Piece) -> Lane {
-        let Piece { field, choice, tool } = piece;
-        if matches!(field, Field::BlockText | Field::BlockInput) {
-            return Lane { index: self.block.unwrap_or(0), field, tool: 0 };
+/// A text that ends, with originals in it.
+fn restored(text: &str, field: Field, before: Edge, vault: &dyn Vault) -> String {
+    let spelling = field.spelling();
+    let found = Text { text, spelling, before, behind: Edge::Free };
+    let (mut out, mut at) = (String::new(), 0);
+    while let Some(Found::Placeholder { range, original }) = found.next(at, vault) {
+        out.push_str(&text[at..range.start]);
+        match spelling {
+            Spelling::Plain => out.push_str(&original),
+            Spelling::Json => out.push_str(&escape(&original)),
         }
-        let call = self.tools.binary_search_by_key(&(choice, tool), |(at, _)| *at);
-        let tool = call.map_or(tool as u64, |found| self.tools[found].1);
-        Lane { index: self.choice(choice), field, tool }
+        at = range.end;
     }
-
-    fn choice(&self, position: usize) -> u64 {
-        let found = self.choices.binary_search_by_key(&position, |(at, _)| *at);
-        found.map_or(position as u64, |found| self.choices[found].1)
-    }
-
-    /// Whether nothing of this text comes after the event.
-    fn ends_lane(&self, lane: &Lane) -> bool {
-        match self.ends {
-            Ends::All => true,
-            Ends::Block => self.block == Some(lane.index),
-            Ends::None => self.finished.iter().any(|position| self.choice(*position) == lane.index),
-        }
-    }
-
-    /// The same for a piece of the event itself; there may be very many.
-    fn ends_piece(&self, piece: Piece) -> bool {
-        self.ends != Ends::None || self.finished.binary_search(&piece.choice).is_ok()
-    }
-
-    /// Whether the event has a piece of this text.
-    fn continues(&self, lane: &Lane) -> bool {
-        self.texts
-            .iter()
-            .any(|text| matches!(text.spot, Spot::Piece(piece) if self.lane(piece) == *lane))
-    }
-
-    fn member(&mut self, path: &Path<'_>, value: Range<usize>) {
-        if path.depth() == 1 && path.index(0).is_none() {
-            self.members.push(self.key..value.end);
-        }
-    }
-}
-
-impl<'a> Visitor<'a> for Seen {
-    type Error = Infallible;
-
-    fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Infallible> {
-        if token.is_key {
-            if path.depth() == 0 {
-                self.key = token.range.start - 1;
-            }
-        } else {
-            self.member(path, token.range.start - 1..token.range.end + 1);
-            if path.matches(&["choices", "[]", "finish_reason"]) {
-                self.finished.extend(path.index(1));
-            } else if self.api == Some(Api::Anthropic) && path.matches(&["type"]) {
-                match &*token.decode() {
-                    "content_block_stop" => self.ends = Ends::Block,
-                    "message_delta" | "message_stop" | "error" => self.ends = Ends::All,
-                    _ => {}
-                }
-            }
-        }
-        if let Some(spot) = self.api.and_then(|api| answer::event(api, path, token.is_key)) {
-            self.texts.push(Text { spot, range: token.range, escaped: token.escaped });
-        }
-        Ok(())
-    }
-
-    fn enter(&mut self, path: &Path<'a>, _: Container, _: usize) -> Result<(), Infallible> {
-        if path.matches(&["error"]) {
-            self.ends = Ends::All;
-        }
-        Ok(())
-    }
-
-    fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Infallible> {
-        self.member(path, token.range.clone());
-        if !path.ends_in("index") {
-            return Ok(());
-        }
-        let Ok(index) = token.raw().parse() else { return Ok(()) };
-        if path.depth() == 1 {
-            self.block = Some(index);
-        } else if path.matches(&["choices", "[]", "index"]) {
-            self.choices.extend(path.index(1).map(|choice| (choice, index)));
-        } else if path.matches(&["choices", "[]", "delta", "tool_calls", "[]", "index"]) {
-            let position = path.index(1).zip(path.index(4));
-            self.tools.extend(position.map(|position| (position, index)));
-        }
-        Ok(())
-    }
+    out.push_str(&text[at..]);
+    out
 }
 
 /// Texts of which something may be held at the same time; more pass without waiting.
 const MAX_HELD: usize = 256;
+/// Texts whose last character is known.
+const MAX_EDGES: usize = 1024;
+/// Calls of tools that are remembered.
+const MAX_MASKED: usize = 1024;

@@ -6,11 +6,11 @@ use crate::provider::answer::Field;
 /// One text of a stream: a content block, or a field of a choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lane {
-    /// The provider's index of the block or choice.
+    /// The provider's index of the block, choice, item or candidate.
     pub(super) index: u64,
     /// Which of its texts.
     pub(super) field: Field,
-    /// The provider's index of the tool call, 0 where there is none.
+    /// The provider's index of the tool call or of the part of an item; [`THOUGHT`]. 0 where there is none.
     pub(super) tool: u64,
 }
 
@@ -21,8 +21,18 @@ pub(super) struct Template {
     after: Vec<u8>,
 }
 
+/// What stands around the JSON of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Server-sent events.
+    Events,
+    /// An array that grows, or lines.
+    Documents,
+}
+
 /// The parts of an event that its followers share.
 pub(super) struct Shape<'a> {
+    pub(super) framing: Framing,
     /// The event's name.
     pub(super) name: Option<&'a [u8]>,
     /// How it ends its lines.
@@ -36,7 +46,8 @@ impl Template {
     pub(super) fn new(lane: Lane, shape: Shape<'_>) -> Self {
         let Lane { index, tool, .. } = lane;
         let mut before = Vec::with_capacity(256);
-        if let Some(name) = shape.name.filter(|name| name.len() <= MAX_NAME) {
+        let events = matches!(shape.framing, Framing::Events);
+        if let Some(name) = shape.name.filter(|name| events && name.len() <= MAX_NAME) {
             before.extend_from_slice(b"event: ");
             before.extend_from_slice(if is_block(lane.field) {
                 b"content_block_delta"
@@ -45,7 +56,7 @@ impl Template {
             });
             before.extend_from_slice(shape.line_end);
         }
-        before.extend_from_slice(b"data: {");
+        before.extend_from_slice(if events { b"data: {" } else { b"{" });
         let (head, tail) = match lane.field {
             Field::BlockText => (block(index, "text_delta\",\"text"), "\"}}"),
             Field::BlockInput => (block(index, "input_json_delta\",\"partial_json"), "\"}}"),
@@ -72,6 +83,18 @@ impl Template {
                 format!("\"choices\":[{{\"index\":{index},\"text\":\""),
                 "\",\"finish_reason\":null}]}",
             ),
+            // What the event says beside its delta places it.
+            Field::Delta => ("\"delta\":\"".to_owned(), "\",\"logprobs\":[]}"),
+            Field::Summary | Field::ItemArguments | Field::ItemInput => {
+                ("\"delta\":\"".to_owned(), "\"}")
+            }
+            Field::PartText => {
+                let thought = if tool == THOUGHT { "\"thought\":true," } else { "" };
+                let part = format!(
+                    "\"candidates\":[{{\"index\":{index},\"content\":{{\"role\":\"model\",\"parts\":[{{{thought}\"text\":\""
+                );
+                (part, "\"}]}}]}")
+            }
         };
         if !is_block(lane.field) {
             for member in
@@ -82,7 +105,8 @@ impl Template {
             }
         }
         before.extend_from_slice(head.as_bytes());
-        let after = [tail.as_bytes(), shape.line_end, shape.line_end].concat();
+        let end = if events { shape.line_end } else { b"" };
+        let after = [tail.as_bytes(), end, end].concat();
         Self { before, after }
     }
 
@@ -106,6 +130,8 @@ fn delta(index: u64, field: &str) -> String {
     format!("\"choices\":[{{\"index\":{index},\"delta\":{{{field}\":\"")
 }
 
+/// The `tool` of a lane of Google's that is a thought.
+pub(super) const THOUGHT: u64 = 1;
 /// What is longer or more is left out of extra events: a provider must not make prxy keep it.
 const MAX_NAME: usize = 64;
 const MAX_MEMBER: usize = 512;

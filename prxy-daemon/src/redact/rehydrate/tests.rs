@@ -1,5 +1,6 @@
 mod properties;
 mod streams;
+mod surfaces;
 mod wholes;
 
 use std::sync::Arc;

@@ -133,7 +133,7 @@ fn own_patterns_are_found_beside_the_built_in_ones() {
 #[test]
 fn the_label_literal_is_ours() {
     let actions = BTreeMap::from([(label("LITERAL"), Action::Allow)]);
-    let refused = Scanner::new(&Policy { actions, patterns: vec![] }).unwrap_err();
+    let refused = Scanner::new(&Policy { actions, ..Policy::default() }).unwrap_err();
     assert_eq!(refused, ScannerError::Reserved);
     let patterns = vec![(label("LITERAL"), Regex::new("x").unwrap())];
     let refused = Scanner::new(&Policy { patterns, ..Policy::default() }).unwrap_err();

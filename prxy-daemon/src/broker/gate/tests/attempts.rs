@@ -81,7 +81,11 @@ fn escapes_are_read_to_any_depth_in_linear_time() {
             format!("{{\"a\":\"ada{}u0040corp.com\"}}", "\\".repeat(64)),
             "unmasked-label",
         ),
-        ("ten times", format!("{{\"a\":\"ada{}u0040corp.com\"}}", "\\".repeat(1024)), "too-deep"),
+        (
+            "ten times",
+            format!("{{\"a\":\"ada{}u0040corp.com\"}}", "\\".repeat(1024)),
+            "unmasked-label",
+        ),
         ("in a key", r#"{"ada\\u0040corp.com":1}"#.to_owned(), "unmasked-label"),
         ("escaped backslash", chain(0), "unmasked-label"),
         ("escaped backslashes", chain(2), "unmasked-label"),
@@ -152,8 +156,11 @@ fn no_other_path_method_or_form_of_a_path_leaves() {
         "/v1/Messages",
         "/v1/messages.json",
         "/v1\\messages",
-        "/v1/messages/batches",
-        "/v1/messages/count_tokens",
+        "/v1/messages/batches/",
+        "/v1/messages/batches/a@b.co/cancel",
+        "/v1/messages/batches/x1",
+        "/v1/messages/count_tokens/",
+        "/v1/models",
         "/v1/chat/completions",
         "*",
         "evil.example:443",
@@ -172,5 +179,97 @@ fn no_other_path_method_or_form_of_a_path_leaves() {
                 "{method}"
             );
         }
+    }
+}
+
+/// `path headers`, or the reason, of a request that comes with these headers.
+fn judged_at(
+    route: usize,
+    method: &str,
+    uri: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> String {
+    let gate = gate(routes(), Some(&Policy::default()));
+    let mut head = head(route, "", headers);
+    head.method = method.parse().unwrap();
+    head.uri = uri.parse().unwrap();
+    match gate.judge(&head, Bytes::copy_from_slice(body.as_bytes())) {
+        Ok(outgoing) => {
+            let request = outgoing.request;
+            let mut names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
+            names.sort_unstable();
+            format!("{} {}", request.uri(), names.join(" "))
+        }
+        Err(refusal) => refusal.reason().to_owned(),
+    }
+}
+
+#[test]
+fn paths_with_parameters_and_without_bodies_are_judged_like_all_others() {
+    let usual = "accept accept-encoding host user-agent";
+    let with = |path: &str, more: &str| format!("{path} {usual}{more}");
+    let typed = "accept accept-encoding content-type host user-agent";
+    let key = concat!("sk-proj-", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7");
+    for (route, method, uri, body, expected) in [
+        (0, "GET", "/v1/models".to_owned(), "", with("/v1/models", "")),
+        (0, "GET", "/v1/models?limit=5".to_owned(), "", with("/v1/models?limit=5", "")),
+        (0, "GET", "/v1/models".to_owned(), "{}", "unexpected-body".to_owned()),
+        (
+            0,
+            "POST",
+            "/v1/messages/batches/x/cancel".to_owned(),
+            "",
+            with("/v1/messages/batches/x/cancel", ""),
+        ),
+        (1, "GET", format!("/v1/responses/{key}"), "", "unclean-path".to_owned()),
+        (
+            1,
+            "GET",
+            format!("/v1/responses/r/input_items?after={key}"),
+            "",
+            "unclean-path".to_owned(),
+        ),
+        (1, "GET", "/v1/models/a@b.co".to_owned(), "", "forbidden-path".to_owned()),
+        (1, "DELETE", "/v1/models/x".to_owned(), "", "forbidden-path".to_owned()),
+        (
+            2,
+            "POST",
+            "/v1beta/models/g:generateContent?key=x".to_owned(),
+            "{}",
+            "bad-query".to_owned(),
+        ),
+        (
+            2,
+            "POST",
+            "/v1beta/models/g:generateContent".to_owned(),
+            "{}",
+            format!("/v1beta/models/g:generateContent {typed}"),
+        ),
+        (
+            2,
+            "POST",
+            "/v1beta/models/g:generateContent".to_owned(),
+            r#"{"contents":[{"parts":[{"text":"a@b.co"}]}]}"#,
+            "unmasked-label".to_owned(),
+        ),
+        (2, "POST", "/v1beta/models/g:predict".to_owned(), "{}", "forbidden-path".to_owned()),
+    ] {
+        assert_eq!(judged_at(route, method, &uri, &[], body), expected, "{method} {uri}");
+    }
+}
+
+#[test]
+fn googles_compatible_paths_take_the_credential_that_openai_takes() {
+    let both = [("authorization", "Bearer clients"), ("x-goog-api-key", "clients")];
+    for (path, expected) in [
+        ("/v1beta/openai/chat/completions", "authorization content-type host user-agent"),
+        (
+            "/v1beta/models/g:countTokens",
+            "authorization content-type host user-agent x-goog-api-key",
+        ),
+    ] {
+        let met = judged_at(2, "POST", path, &both, "{}");
+        assert_eq!(met, format!("{path} accept accept-encoding {expected}"));
     }
 }

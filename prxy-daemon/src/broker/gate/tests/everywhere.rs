@@ -207,7 +207,8 @@ proptest! {
         which in 0..12usize, place in any::<prop::sample::Index>(),
         levels in prop::collection::vec(spelling(), 0..4), outer in spelling(),
     ) {
-        let gate = gate(routes(), Some(&Policy::default()));
+        let policy = Policy { attachments: Attachments::Allow, ..Policy::default() };
+        let gate = gate(routes(), Some(&policy));
         let (label, secret) = secrets().swap_remove(which);
         let (route, mut body) = match shaped {
             Some(which) => requests().swap_remove(which),

@@ -10,7 +10,8 @@ use crate::broker::Secret;
 use crate::broker::config::Identity;
 use crate::config::{self, Bundles, Sources};
 use crate::provider::fetch::Kinds;
-use crate::redact::Policy;
+use crate::provider::{Api, Surface};
+use crate::redact::{Attachments, Policy};
 
 /// Anthropic is route 0, OpenAI route 1, Google route 2; none has a key of its own.
 fn routes() -> Vec<Route> {

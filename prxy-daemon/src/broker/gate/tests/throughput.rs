@@ -47,8 +47,13 @@ fn gate_throughput() {
         };
         let bare = Gate { epoch: 1, routes: routes(), masker: None };
         let check = |gate: &Gate| {
-            body::check(&gate.routes[0], gate.masker.as_deref(), black_box(body.as_bytes()))
-                .unwrap()
+            body::check(
+                &gate.routes[0],
+                Surface::Messages,
+                gate.masker.as_deref(),
+                black_box(body.as_bytes()),
+            )
+            .unwrap()
         };
         let (fresh, resent) = (best(&check), best(&check));
         let fetch = (0..20)

@@ -3,10 +3,16 @@
 use proptest::prelude::*;
 
 use super::{Memory, agent, masker};
-use crate::provider::Api;
+use crate::provider::Surface;
 use crate::redact::Vault;
 
-const APIS: [Api; 3] = [Api::Anthropic, Api::OpenAi, Api::Google];
+const SURFACES: [Surface; 5] = [
+    Surface::Messages,
+    Surface::MessageBatch,
+    Surface::Chat,
+    Surface::Responses,
+    Surface::Generate,
+];
 
 /// Values that the agent's policy masks, whatever stands around them behind a space.
 const SECRETS: &[&str] = &[
@@ -138,14 +144,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
-    fn whatever_is_accepted_passes_the_check_and_stays_json(body in document(), api in prop::sample::select(&APIS[..])) {
+    fn whatever_is_accepted_passes_the_check_and_stays_json(body in document(), surface in prop::sample::select(&SURFACES[..])) {
         for masker in [agent(), masker()] {
-            let Ok(masked) = masker.request(api, body.as_bytes(), &Memory::default()) else { continue };
+            let Ok(masked) = masker.request(surface, body.as_bytes(), &Memory::default()) else { continue };
             let sent = masked.body.as_deref().unwrap_or(body.as_bytes());
             prop_assert!(masker.check(sent).is_ok(), "{body}\n{}", String::from_utf8_lossy(sent));
             prop_assert_eq!(serde_json::from_slice::<serde_json::Value>(sent).is_ok(), true);
             // The same request gives the same bytes, and what is masked needs no masking but of its literals.
-            let again = masker.request(api, body.as_bytes(), &Memory::default()).unwrap();
+            let again = masker.request(surface, body.as_bytes(), &Memory::default()).unwrap();
             prop_assert_eq!(&again, &masked);
         }
     }
@@ -153,12 +159,12 @@ proptest! {
     #[test]
     fn a_secret_in_any_string_is_gone_or_refused(
         before in "[a-z ]{0,9} ", after in " [a-z ]{0,9}", secret in prop::sample::select(SECRETS),
-        how in prop::collection::vec(any::<bool>(), 1..9), place in 0..PLACES.len(), api in prop::sample::select(&APIS[..]),
+        how in prop::collection::vec(any::<bool>(), 1..9), place in 0..PLACES.len(), surface in prop::sample::select(&SURFACES[..]),
     ) {
         let body = PLACES[place].replace('@', &spell(&format!("{before}{secret}{after}"), &how));
         let vault = Memory::default();
         let masker = agent();
-        let Ok(masked) = masker.request(api, body.as_bytes(), &vault) else { return Ok(()) };
+        let Ok(masked) = masker.request(surface, body.as_bytes(), &vault) else { return Ok(()) };
         let sent = masked.body.expect("something is masked");
         let mut all = String::new();
         decoded(&serde_json::from_slice(&sent).unwrap(), &mut all);
@@ -190,7 +196,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_masked_or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,200}") {
-        let _ = masker().request(Api::Anthropic, &bytes, &Memory::default());
+        let _ = masker().request(Surface::Messages, &bytes, &Memory::default());
         let mut found = Vec::new();
         agent().scanner().scan(&text, &mut found);
         for span in &found {

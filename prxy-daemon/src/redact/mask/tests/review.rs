@@ -18,7 +18,7 @@ fn arguments_that_are_cut_off_or_wrong_hide_nothing_behind_escapes() {
                 r#"{{"messages":[{{"tool_calls":[{{"function":{{"arguments":"{arguments}"}}}}]}}]}}"#
             )
         };
-        check_masked(&masker(), Api::OpenAi, &call(arguments), &call(wanted));
+        check_masked(&masker(), Surface::Chat, &call(arguments), &call(wanted));
     }
     let key = concat!(r"\\u0073k-proj-", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7");
     let body = format!(
@@ -26,7 +26,7 @@ fn arguments_that_are_cut_off_or_wrong_hide_nothing_behind_escapes() {
     );
     check_refused(
         &masker(),
-        Api::OpenAi,
+        Surface::Chat,
         &body,
         "blocked-label",
         "API_KEY at $.messages[0].tool_calls[0].function.arguments is blocked by policy",
@@ -40,7 +40,7 @@ fn short_numbers_count_where_their_field_says_what_they_are() {
     };
     check_masked(
         &masker(),
-        Api::Anthropic,
+        Surface::Messages,
         &call(r#"{"phone":4155550132,"ssn":536228141,"order":4155550199,"hotel_id":4155550188}"#),
         &call(
             r#"{"phone":"<PHONE_1>","ssn":"<NATIONAL_ID_1>","order":4155550199,"hotel_id":4155550188}"#,
@@ -48,7 +48,7 @@ fn short_numbers_count_where_their_field_says_what_they_are() {
     );
     check_masked(
         &masker(),
-        Api::Anthropic,
+        Surface::Messages,
         &call(r#"{"phones":["4155550132"]}"#),
         &call(r#"{"phones":["<PHONE_1>"]}"#),
     );
@@ -60,7 +60,7 @@ fn short_numbers_count_where_their_field_says_what_they_are() {
 fn what_one_place_names_is_masked_in_all_places() {
     check_masked(
         &masker(),
-        Api::Anthropic,
+        Surface::Messages,
         concat!(
             r#"{"system":"4155550132 again","messages":["#,
             r#"{"role":"user","content":"phone: 4155550132. What she ordered is 4155550199"},"#,
@@ -82,7 +82,7 @@ fn what_one_place_names_is_masked_in_all_places() {
 fn two_spellings_of_the_at_sign_leave_every_other_byte_alone() {
     check_masked(
         &masker(),
-        Api::Anthropic,
+        Surface::Messages,
         r#"{"system":"caf\u00e9 \ud800 maria@corp.com\/ https://x/?u=bob%40corp.com"}"#,
         r#"{"system":"caf\u00e9 \ud800 <EMAIL_1>\/ https://x/?u=<EMAIL_2>"}"#,
     );
@@ -97,7 +97,7 @@ fn the_source_of_a_search_result_is_text() {
     };
     check_masked(
         &masker(),
-        Api::Anthropic,
+        Surface::Messages,
         &body("https://x/?u=maria@corp.com"),
         &body("https://x/?u=<EMAIL_1>"),
     );
@@ -121,14 +121,14 @@ fn a_field_tells_whatever_the_spelling_of_its_name_and_the_length_of_its_value()
         (r#"{"phone":4.155550132e9}"#.into(), r#"{"phone":"<PHONE_1>"}"#.into()),
         (r#"{"n":4111111111111111e0}"#.into(), r#"{"n":"<CREDIT_CARD_1>"}"#.into()),
     ] {
-        check_masked(&masker(), Api::Anthropic, &body(&input), &body(&wanted));
+        check_masked(&masker(), Surface::Messages, &body(&input), &body(&wanted));
     }
     let body = r#"{"model":"<EMAIL_4111111111111111>"}"#;
     check_refused(
         &masker(),
-        Api::Anthropic,
+        Surface::Messages,
         body,
         "unsafe-position",
-        "CREDIT_CARD at $.model stands where nothing may be changed",
+        "CREDIT_CARD at $.model cannot be masked there",
     );
 }

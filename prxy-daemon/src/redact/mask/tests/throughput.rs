@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::masker;
-use crate::provider::Api;
+use crate::provider::Surface;
 use crate::redact::scan::Scanner;
 use crate::redact::{Label, Policy, Vault, VaultError};
 
@@ -50,7 +50,7 @@ fn throughput() {
         let (mut mask, mut check, mut hits) = (Duration::MAX, Duration::MAX, 0);
         for body in &bodies {
             let start = Instant::now();
-            let masked = masker.request(Api::Anthropic, body.as_bytes(), &vault).unwrap();
+            let masked = masker.request(Surface::Messages, body.as_bytes(), &vault).unwrap();
             mask = mask.min(start.elapsed());
             hits = masked.masked.values().sum::<u32>();
             let start = Instant::now();

@@ -5,20 +5,20 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use super::super::Stream;
+use super::super::{KeptTools, Stream, whole};
 use super::{Fixed, empty, vault};
-use crate::provider::Api;
-use crate::redact::Vault;
+use crate::provider::Surface;
 
 /// Text with placeholders, beginnings of placeholders and everything that looks like one.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => prop::sample::select(vec![
-            "<EMAIL_1>", "<EMAIL_2>", "<PERSON_1>", "<PERSON_10>", "<PERSON_12>", "<API_KEY_1>",
+            "<EMAIL_1>", "<EMAIL_2>", "<PERSON_1>", "EMAIL_1", " EMAIL_2. ", "&lt;PERSON_1&gt;", "<email_1>",
+            "<PERSON_1s>", "<PERSON_2's>", "\\u003cEMAIL_1\\u003e", "<EMAIL\\_1>", "<PERSON_10>", "<PERSON_12>", "<API_KEY_1>",
             "<API_KEY_2>", "<LITERAL_1>", "<LITERAL_2>",
         ]).prop_map(str::to_owned),
         2 => prop::sample::select(vec![
-            "<", "<E", "<EMAIL_", "<EMAIL_1", "<PERSON_1", "<API_KEY", "<EMAIL_9>", "<PHONE_1>", ">", "<<",
+            "<", "<E", "<EMAIL_", "&lt;", "&g", "EMAIL_", "E", ".", "-", "'s", "s", "x", "$", "EMAIL_1=", "<EMAIL_1", "<PERSON_1", "<API_KEY", "<EMAIL_9>", "<PHONE_1>", ">", "<<",
             "a < b", "\\", "\\u003c", "\\u", "u003c", "003c", "\"", "\n", "\u{2028}", "_1>", "</b>",
         ]).prop_map(str::to_owned),
         2 => "\\PC{0,6}",
@@ -27,14 +27,16 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// What the text must come back as, by other means.
-fn expected(text: &str, vault: &Fixed) -> String {
-    let placeholder = regex::Regex::new("<([A-Z][A-Z0-9_]*)_([1-9][0-9]*)>").unwrap();
-    let restored = placeholder.replace_all(text, |found: &regex::Captures<'_>| {
-        let original = found[2].parse().ok().and_then(|number| vault.original(&found[1], number));
-        original.map_or_else(|| found[0].to_owned(), |original| original.to_string())
-    });
-    restored.into_owned()
+/// What a text must come back as: what it comes back as in one piece.
+fn expected(text: &str, tool: bool, vault: &Fixed) -> String {
+    let message =
+        if tool { json!({"function_call": {"arguments": text}}) } else { json!({"content": text}) };
+    let body = json!({"choices": [{"message": message}]}).to_string();
+    let restored = whole(Surface::Chat, body.as_bytes(), vault, &KeptTools::default());
+    let restored: Value = serde_json::from_slice(&restored.unwrap_or(body.into_bytes())).unwrap();
+    let message = &restored["choices"][0]["message"];
+    let text = if tool { &message["function_call"]["arguments"] } else { &message["content"] };
+    text.as_str().unwrap().to_owned()
 }
 
 /// A spelling of `text` as a JSON string: 0 plain, 1 with escaped brackets, 2 all escaped.
@@ -59,8 +61,8 @@ fn cut<'a>(text: &'a str, cuts: &[Index]) -> Vec<&'a str> {
     places.windows(2).map(|pair| &text[pair[0]..pair[1]]).collect()
 }
 
-fn feed(api: Api, vault: Arc<Fixed>, stream: &[u8], sizes: &[usize]) -> Vec<u8> {
-    let mut rehydrate = Stream::new(api, vault);
+fn feed(surface: Surface, vault: Arc<Fixed>, stream: &[u8], sizes: &[usize]) -> Vec<u8> {
+    let mut rehydrate = Stream::new(surface, vault);
     let (mut out, mut rest, mut sizes) = (Vec::new(), stream, sizes.iter().cycle());
     while !rest.is_empty() {
         let (chunk, later) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
@@ -187,8 +189,8 @@ fn anthropic(sources: &[Source], end: &str) -> Vec<u8> {
 }
 
 fn restored(source: &Source, vault: &Fixed) -> Value {
-    let text = expected(&source.text, vault);
-    if source.tool.is_some() { json!({ &text: &text }) } else { json!(text) }
+    let text = expected(&streamed(source), source.tool.is_some(), vault);
+    read(source, &text)
 }
 
 fn read(source: &Source, text: &str) -> Value {
@@ -206,7 +208,7 @@ proptest! {
         end in prop::sample::select(vec!["\n", "\r\n"]),
     ) {
         let given = open_ai(&sources, &order, end);
-        let out = feed(Api::OpenAi, vault(), &given, &sizes);
+        let out = feed(Surface::Chat, vault(), &given, &sizes);
         let mut texts: BTreeMap<(u64, Option<u64>), String> = BTreeMap::new();
         let mut finished = vec![];
         let events = data(&out);
@@ -240,7 +242,7 @@ proptest! {
         end in prop::sample::select(vec!["\n", "\r\n"]),
     ) {
         let given = anthropic(&sources, end);
-        let out = feed(Api::Anthropic, vault(), &given, &sizes);
+        let out = feed(Surface::Messages, vault(), &given, &sizes);
         let mut texts = vec![String::new(); sources.len()];
         let mut stopped = 0;
         let events = data(&out);
@@ -266,9 +268,9 @@ proptest! {
         end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
     ) {
         let given = open_ai(&sources, &order, end);
-        prop_assert_eq!(&feed(Api::OpenAi, empty(), &given, &sizes), &given);
+        prop_assert_eq!(&feed(Surface::Chat, empty(), &given, &sizes), &given);
         let given = anthropic(&sources, end);
-        prop_assert_eq!(&feed(Api::Anthropic, empty(), &given, &sizes), &given);
+        prop_assert_eq!(&feed(Surface::Messages, empty(), &given, &sizes), &given);
     }
 
     #[test]
@@ -278,23 +280,23 @@ proptest! {
         damage in prop::collection::vec((any::<Index>(), any::<u8>(), any::<bool>()), 1..6),
         sizes in prop::collection::vec(1..120usize, 1..20),
     ) {
-        for (api, mut given) in [
-            (Api::OpenAi, open_ai(&sources, &order, "\n")),
-            (Api::Anthropic, anthropic(&sources, "\n")),
+        for (surface, mut given) in [
+            (Surface::Chat, open_ai(&sources, &order, "\n")),
+            (Surface::Messages, anthropic(&sources, "\n")),
         ] {
             for (at, byte, insert) in &damage {
                 let at = at.index(given.len());
                 if *insert { given.insert(at, *byte) } else { given[at] = *byte }
             }
-            let whole = feed(api, vault(), &given, &[given.len()]);
-            prop_assert_eq!(feed(api, vault(), &given, &sizes), whole);
+            let whole = feed(surface, vault(), &given, &[given.len()]);
+            prop_assert_eq!(feed(surface, vault(), &given, &sizes), whole);
         }
     }
 
     #[test]
     fn random_bytes_pass(bytes in prop::collection::vec(any::<u8>(), 0..300), sizes in prop::collection::vec(1..9usize, 1..9)) {
-        for api in [Api::Anthropic, Api::OpenAi, Api::Google] {
-            prop_assert_eq!(&feed(api, vault(), &bytes, &sizes), &bytes);
+        for surface in [Surface::Messages, Surface::Chat, Surface::Responses, Surface::Generate] {
+            prop_assert_eq!(&feed(surface, vault(), &bytes, &sizes), &bytes);
         }
     }
 }
@@ -314,7 +316,7 @@ fn throughput_of_stream() {
         ("split placeholders", vec!["to <EMA", "IL_1> and"]),
     ] {
         let events: Vec<String> = texts.iter().map(|text| event(text)).collect();
-        let mut stream = Stream::new(Api::Anthropic, vault());
+        let mut stream = Stream::new(Surface::Messages, vault());
         let mut out = Vec::new();
         let rounds = 200_000;
         let started = std::time::Instant::now();

@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use super::super::Stream;
 use super::{Fixed, vault};
-use crate::provider::Api;
+use crate::provider::Surface;
 
 /// Runs a stream whose chunks are the given events, and compares event by event.
 #[track_caller]
-fn check_with(api: Api, vault: Arc<Fixed>, steps: &[(String, String)], end: &str) {
-    let mut stream = Stream::new(api, vault);
+fn check_with(surface: Surface, vault: Arc<Fixed>, steps: &[(String, String)], end: &str) {
+    let mut stream = Stream::new(surface, vault);
     for (given, expected) in steps {
         let mut out = Vec::new();
         stream.push(given.as_bytes(), &mut out);
@@ -20,12 +20,12 @@ fn check_with(api: Api, vault: Arc<Fixed>, steps: &[(String, String)], end: &str
 
 #[track_caller]
 fn anthropic(steps: &[(String, String)]) {
-    check_with(Api::Anthropic, vault(), steps, "");
+    check_with(Surface::Messages, vault(), steps, "");
 }
 
 #[track_caller]
 fn open_ai(steps: &[(String, String)]) {
-    check_with(Api::OpenAi, vault(), steps, "");
+    check_with(Surface::Chat, vault(), steps, "");
 }
 
 fn same(event: impl Into<String>) -> (String, String) {
@@ -89,7 +89,7 @@ fn what_stopped_a_stream_and_what_is_said_aloud_are_restored() {
         (said("IL_1>."), said("ada@example.org.")),
         same(said("<b>")),
     ]);
-    check_with(Api::OpenAi, vault(), &[(said("a <EMAIL"), said("a "))], &said("<EMAIL"));
+    check_with(Surface::Chat, vault(), &[(said("a <EMAIL"), said("a "))], &said("<EMAIL"));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn code_and_underscore_tails_are_never_held() {
 #[test]
 fn a_large_text_without_end_is_never_held() {
     let long = "<EMAIL_1".to_owned() + &"x".repeat(100_000);
-    anthropic(&[same(text(0, &long)), same(text(0, &"<".repeat(99).replace('<', "<a")))]);
+    anthropic(&[same(text(0, &long)), same(text(0, &"<".repeat(99).replace('<', "<zz")))]);
 }
 
 #[test]
@@ -312,16 +312,16 @@ fn an_error_event_flushes_and_is_restored() {
 
 #[test]
 fn held_text_comes_out_when_the_stream_breaks_off() {
-    check_with(Api::Anthropic, vault(), &[(text(0, "a <EMA"), text(0, "a "))], &text(0, "<EMA"));
+    check_with(Surface::Messages, vault(), &[(text(0, "a <EMA"), text(0, "a "))], &text(0, "<EMA"));
     check_with(
-        Api::OpenAi,
+        Surface::Chat,
         vault(),
         &[(content(0, "a <EMA"), content(0, "a "))],
         &content(0, "<EMA"),
     );
     let cut = "event: content_block_de".to_owned();
     check_with(
-        Api::Anthropic,
+        Surface::Messages,
         vault(),
         &[(text(0, "<") + &cut, text(0, ""))],
         &(text(0, "<") + &cut),
@@ -332,13 +332,13 @@ fn held_text_comes_out_when_the_stream_breaks_off() {
 fn trailing_bytes_without_a_terminator_are_delivered() {
     let whole = content(0, "IL_1>");
     check_with(
-        Api::OpenAi,
+        Surface::Chat,
         vault(),
         &[(content(0, "<EMA"), content(0, "")), (whole.trim_end().to_owned(), String::new())],
         content(0, "ada@example.org").trim_end(),
     );
     check_with(
-        Api::OpenAi,
+        Surface::Chat,
         vault(),
         &[(content(0, "<EMA"), content(0, "")), ("data: [DONE]".to_owned(), String::new())],
         &(content(0, "<EMA") + "data: [DONE]"),
@@ -454,12 +454,12 @@ fn a_literal_that_ends_a_delta_is_not_joined_with_what_follows() {
         (text(0, "<LITERAL_1>"), text(0, "<EMAIL")),
         (text(0, "_1> <EMAIL_1>"), text(0, "_1> ada@example.org")),
     ];
-    check_with(Api::Anthropic, vault, &steps, "");
+    check_with(Surface::Messages, vault, &steps, "");
 }
 
 #[test]
 fn an_event_that_is_too_large_passes_with_the_rest_of_the_stream() {
-    let mut stream = Stream::new(Api::Anthropic, vault());
+    let mut stream = Stream::new(Surface::Messages, vault());
     let mut out = Vec::new();
     let large = "data: ".to_owned() + &"x".repeat(crate::sse::MAX_EVENT_BYTES) + "\n\n";
     stream.push(text(0, "<EMA").as_bytes(), &mut out);
@@ -483,7 +483,7 @@ fn a_provider_cannot_make_extra_events_grow() {
     let event = format!(
         "event: {long}\ndata: {{\"id\":\"{long}\",{many}\"choices\":[{{\"delta\":{{\"content\":\"<\"}}}}]}}\n\n"
     );
-    let mut stream = Stream::new(Api::OpenAi, vault());
+    let mut stream = Stream::new(Surface::Chat, vault());
     let (mut first, mut last) = (Vec::new(), Vec::new());
     stream.push(event.as_bytes(), &mut first);
     stream.finish(&mut last);

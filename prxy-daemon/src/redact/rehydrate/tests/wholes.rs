@@ -1,22 +1,27 @@
-use super::super::{Form, form, whole};
+use super::super::{Form, KeptTools, form, whole};
 use super::{empty, vault};
-use crate::provider::Api;
+use crate::provider::Surface;
 
 #[track_caller]
-fn restores(api: Api, body: &str, expected: &str) {
-    let restored = whole(api, body.as_bytes(), &*vault()).expect("nothing was restored");
+fn restores(surface: Surface, body: &str, expected: &str) {
+    let restored = whole(surface, body.as_bytes(), &*vault(), &KeptTools::default())
+        .expect("nothing was restored");
     assert_eq!(String::from_utf8(restored).unwrap(), expected);
 }
 
 #[track_caller]
-fn leaves(api: Api, body: &str) {
-    assert_eq!(whole(api, body.as_bytes(), &*vault()).map(|b| String::from_utf8(b).unwrap()), None);
+fn leaves(surface: Surface, body: &str) {
+    assert_eq!(
+        whole(surface, body.as_bytes(), &*vault(), &KeptTools::default())
+            .map(|b| String::from_utf8(b).unwrap()),
+        None
+    );
 }
 
 #[test]
 fn text_and_tool_input_of_a_message_are_restored() {
     restores(
-        Api::Anthropic,
+        Surface::Messages,
         r#"{"id":"<EMAIL_1>", "model":"<EMAIL_1>","content":[{"type":"thinking","thinking":"<EMAIL_1>","signature":"<EMAIL_1>"},{"type":"redacted_thinking","data":"<EMAIL_1>"},{"type":"text","text":"To \u003cEMAIL_1\u003E \u00e9 <PERSON_10>."},{"type":"tool_use","id":"<EMAIL_1>","name":"<EMAIL_1>","input":{"<EMAIL_1>":["<API_KEY_1>",{"a":"<EMAIL_2>","n":1.50}]}}],"usage":{"x":1e3}}"#,
         r#"{"id":"<EMAIL_1>", "model":"<EMAIL_1>","content":[{"type":"thinking","thinking":"<EMAIL_1>","signature":"<EMAIL_1>"},{"type":"redacted_thinking","data":"<EMAIL_1>"},{"type":"text","text":"To ada@example.org \u00e9 Person Number 10."},{"type":"tool_use","id":"<EMAIL_1>","name":"<EMAIL_1>","input":{"ada@example.org":["line\nbreak \"quoted\" back\\slash",{"a":"x@y.zw","n":1.50}]}}],"usage":{"x":1e3}}"#,
     );
@@ -25,7 +30,7 @@ fn text_and_tool_input_of_a_message_are_restored() {
 #[test]
 fn messages_refusals_and_arguments_of_a_completion_are_restored() {
     restores(
-        Api::OpenAi,
+        Surface::Chat,
         r#"{"model":"<EMAIL_1>","choices":[{"index":0,"message":{"role":"assistant","content":"<EMAIL_1>","refusal":"<EMAIL_2>","reasoning_content":"<EMAIL_1>"}},{"index":1,"message":{"content":[{"type":"text","text":"<PERSON_1>"},{"type":"refusal","refusal":"<PERSON_2>"}]}},{"text":"<PERSON_12><PERSON_13>"}]}"#,
         r#"{"model":"<EMAIL_1>","choices":[{"index":0,"message":{"role":"assistant","content":"ada@example.org","refusal":"x@y.zw","reasoning_content":"<EMAIL_1>"}},{"index":1,"message":{"content":[{"type":"text","text":"Person Number 1"},{"type":"refusal","refusal":"Person Number 2"}]}},{"text":"Person Number 12<PERSON_13>"}]}"#,
     );
@@ -34,12 +39,12 @@ fn messages_refusals_and_arguments_of_a_completion_are_restored() {
 #[test]
 fn what_stopped_an_answer_and_what_was_said_aloud_are_restored() {
     restores(
-        Api::Anthropic,
+        Surface::Messages,
         r#"{"content":[],"stop_reason":"stop_sequence","stop_sequence":"<EMAIL_1>"}"#,
         r#"{"content":[],"stop_reason":"stop_sequence","stop_sequence":"ada@example.org"}"#,
     );
     restores(
-        Api::OpenAi,
+        Surface::Chat,
         r#"{"choices":[{"message":{"content":null,"audio":{"id":"<EMAIL_1>","data":"<EMAIL_1>","transcript":"To <EMAIL_1>"}}}]}"#,
         r#"{"choices":[{"message":{"content":null,"audio":{"id":"<EMAIL_1>","data":"<EMAIL_1>","transcript":"To ada@example.org"}}}]}"#,
     );
@@ -48,7 +53,7 @@ fn what_stopped_an_answer_and_what_was_said_aloud_are_restored() {
 #[test]
 fn arguments_are_escaped_for_the_document_in_them_and_for_the_one_around_them() {
     restores(
-        Api::OpenAi,
+        Surface::Chat,
         r#"{"choices":[{"message":{"tool_calls":[{"id":"<EMAIL_1>","function":{"name":"<EMAIL_1>","arguments":"{\"a\": \"<API_KEY_1>\", \"b\": \"\\u003cEMAIL_1\\u003E\"}"}},{"custom":{"input":"say <API_KEY_1>"}}],"function_call":{"arguments":"{\"<EMAIL_2>\":1}"}}}]}"#,
         r#"{"choices":[{"message":{"tool_calls":[{"id":"<EMAIL_1>","function":{"name":"<EMAIL_1>","arguments":"{\"a\": \"line\\nbreak \\\"quoted\\\" back\\\\slash\", \"b\": \"ada@example.org\"}"}},{"custom":{"input":"say line\nbreak \"quoted\" back\\slash"}}],"function_call":{"arguments":"{\"x@y.zw\":1}"}}}]}"#,
     );
@@ -57,7 +62,7 @@ fn arguments_are_escaped_for_the_document_in_them_and_for_the_one_around_them() 
 #[test]
 fn arguments_that_are_an_object_are_restored_below() {
     restores(
-        Api::OpenAi,
+        Surface::Chat,
         r#"{"choices":[{"message":{"tool_calls":[{"function":{"arguments":{"to":["<EMAIL_1>"]}}}]}}]}"#,
         r#"{"choices":[{"message":{"tool_calls":[{"function":{"arguments":{"to":["ada@example.org"]}}}]}}]}"#,
     );
@@ -67,7 +72,7 @@ fn arguments_that_are_an_object_are_restored_below() {
 fn an_escaped_backslash_before_an_escape_is_no_bracket() {
     // Inside the arguments: "\\u003cEMAIL_1>", a backslash and the letters u003cEMAIL_1>.
     leaves(
-        Api::OpenAi,
+        Surface::Chat,
         r#"{"choices":[{"message":{"function_call":{"arguments":"{\"a\":\"\\\\u003cEMAIL_1>\"}"}}}]}"#,
     );
 }
@@ -75,12 +80,12 @@ fn an_escaped_backslash_before_an_escape_is_no_bracket() {
 #[test]
 fn error_messages_are_restored() {
     restores(
-        Api::Anthropic,
+        Surface::Messages,
         r#"{"type":"error","error":{"type":"<EMAIL_1>","message":"no user <EMAIL_1>"}}"#,
         r#"{"type":"error","error":{"type":"<EMAIL_1>","message":"no user ada@example.org"}}"#,
     );
     restores(
-        Api::OpenAi,
+        Surface::Chat,
         r#"{"error":{"message":"<EMAIL_1>"}}"#,
         r#"{"error":{"message":"ada@example.org"}}"#,
     );
@@ -89,12 +94,12 @@ fn error_messages_are_restored() {
 #[test]
 fn restored_text_is_not_restored_again() {
     restores(
-        Api::Anthropic,
+        Surface::Messages,
         r#"{"content":[{"text":"<LITERAL_1> <LITERAL_2> <LITERAL_1>"}]}"#,
         r#"{"content":[{"text":"<EMAIL_1> \\u003cEMAIL_1\\u003e <EMAIL_1>"}]}"#,
     );
     restores(
-        Api::OpenAi,
+        Surface::Chat,
         r#"{"choices":[{"message":{"function_call":{"arguments":"{\"a\":\"<LITERAL_2>\"}"}}}]}"#,
         r#"{"choices":[{"message":{"function_call":{"arguments":"{\"a\":\"\\\\u003cEMAIL_1\\\\u003e\"}"}}}]}"#,
     );
@@ -111,11 +116,8 @@ fn what_is_no_placeholder_of_this_vault_stays() {
         "<_1>",
         "<1>",
         "<>",
-        "< EMAIL_1>",
-        "<EMAIL_1",
-        "EMAIL_1>",
-        "<email_1>",
-        "<EMAIL_1 >",
+        "email_1",
+        "< email_1 >",
         "<EMAIL_-1>",
         "<EMAIL_+1>",
         "<PHONE_1>",
@@ -126,14 +128,14 @@ fn what_is_no_placeholder_of_this_vault_stays() {
         "a < b && c > d",
         "<AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_1>",
     ] {
-        leaves(Api::Anthropic, &format!(r#"{{"content":[{{"text":"{text}"}}]}}"#));
+        leaves(Surface::Messages, &format!(r#"{{"content":[{{"text":"{text}"}}]}}"#));
     }
 }
 
 #[test]
 fn brackets_around_a_placeholder_stay() {
     restores(
-        Api::Anthropic,
+        Surface::Messages,
         r#"{"content":[{"text":"<<EMAIL_1>> <EMAIL_<EMAIL_1> <b><EMAIL_2></b>"}]}"#,
         r#"{"content":[{"text":"<ada@example.org> <EMAIL_ada@example.org <b>x@y.zw</b>"}]}"#,
     );
@@ -141,11 +143,19 @@ fn brackets_around_a_placeholder_stay() {
 
 #[test]
 fn what_is_not_json_or_has_nothing_to_restore_stays() {
-    leaves(Api::Anthropic, r#"{"content":[{"text":"<EMAIL_1>"}]"#);
-    leaves(Api::Anthropic, "<html>EMAIL_1</html>");
-    leaves(Api::OpenAi, r#"{"content":[{"text":"<EMAIL_1>"}]}"#);
-    leaves(Api::Google, r#"{"content":[{"text":"<EMAIL_1>"}]}"#);
-    assert_eq!(whole(Api::Anthropic, br#"{"content":[{"text":"<EMAIL_1>"}]}"#, &*empty()), None);
+    leaves(Surface::Messages, r#"{"content":[{"text":"<EMAIL_1>"}]"#);
+    leaves(Surface::Messages, "<html>EMAIL_1</html>");
+    leaves(Surface::Chat, r#"{"content":[{"text":"<EMAIL_1>"}]}"#);
+    leaves(Surface::Generate, r#"{"content":[{"text":"<EMAIL_1>"}]}"#);
+    assert_eq!(
+        whole(
+            Surface::Messages,
+            br#"{"content":[{"text":"<EMAIL_1>"}]}"#,
+            &*empty(),
+            &KeptTools::default()
+        ),
+        None
+    );
 }
 
 #[test]
@@ -154,7 +164,8 @@ fn two_thousand_values_come_back_exactly() {
     let vault = super::Fixed(vec![("EMAIL", values.clone())]);
     let text: String = (1..=2000).map(|n| format!("<EMAIL_{n}>|")).collect();
     let body = format!(r#"{{"content":[{{"text":"{text}"}}]}}"#);
-    let restored = whole(Api::Anthropic, body.as_bytes(), &vault).unwrap();
+    let restored =
+        whole(Surface::Messages, body.as_bytes(), &vault, &KeptTools::default()).unwrap();
     let restored: serde_json::Value = serde_json::from_slice(&restored).unwrap();
     assert_eq!(restored["content"][0]["text"], values.join("|") + "|");
 }

@@ -1,0 +1,284 @@
+//! What one event of a stream holds, as far as restoring it needs to know.
+
+use std::convert::Infallible;
+use std::ops::Range;
+
+use super::template::{Lane, THOUGHT};
+use super::{KeptTools, names_kept_tool};
+use crate::json::{Container, Literal, NumberToken, Path, StringToken, Visitor};
+use crate::provider::answer::{self, Field, Piece, Spot};
+use crate::provider::{Api, Surface};
+
+/// What one event holds; kept between events for its memory.
+#[derive(Default)]
+pub(super) struct Seen {
+    surface: Option<Surface>,
+    kept: KeptTools,
+    pub(super) texts: Vec<Text>,
+    /// The tools that it names, each by the text that it will be given, and whether that stays masked.
+    pub(super) names: Vec<(Piece, bool)>,
+    /// Where the objects begin that name a tool whose arguments stay masked.
+    pub(super) kept_objects: Vec<usize>,
+    /// Members of the outermost object that are strings or numbers, with their keys.
+    pub(super) members: Vec<Range<usize>>,
+    ends: Ends,
+    /// Its `type`.
+    kind: String,
+    /// The index of the content block, or of the item of a response.
+    block: Option<u64>,
+    /// The index of the part of an item.
+    part: Option<u64>,
+    /// The provider's indexes of the elements of `choices`, by position.
+    choices: Vec<(usize, u64)>,
+    /// The provider's indexes of tool calls, by position of choice and call.
+    tools: Vec<((usize, usize), u64)>,
+    /// The positions of the choices that are over with this event.
+    finished: Vec<usize>,
+    /// Google's parts, by position of candidate and part.
+    parts: Vec<(usize, usize)>,
+    /// Those of them that are thoughts.
+    thoughts: Vec<(usize, usize)>,
+    /// Where the containers begin that are open.
+    objects: Vec<usize>,
+    key: usize,
+}
+
+pub(super) struct Text {
+    pub(super) spot: Spot,
+    pub(super) range: Range<usize>,
+    pub(super) escaped: bool,
+    /// Where the object begins that names the tool which is given this text.
+    pub(super) object: Option<usize>,
+}
+
+/// Which texts are over with an event, beside finished choices.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Ends {
+    #[default]
+    None,
+    Block,
+    All,
+}
+
+impl Seen {
+    pub(super) fn clear(&mut self, surface: Surface, kept: KeptTools) {
+        self.surface = Some(surface);
+        self.kept = kept;
+        self.texts.clear();
+        self.names.clear();
+        self.kept_objects.clear();
+        self.members.clear();
+        self.ends = Ends::None;
+        self.kind.clear();
+        self.block = None;
+        self.part = None;
+        self.choices.clear();
+        self.tools.clear();
+        self.finished.clear();
+        self.parts.clear();
+        self.thoughts.clear();
+        self.objects.clear();
+    }
+
+    /// What only the whole event tells.
+    pub(super) fn settle(&mut self) {
+        match self.surface {
+            Some(Surface::Messages) => match &*self.kind {
+                "content_block_stop" => self.ends = Ends::Block,
+                "message_delta" | "message_stop" | "error" => self.ends = Ends::All,
+                _ => {}
+            },
+            Some(Surface::Responses) => {
+                if let "response.completed"
+                | "response.incomplete"
+                | "response.failed"
+                | "response.cancelled"
+                | "error" = &*self.kind
+                {
+                    self.ends = Ends::All;
+                } else if self.kind.ends_with(".done") {
+                    self.ends = Ends::Block;
+                }
+                if let Some(field) = answer::delta(&self.kind) {
+                    for text in self.texts.iter_mut().filter(|text| text.spot == Spot::Delta) {
+                        text.spot = Spot::Piece(Piece { field, choice: 0, part: 0 });
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Nothing follows this event.
+    pub(super) fn end_all(&mut self) {
+        self.ends = Ends::All;
+    }
+
+    pub(super) fn lane(&self, piece: Piece) -> Lane {
+        let Piece { field, choice, part } = piece;
+        match field {
+            Field::BlockText | Field::BlockInput => {
+                Lane { index: self.block.unwrap_or(0), field, tool: 0 }
+            }
+            Field::Delta | Field::Summary | Field::ItemArguments | Field::ItemInput => {
+                Lane { index: self.block.unwrap_or(0), field, tool: self.part.unwrap_or(0) }
+            }
+            Field::PartText => {
+                let thought = self.thoughts.contains(&(choice, part));
+                Lane { index: self.choice(choice), field, tool: if thought { THOUGHT } else { 0 } }
+            }
+            _ => {
+                let call = self.tools.binary_search_by_key(&(choice, part), |(at, _)| *at);
+                let tool = call.map_or(part as u64, |found| self.tools[found].1);
+                Lane { index: self.choice(choice), field, tool }
+            }
+        }
+    }
+
+    /// The call of a tool that a piece belongs to.
+    pub(super) fn call(&self, piece: Piece) -> (u64, u64) {
+        match piece.field {
+            Field::ItemArguments | Field::ItemInput | Field::BlockInput => {
+                (self.block.unwrap_or(0), 0)
+            }
+            Field::FunctionArguments => (self.lane(piece).index, u64::MAX),
+            _ => {
+                let Lane { index, tool, .. } = self.lane(piece);
+                (index, tool)
+            }
+        }
+    }
+
+    /// The call that the whole event belongs to.
+    pub(super) fn item(&self) -> Option<(u64, u64)> {
+        self.block.map(|block| (block, 0))
+    }
+
+    fn choice(&self, position: usize) -> u64 {
+        let found = self.choices.binary_search_by_key(&position, |(at, _)| *at);
+        found.map_or(position as u64, |found| self.choices[found].1)
+    }
+
+    /// Whether nothing of this text comes after the event, or something else comes before it.
+    pub(super) fn ends_lane(&self, lane: &Lane) -> bool {
+        let of_lane = |position: usize| self.choice(position) == lane.index;
+        match self.ends {
+            Ends::All => true,
+            Ends::Block => self.block == Some(lane.index),
+            Ends::None => {
+                self.finished.iter().any(|position| of_lane(*position))
+                    || self.parts.iter().any(|(candidate, _)| of_lane(*candidate))
+            }
+        }
+    }
+
+    /// The same for a piece of the event itself; there may be very many.
+    pub(super) fn ends_piece(&self, piece: Piece) -> bool {
+        let Piece { field, choice, part } = piece;
+        self.ends != Ends::None
+            || self.finished.binary_search(&choice).is_ok()
+            || field == Field::PartText && self.is_followed_by_other(choice, part)
+    }
+
+    /// Whether the next part of this candidate is not more of the same text.
+    fn is_followed_by_other(&self, candidate: usize, part: usize) -> bool {
+        let here = |part: usize| Piece { field: Field::PartText, choice: candidate, part };
+        self.parts.contains(&(candidate, part + 1))
+            && !self.texts.iter().any(|text| {
+                text.spot == Spot::Piece(here(part + 1))
+                    && self.lane(here(part + 1)) == self.lane(here(part))
+            })
+    }
+
+    /// Whether the event has a piece of this text.
+    pub(super) fn continues(&self, lane: &Lane) -> bool {
+        self.texts
+            .iter()
+            .any(|text| matches!(text.spot, Spot::Piece(piece) if self.lane(piece) == *lane))
+    }
+
+    fn member(&mut self, path: &Path<'_>, value: Range<usize>) {
+        if path.depth() == 1 && path.index(0).is_none() && !path.ends_in("delta") {
+            self.members.push(self.key..value.end);
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Seen {
+    type Error = Infallible;
+
+    fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Infallible> {
+        let Some(surface) = self.surface else { return Ok(()) };
+        if token.is_key {
+            if path.depth() == 0 {
+                self.key = token.range.start - 1;
+            }
+        } else {
+            self.member(path, token.range.start - 1..token.range.end + 1);
+            if path.matches(&["type"]) {
+                self.kind.push_str(&token.decode());
+            } else if path.matches(&["choices", "[]", "finish_reason"])
+                || path.matches(&["candidates", "[]", "finishReason"])
+            {
+                self.finished.extend(path.index(1));
+            } else if !self.kept.is_empty() && path.ends_in("name") {
+                let kept = names_kept_tool(&self.kept, path, &token);
+                if kept {
+                    self.kept_objects.extend(self.objects.last());
+                }
+                self.names.extend(answer::tool_name(surface, path).map(|piece| (piece, kept)));
+            }
+        }
+        if let Some(spot) = answer::event(surface, path, token.is_key) {
+            let object = match spot {
+                Spot::Whole(whole) => whole.tool.and_then(|depth| self.objects.get(depth).copied()),
+                Spot::Piece(_) | Spot::Delta => None,
+            };
+            let (range, escaped) = (token.range, token.escaped);
+            self.texts.push(Text { spot, range, escaped, object });
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, path: &Path<'a>, _: Container, at: usize) -> Result<(), Infallible> {
+        self.objects.truncate(path.depth());
+        self.objects.push(at);
+        if path.matches(&["error"]) {
+            self.ends = Ends::All;
+        } else if self.surface.map(Surface::api) == Some(Api::Google)
+            && path.matches(&["candidates", "[]", "content", "parts", "[]"])
+        {
+            self.parts.extend(path.index(1).zip(path.index(4)));
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self, path: &Path<'a>, literal: Literal) -> Result<(), Infallible> {
+        let thought = ["candidates", "[]", "content", "parts", "[]", "thought"];
+        if literal == Literal::True && path.matches(&thought) {
+            self.thoughts.extend(path.index(1).zip(path.index(4)));
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Infallible> {
+        self.member(path, token.range.clone());
+        let Ok(index) = token.raw().parse() else { return Ok(()) };
+        if path.depth() == 1 {
+            if path.ends_in("index") || path.ends_in("output_index") {
+                self.block = Some(index);
+            } else if path.ends_in("content_index") || path.ends_in("summary_index") {
+                self.part = Some(index);
+            }
+        } else if !path.ends_in("index") {
+        } else if path.matches(&["choices", "[]", "index"])
+            || path.matches(&["candidates", "[]", "index"])
+        {
+            self.choices.extend(path.index(1).map(|choice| (choice, index)));
+        } else if path.matches(&["choices", "[]", "delta", "tool_calls", "[]", "index"]) {
+            let position = path.index(1).zip(path.index(4));
+            self.tools.extend(position.map(|position| (position, index)));
+        }
+        Ok(())
+    }
+}
