@@ -330,6 +330,7 @@ impl Scanner {
 
     /// Every hit of a text as it stands.
     fn plain(&self, text: &str, found: &mut Vec<Span>) {
+        let base = found.len();
         self.shapes(text, found);
         // The header of a column is the word before each of its cells.
         let (mut named, mut hits) = (String::new(), Vec::new());
@@ -347,13 +348,22 @@ impl Scanner {
                 moved(hit, at(hit.start)..at(hit.end))
             }));
         });
+        for (sweep, row) in &self.sweeps {
+            let hits = found[base..].iter().filter(|hit| hit.label == row.label);
+            let hits: Vec<Range<usize>> = hits.map(|hit| hit.start..hit.end).collect();
+            if hits.is_empty() {
+                continue;
+            }
+            let mut more = Vec::new();
+            sweep(text, &hits, &mut more);
+            found.extend(more.into_iter().map(|range| row.hit(range)));
+        }
         self.patterns(text, found);
     }
 
     /// Every hit of the table of detectors.
     fn shapes(&self, text: &str, found: &mut Vec<Span>) {
         let bytes = text.as_bytes();
-        let base = found.len();
         if bytes.len() >= MIN_SECRET {
             let mut seen = Seen::default();
             self.literals.each(text, |row, at| row.look(text, at, &mut seen, found));
@@ -425,13 +435,6 @@ impl Scanner {
                     }
                 }
             }
-        }
-        for (sweep, row) in &self.sweeps {
-            let hits = found[base..].iter().filter(|hit| hit.label == row.label);
-            let hits: Vec<Range<usize>> = hits.map(|hit| hit.start..hit.end).collect();
-            let mut more = Vec::new();
-            sweep(text, &hits, &mut more);
-            found.extend(more.into_iter().map(|range| row.hit(range)));
         }
     }
 
