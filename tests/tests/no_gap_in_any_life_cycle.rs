@@ -41,6 +41,7 @@ const EPISODES: &[Episode] = &[
     ("reloaded", reloaded),
     ("stopped in the middle of a stream", stopped_mid_stream),
     ("started twice", started_twice),
+    ("systemd itself starts anew", systemd_starts_anew),
     ("pins removed", pins_removed),
     ("a link detached", link_detached),
     ("groups killed and removed", groups_removed),
@@ -214,6 +215,19 @@ fn started_twice(life: &Service) {
     assert_eq!(second.status.code(), Some(1), "{said}");
     assert!(said.contains("another prxy is running on /var/lib/prxy"), "{said}");
     assert_eq!(life.roles(), before);
+}
+
+/// As at an upgrade of systemd: it goes over every unit and every cgroup that it has.
+fn systemd_starts_anew(life: &Service) {
+    let (roles, pins) = (life.roles(), instance(life));
+    life.systemd.systemctl(&["daemon-reexec"]).unwrap();
+    eventually!(life.state().is_ok_and(|state| state.active == "active"));
+    assert!(life.systemd.journal().contains("Reexecuting"));
+    life.systemd.systemctl(&["daemon-reload"]).unwrap();
+    life.answers().unwrap();
+    assert_eq!((life.roles(), instance(life)), (roles, pins), "nobody was restarted");
+    let status = life.systemd.run("prxy", &["status"]).unwrap();
+    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stdout));
 }
 
 /// Without its pins the policy would end with the warden.

@@ -63,7 +63,7 @@ fn all_of_it_holds_and_each_part_was_read() {
     assert_eq!(warden["config"]["sha256"], sum.split(' ').next().unwrap());
     let log = std::fs::read_to_string(scene.data().join("audit/egress.jsonl")).unwrap();
     let ready = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let ready = ready.filter(|line| line["event"] == "ready").last().unwrap();
+    let ready = ready.rev().find(|line| line["event"] == "ready").unwrap();
     let programs = status["seen"]["programs"].as_array().unwrap().iter();
     let programs: Vec<_> = programs.map(|program| program["name"].clone()).collect();
     assert_eq!(ready["programs"], json!(programs), "the log names the same ones");
