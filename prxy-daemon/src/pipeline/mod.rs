@@ -143,6 +143,7 @@ mod tests {
     use super::*;
     use crate::config::{Addresses, Config, Enforcement, Host, OnViolation, Transport};
     use crate::provider::Api;
+    use crate::redact::note::{NOTE, Note};
     use crate::redact::{Policy, VaultError};
 
     #[derive(Default)]
@@ -191,7 +192,11 @@ mod tests {
     }
 
     fn guardrails() -> config::Module {
-        config::Module::Guardrails(Policy::default())
+        guardrails_with(Note::Omit)
+    }
+
+    fn guardrails_with(system_inject: Note) -> config::Module {
+        config::Module::Guardrails(Policy { system_inject, ..Policy::default() })
     }
 
     #[track_caller]
@@ -238,5 +243,7 @@ mod tests {
             "host-not-allowed",
             1,
         );
+        let noted = masked.replace("]}", &format!(r#"],"system":"{NOTE}"}}"#));
+        check(vec![guardrails_with(Note::Give)], "guardrails", &noted, 1);
     }
 }
