@@ -3,29 +3,41 @@
 //! Each recogniser looks at a bounded window around a trigger that the scanner found, so all of them together stay linear.
 //! Not for overlaps, policy or custom patterns: those are `scan` and `mask`.
 
+mod address;
+mod again;
 mod assign;
 mod bank;
 mod birth;
+mod capital;
 mod card;
 mod check;
 mod connection;
 mod context;
 mod crypto;
+mod cued;
+mod cues;
 mod digits;
 mod email;
+mod field;
 mod form;
 mod generic;
+mod hanzi;
 mod iban;
 mod identity;
 mod ip;
 mod issuer;
 mod issuers;
 mod jwt;
+mod lexicon;
+mod locality;
 mod mac;
+mod name;
 mod national_forms;
 mod national_id;
+mod organization;
 mod password;
 mod pem;
+mod person;
 mod phone;
 pub(super) mod placeholder;
 mod sample;
@@ -38,8 +50,10 @@ use std::ops::Range;
 
 use super::Action;
 
+pub(super) use capital::word_at;
 pub(super) use context::{announcing, names_a_value};
 pub(super) use digits::{CHAIN, CLASSES, Runs, begins_chain, look};
+pub(super) use lexicon::Class;
 pub(super) use text::{coded_len, starts_word};
 
 /// One built-in detector: what starts it, what it recognises, and examples of both sides.
@@ -78,6 +92,12 @@ pub(super) enum Trigger {
     Announced(context::Topics),
     /// A `:` between two hexadecimal digits or colons.
     Colon,
+    /// A word that begins with a capital, or an ideograph, of one of these classes.
+    Word(Class),
+    /// The `:` behind a word or a quote, as behind the key of a field.
+    Key,
+    /// What follows from the hits that this label has so far: looked for once, at the end.
+    Sweep(Sweep),
     /// One of these literals, of three bytes or more.
     Literals(&'static [&'static str]),
     /// One of these literals in any ASCII case, wherever it stands.
@@ -85,6 +105,9 @@ pub(super) enum Trigger {
     /// A word that begins with one of these, in any ASCII case; also a part of a `camelCase` name.
     Words(&'static [&'static str]),
 }
+
+/// Finds what follows in a text from hits that it has.
+pub(super) type Sweep = fn(text: &str, hits: &[Range<usize>], found: &mut Vec<Range<usize>>);
 
 /// Every built-in detector. Order decides nothing; labels group it.
 pub const DETECTORS: &[Detector] = &[
@@ -123,6 +146,19 @@ pub const DETECTORS: &[Detector] = &[
     token::AUTHORIZATION,
     jwt::JWT,
     pem::PRIVATE_KEY,
+    person::NAME,
+    person::TITLED,
+    person::GREETED,
+    person::SIGNED,
+    person::INTRODUCED,
+    person::FIELD,
+    again::AGAIN,
+    hanzi::PERSON_ZH,
+    organization::COMPANY,
+    organization::INSTITUTION,
+    hanzi::ORGANIZATION_ZH,
+    address::ADDRESS,
+    hanzi::ADDRESS_ZH,
     pem::PUTTY,
     connection::URL,
     connection::CREDENTIAL,
