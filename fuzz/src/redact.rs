@@ -76,7 +76,7 @@ pub(crate) fn placeholders(data: &[u8]) {
     let vault = Memory::default();
     let Ok((masked, counts)) = masker.text(&text, &vault) else { return };
     assert_eq!(rehydrate::text(&masked, &vault), text, "masked: {masked}");
-    assert_eq!(counts.is_empty(), masked == text);
+    assert!(!counts.is_empty() || masked == text);
     assert_eq!(rehydrate::text(&text, &Memory::default()), text, "an empty vault restores nothing");
 }
 
