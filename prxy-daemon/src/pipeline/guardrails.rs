@@ -45,6 +45,9 @@ impl Module for Guardrails {
         match self.masker.request(endpoint.surface, &exchange.body, exchange.vault) {
             Ok(masked) => {
                 if let Some(body) = masked.body {
+                    if let Some(watch) = exchange.watch {
+                        watch.masked(&exchange.body, &body);
+                    }
                     exchange.body = Bytes::from(body);
                 }
                 if self.note == Note::Give

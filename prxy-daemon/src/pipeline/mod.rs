@@ -53,6 +53,14 @@ pub struct Exchange<'a> {
     pub body: Bytes,
     /// How many values were masked, by label.
     pub masked: BTreeMap<Label, u32>,
+    /// Who is shown what is masked.
+    pub watch: Option<&'a dyn Watch>,
+}
+
+/// Is shown raw data, see `--debug`.
+pub trait Watch: Sync {
+    /// What a body was and what it became.
+    fn masked(&self, before: &[u8], after: &[u8]);
 }
 
 /// What a module says of a request.
@@ -215,6 +223,7 @@ mod tests {
                 br#"{"messages":[{"role":"user","content":"ada@corp.example"}]}"#,
             ),
             masked: BTreeMap::new(),
+            watch: None,
         };
         let verdict = match pipeline.run(&mut exchange) {
             Verdict::Continue => String::from_utf8(exchange.body.to_vec()).unwrap(),
