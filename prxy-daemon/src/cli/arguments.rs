@@ -32,6 +32,7 @@ pub(super) struct Arguments {
     pub(super) head: Option<String>,
     pub(super) lines: Option<usize>,
     pub(super) follow: bool,
+    pub(super) debug: bool,
     /// Further words, of commands that take any.
     pub(super) places: Vec<PathBuf>,
     /// What stands after `--`.
@@ -98,6 +99,9 @@ pub enum UsageError {
         /// What it may be, in words.
         known: String,
     },
+    /// Raw data is shown on terminals only.
+    #[error("`--debug` shows raw data: standard error must be a terminal, and is none")]
+    NoTerminal,
     /// A flag was given a value.
     #[error("option `{0}` takes no value")]
     UnexpectedValue(String),
@@ -179,6 +183,7 @@ impl Arguments {
                 "labels" => arguments.labels = true,
                 "memory" => arguments.memory = true,
                 "follow" => arguments.follow = true,
+                "debug" => arguments.debug = true,
                 "head" => arguments.head = Some(text(value)?),
                 "lines" => arguments.lines = Some(number(option, value)?),
                 _ => arguments.listen = Some(text(value)?),

@@ -71,7 +71,7 @@ pub(super) const COMMANDS: &[Command] = &[
         words: &["serve"],
         verb: Verb::Serve,
         summary: "Run the gateway until it is told to end",
-        options: SOURCES,
+        options: &["config", "listen", "data-dir", "debug"],
     },
     Command {
         words: &["reload"],
@@ -168,6 +168,11 @@ pub(super) const OPTIONS: &[Opt] = &[
         name: "data-dir",
         value: "DIR",
         summary: "The data directory (default ~/.prxy, for root /var/lib/prxy)",
+    },
+    Opt {
+        name: "debug",
+        value: "",
+        summary: "Show raw data, masked and unmasked, on this terminal and nowhere else",
     },
     Opt { name: "json", value: "", summary: "Print one JSON value instead of a table" },
     Opt {

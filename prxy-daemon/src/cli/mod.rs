@@ -18,7 +18,7 @@ mod verify;
 mod tests;
 
 use std::ffi::OsString;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,6 +26,7 @@ use thiserror::Error;
 
 use crate::config::{Config, ConfigErrors, Origin, Sources};
 use crate::sys::fds;
+use crate::warden::Show;
 use arguments::Arguments;
 use definition::Verb;
 
@@ -85,9 +86,14 @@ pub fn run(
         Verb::Help => help::page(&arguments.topic),
         Verb::Version => format!("prxy {}\n", env!("CARGO_PKG_VERSION")),
         Verb::Serve => {
+            let show = if arguments.debug { Show::Differences } else { Show::Nothing };
+            // Before anything else: what is not a terminal may be a file that is kept.
+            if arguments.debug && !std::io::stderr().is_terminal() {
+                return Err(UsageError::NoTerminal.into());
+            }
             let origin = Origin::of(&sources(arguments, env));
             let (config, _) = origin.load()?;
-            return Ok(serve::start(&config, &origin)?);
+            return Ok(serve::start(&config, &origin, show)?);
         }
         Verb::Reload => {
             return reload::run(&data_dir(arguments.data_dir, env)?, arguments.json, out);

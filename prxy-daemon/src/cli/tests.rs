@@ -61,12 +61,13 @@ Options of any command:
 const HELP_SERVE: &str = "\
 Run the gateway until it is told to end.
 
-Usage: prxy serve [--config PATH] [--listen ADDRESS:PORT] [--data-dir DIR]
+Usage: prxy serve [--config PATH] [--listen ADDRESS:PORT] [--data-dir DIR] [--debug]
 
 Options:
   --config PATH          Read this file instead of config.yaml in the data directory
   --listen ADDRESS:PORT  Where clients connect (default 127.0.0.1:3099)
   --data-dir DIR         The data directory (default ~/.prxy, for root /var/lib/prxy)
+  --debug                Show raw data, masked and unmasked, on this terminal and nowhere else
 
 Environment:
   PRXY_PIPE      The modules in order, such as airgap,guardrails
