@@ -4,10 +4,12 @@
 //! Not for TLS, keys or hosts (that is `broker`), and not for detection (that is `redact`).
 //!
 //! Reading order: `request` (the way of a request), `admit` (who may ask), `route` (what a path
-//! means), `answer` (the way back), `error` (every failure in the provider's own format).
+//! means), `coding` (what a body's
+//! bytes say), `answer` (the way back), `error` (every failure in the provider's own format).
 
 mod admit;
 mod answer;
+mod coding;
 mod error;
 mod log_only;
 mod request;
