@@ -23,7 +23,7 @@ use super::route::{Aim, Target, route};
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
 use crate::config::{Config, Provider};
-use crate::hop::{self, CollectError, Connect, Pool};
+use crate::hop::{self, CollectError, Connect, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::pipeline::{Exchange, Pipeline, Verdict};
 use crate::provider::endpoint::{Endpoint, Takes};
@@ -103,7 +103,7 @@ impl<L: BrokerLink> Gateway<L> {
     async fn answer_to(&self, request: Request<Incoming>) -> Response<Reply> {
         let (head, body) = request.into_parts();
         let policy = self.policy();
-        let target = admit::admit(self.listen, &head.uri, &head.headers)
+        let target = admit::admit(self.listen, head.version, &head.uri, &head.headers)
             .and_then(|()| route(&policy.providers, &head.method, &head.uri, &head.headers));
         match target {
             Ok(Target::Local) => answer::alive(),
@@ -333,8 +333,8 @@ impl<L: BrokerLink> Connect for Link<L> {
     type Io = UnixStream;
     type Error = io::Error;
 
-    async fn connect(&self) -> io::Result<UnixStream> {
-        self.0.connect().await
+    async fn connect(&self) -> io::Result<(UnixStream, Protocol)> {
+        Ok((self.0.connect().await?, Protocol::Http1))
     }
 }
 
