@@ -7,6 +7,7 @@ use crate::provider::Format;
 
 /// Personal data as it stands in `TICKET`: label and exact spelling.
 pub const PERSONAL: &[(&str, &str)] = &[
+    ("PERSON", "Jane"),
     ("EMAIL", "jane.doe@acme-mail.com"),
     ("EMAIL", "Ops+Berlin@sub.acme-mail.co.uk"),
     ("PHONE", "+1 415-555-2671"),

@@ -66,7 +66,8 @@ fn the_sdks_see_originals_and_the_provider_placeholders() {
         for (call, text) in texts.iter().enumerate() {
             assert_eq!(text, TICKET, "{sdk:?}, call {call}");
         }
-        let labels = ["CREDIT_CARD", "EMAIL", "IBAN", "IP_ADDRESS", "NATIONAL_ID", "PHONE"];
+        let labels =
+            ["CREDIT_CARD", "EMAIL", "IBAN", "IP_ADDRESS", "NATIONAL_ID", "PERSON", "PHONE"];
         assert_eq!(got["masked"], json!(labels), "{sdk:?}");
         let seen = provider.requests();
         assert!(texts.len() >= 2 && seen.len() >= 2, "{sdk:?}: {}", seen.len());

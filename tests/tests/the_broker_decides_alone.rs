@@ -263,7 +263,9 @@ fn only_pinned_keys_of_clients_reach_the_provider() {
 fn nothing_that_escapes_and_nesting_hide_reaches_a_provider() {
     let scene = Scene::start().unwrap();
     let secrets = samples::secrets().into_iter().map(|(kind, text)| (kind, text, true));
-    let personal = PERSONAL.iter().map(|(label, text)| (*label, (*text).to_owned(), false));
+    // A first name alone is nothing that could be told without the words around it.
+    let certain = PERSONAL.iter().filter(|(label, _)| *label != "PERSON");
+    let personal = certain.map(|(label, text)| (*label, (*text).to_owned(), false));
     let mut sent = 0;
     for (turn, (kind, value, blocks)) in secrets.chain(personal).enumerate() {
         for format in [Anthropic, OpenAi] {

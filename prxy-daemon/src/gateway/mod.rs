@@ -4,8 +4,8 @@
 //! Not for TLS, keys or hosts (that is `broker`), and not for detection (that is `redact`).
 //!
 //! Reading order: `request` (the way of a request), `admit` (who may ask), `route` (what a path
-//! means), `coding` (what a body's
-//! bytes say), `answer` (the way back), `error` (every failure in the provider's own format).
+//! means), `coding` (what a body's bytes say), `answer` (the way back), `error` (every failure in the
+//! provider's own format), `screen` (`--debug`).
 
 mod admit;
 mod answer;
@@ -14,6 +14,7 @@ mod error;
 mod log_only;
 mod request;
 mod route;
+mod screen;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ use tokio::sync::Semaphore;
 use crate::hop::{Holding, Limits, Tasks, serve};
 
 pub use request::Gateway;
+pub use screen::Screen;
 
 /// The way to the broker.
 pub trait BrokerLink: Send + Sync + 'static {

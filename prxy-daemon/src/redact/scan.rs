@@ -101,6 +101,9 @@ pub struct Scanner {
     digits: [Vec<Recogniser>; detect::CLASSES],
     announced: Vec<(u32, Recogniser)>,
     colon: Vec<Recogniser>,
+    keys: Vec<Recogniser>,
+    words: Vec<(detect::Class, Recogniser)>,
+    sweeps: Vec<(detect::Sweep, Recogniser)>,
     patterns: Vec<(LabelId, Regex)>,
 }
 
@@ -142,6 +145,9 @@ impl Scanner {
             digits: std::array::from_fn(|_| Vec::new()),
             announced: Vec::new(),
             colon: Vec::new(),
+            keys: Vec::new(),
+            words: Vec::new(),
+            sweeps: Vec::new(),
             patterns: Vec::new(),
         };
         let ours = Label::new(LITERAL).ok_or(ScannerError::Reserved)?;
@@ -179,6 +185,9 @@ impl Scanner {
                 }
                 detect::Trigger::Announced(topics) => scanner.announced.push((topics, row)),
                 detect::Trigger::Colon => scanner.colon.push(row),
+                detect::Trigger::Word(class) => scanner.words.push((class, row)),
+                detect::Trigger::Key => scanner.keys.push(row),
+                detect::Trigger::Sweep(sweep) => scanner.sweeps.push((sweep, row)),
                 detect::Trigger::Literals(list) => {
                     literals.extend(list.iter().map(|text| (*text, Match::Exact, row)))
                 }
@@ -321,6 +330,7 @@ impl Scanner {
 
     /// Every hit of a text as it stands.
     fn plain(&self, text: &str, found: &mut Vec<Span>) {
+        let base = found.len();
         self.shapes(text, found);
         // The header of a column is the word before each of its cells.
         let (mut named, mut hits) = (String::new(), Vec::new());
@@ -338,6 +348,16 @@ impl Scanner {
                 moved(hit, at(hit.start)..at(hit.end))
             }));
         });
+        for (sweep, row) in &self.sweeps {
+            let hits = found[base..].iter().filter(|hit| hit.label == row.label);
+            let hits: Vec<Range<usize>> = hits.map(|hit| hit.start..hit.end).collect();
+            if hits.is_empty() {
+                continue;
+            }
+            let mut more = Vec::new();
+            sweep(text, &hits, &mut more);
+            found.extend(more.into_iter().map(|range| row.hit(range)));
+        }
         self.patterns(text, found);
     }
 
@@ -362,6 +382,25 @@ impl Scanner {
                 b':' => {
                     if colon_inside(bytes, at) {
                         self.colon.iter().for_each(|row| row.look(text, at..i, &mut seen, found));
+                    }
+                    if behind_key(bytes, at) {
+                        self.keys.iter().for_each(|row| row.look(text, at..i, &mut seen, found));
+                    }
+                }
+                // Inside of a word; behind `\n` spelled out one may begin.
+                b'A'..=b'Z' if inside(bytes, at) => {}
+                b'A'..=b'Z' | 0xc3..=0xc5 | 0xe3..=0xe9 => {
+                    if self.words.is_empty() {
+                        continue;
+                    }
+                    let (end, class) = detect::word_at(bytes, at);
+                    i = end;
+                    if class != 0 {
+                        for (wanted, row) in &self.words {
+                            if class & wanted != 0 {
+                                row.look(text, at..end, &mut seen, found);
+                            }
+                        }
                     }
                 }
                 b'0'..=b'9' if let Some(len) = detect::coded_len(bytes, at) => i = at + len,
@@ -464,13 +503,17 @@ impl Recogniser {
         }
         if let Some(range) = (self.find)(text, at) {
             seen.0[self.row] = range.end;
-            found.push(Span {
-                start: range.start,
-                end: range.end,
-                label: self.label,
-                score: self.score,
-                detector: self.name,
-            });
+            found.push(self.hit(range));
+        }
+    }
+
+    fn hit(&self, range: Range<usize>) -> Span {
+        Span {
+            start: range.start,
+            end: range.end,
+            label: self.label,
+            score: self.score,
+            detector: self.name,
         }
     }
 }
@@ -493,6 +536,25 @@ fn colon_inside(bytes: &[u8], at: usize) -> bool {
     next.is_some_and(part) && (next == Some(&b':') || at > 0 && part(&bytes[at - 1]))
 }
 
+/// Whether a letter or a digit that no escape could end stands before `at`.
+fn inside(bytes: &[u8], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| bytes[before]) else { return false };
+    let escape = at > 1 && matches!(bytes[at - 2], b'\\' | b'%')
+        || at > 2 && matches!(bytes[at - 3], b'%' | b'x' | b'[' | b'u');
+    before.is_ascii_alphanumeric() && !escape && before != b'm'
+}
+
+/// Whether the colon at `at` may end a field's key: a letter, a quote or a bracket before it, and no second colon.
+fn behind_key(bytes: &[u8], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| bytes[before]) else { return false };
+    let key = before.is_ascii_alphabetic()
+        || matches!(before, b'"' | b'\'' | b'*' | b')' | b'`' | b' ' | 0x80..);
+    key && matches!(
+        bytes.get(at + 1),
+        Some(b' ' | b'"' | b'\'' | b'*' | b'\t' | b'A'..=b'Z' | b'a'..=b'z' | b'\\')
+    )
+}
+
 /// The bytes that make the scanner look closer.
 const STARTS: [bool; 256] = {
     let mut starts = [false; 256];
@@ -500,6 +562,17 @@ const STARTS: [bool; 256] = {
     while digit <= b'9' {
         starts[digit as usize] = true;
         digit += 1;
+    }
+    let mut capital = b'A';
+    while capital <= b'Z' {
+        starts[capital as usize] = true;
+        capital += 1;
+    }
+    // The first bytes of letters with diacritics and of ideographs.
+    let mut first = 0xc3;
+    while first <= 0xe9 {
+        starts[first] = first <= 0xc5 || first >= 0xe3;
+        first += 1;
     }
     starts[b'@' as usize] = true;
     starts[b':' as usize] = true;

@@ -3,32 +3,47 @@
 //! Each recogniser looks at a bounded window around a trigger that the scanner found, so all of them together stay linear.
 //! Not for overlaps, policy or custom patterns: those are `scan` and `mask`.
 
+mod address;
+mod again;
 mod assign;
 mod bank;
 mod birth;
+mod capital;
 mod card;
 mod check;
 mod connection;
 mod context;
 mod crypto;
+mod cued;
+mod cues;
 mod digits;
 mod email;
+mod field;
 mod form;
 mod generic;
+mod hanzi;
 mod iban;
 mod identity;
 mod ip;
 mod issuer;
 mod issuers;
 mod jwt;
+mod keyed;
+mod lexicon;
+mod locality;
+mod lone;
 mod mac;
+mod name;
 mod national_forms;
 mod national_id;
+mod organization;
 mod password;
 mod pem;
+mod person;
 mod phone;
 pub(super) mod placeholder;
 mod sample;
+mod spoken;
 mod text;
 mod token;
 mod user;
@@ -38,8 +53,10 @@ use std::ops::Range;
 
 use super::Action;
 
+pub(super) use capital::word_at;
 pub(super) use context::{announcing, names_a_value};
 pub(super) use digits::{CHAIN, CLASSES, Runs, begins_chain, look};
+pub(super) use lexicon::Class;
 pub(super) use text::{coded_len, starts_word};
 
 /// One built-in detector: what starts it, what it recognises, and examples of both sides.
@@ -78,6 +95,12 @@ pub(super) enum Trigger {
     Announced(context::Topics),
     /// A `:` between two hexadecimal digits or colons.
     Colon,
+    /// A word that begins with a capital, or an ideograph, of one of these classes.
+    Word(Class),
+    /// The `:` behind a word or a quote, as behind the key of a field.
+    Key,
+    /// What follows from the hits that this label has so far: looked for once, at the end.
+    Sweep(Sweep),
     /// One of these literals, of three bytes or more.
     Literals(&'static [&'static str]),
     /// One of these literals in any ASCII case, wherever it stands.
@@ -86,9 +109,13 @@ pub(super) enum Trigger {
     Words(&'static [&'static str]),
 }
 
+/// Finds what follows in a text from hits that it has.
+pub(super) type Sweep = fn(text: &str, hits: &[Range<usize>], found: &mut Vec<Range<usize>>);
+
 /// Every built-in detector. Order decides nothing; labels group it.
 pub const DETECTORS: &[Detector] = &[
     email::EMAIL,
+    email::EMAIL_SPELLED,
     phone::PHONE,
     national_id::SSN,
     national_id::NATIONAL_NUMBER,
@@ -110,6 +137,7 @@ pub const DETECTORS: &[Detector] = &[
     crypto::CRYPTO_ADDRESS,
     user::HOME,
     user::USERNAME,
+    user::SESSION,
     card::CREDIT_CARD,
     iban::IBAN,
     ip::IPV4,
@@ -123,6 +151,24 @@ pub const DETECTORS: &[Detector] = &[
     token::AUTHORIZATION,
     jwt::JWT,
     pem::PRIVATE_KEY,
+    person::NAME,
+    person::TITLED,
+    person::GREETED,
+    person::SIGNED,
+    person::INTRODUCED,
+    person::FIELD,
+    spoken::SAID,
+    spoken::SPEAKER,
+    again::AGAIN,
+    hanzi::PERSON_ZH,
+    organization::COMPANY,
+    organization::INSTITUTION,
+    organization::COMPANY_SMALL,
+    keyed::ORGANIZATION_FIELD,
+    hanzi::ORGANIZATION_ZH,
+    address::ADDRESS,
+    keyed::ADDRESS_FIELD,
+    hanzi::ADDRESS_ZH,
     pem::PUTTY,
     connection::URL,
     connection::CREDENTIAL,

@@ -1,5 +1,7 @@
 //! Every row of the table against its own examples.
 
+mod texts;
+
 use super::DETECTORS;
 use super::issuers::ISSUERS;
 use super::sample::Alphabet;
