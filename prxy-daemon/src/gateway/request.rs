@@ -208,6 +208,8 @@ impl<L: BrokerLink> Gateway<L> {
             endpoint,
             vault,
             kept: policy.pipeline.kept_tools(),
+            base: admit::host(head.version, &head.uri, &head.headers)
+                .and_then(|host| answer::base(host, head.uri.path())),
         });
         let mut response = answer::restore(restorer, sent).await?;
         if let Some(value) = counts(&masked) {
