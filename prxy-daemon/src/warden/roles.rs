@@ -29,6 +29,14 @@ use crate::sys::clone::{Clone, into_cgroup};
 use crate::sys::{environment, fds, privilege};
 use crate::{broker, gateway, netgate, resolver};
 
+/// What the gateway meets people with.
+pub(crate) struct Clients {
+    /// Where they connect.
+    pub(crate) front: TcpListener,
+    /// What is shown of them.
+    pub(crate) show: Show,
+}
+
 /// Starts all roles. The broker is first, because the keys go with it and are then wiped here.
 pub(crate) fn start(
     config: &Config,
@@ -36,10 +44,10 @@ pub(crate) fn start(
     bundles: &Bundles,
     home: &Home,
     kernel: &Kernel,
-    front: TcpListener,
+    clients: Clients,
     nameservers: Vec<SocketAddr>,
-    show: Show,
 ) -> Result<Vec<Child>, WardenError> {
+    let Clients { front, show } = clients;
     let step = "connect the roles";
     let (gateway_broker, broker_gateway) = Channel::pair().during(step)?;
     let (broker_netgate, netgate_broker) = Channel::pair().during(step)?;

@@ -5,6 +5,7 @@ mod properties;
 mod review;
 mod surfaces;
 mod throughput;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

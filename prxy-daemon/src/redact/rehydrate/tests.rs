@@ -1,3 +1,4 @@
+mod goldens;
 mod properties;
 mod streams;
 mod surfaces;

@@ -15,7 +15,7 @@ const SURFACES: [Surface; 5] = [
 ];
 
 /// Values that the agent's policy masks, whatever stands around them behind a space.
-const SECRETS: &[&str] = &[
+pub(super) const SECRETS: &[&str] = &[
     "maria@corp.com",
     "+14155550132",
     "536-22-8141",
@@ -48,7 +48,7 @@ fn spell(text: &str, choices: &[bool]) -> String {
 }
 
 /// Text of every kind, with and without something to hide.
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => "[ -~é世\n]{0,12}",
         2 => prop::sample::select(SECRETS).prop_map(String::from),
