@@ -12,6 +12,7 @@ mod error;
 mod log_only;
 mod request;
 mod route;
+mod tenant;
 #[cfg(test)]
 mod tests;
 

@@ -39,7 +39,6 @@ mod password;
 mod pem;
 mod person;
 mod phone;
-pub(super) mod placeholder;
 mod sample;
 mod text;
 mod token;
