@@ -159,7 +159,11 @@ impl Store {
     /// The vault of one tenant, for one request and its answer.
     pub fn vault(&self, tenant: &str) -> Arc<dyn Vault> {
         match &self.database {
-            Some(database) => Arc::new(TenantVault::new(Arc::clone(database), tenant)),
+            Some(database) => {
+                // Answers ask what may begin, without looking again.
+                database.notice_others();
+                Arc::new(TenantVault::new(Arc::clone(database), tenant))
+            }
             None => Arc::new(Scratch::default()),
         }
     }
