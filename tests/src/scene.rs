@@ -128,6 +128,15 @@ impl Scene {
         Ok(())
     }
 
+    /// Starts the daemon with `--debug`, on a terminal.
+    pub fn launch_on_terminal(&mut self, setting: &Setting) -> Result<()> {
+        let config = self.write_config(&self.config(setting))?;
+        let daemon = Daemon::start_on_terminal(self.app(), &config, &self.data())?;
+        self.left_over.0 = daemon.role("warden")?.cgroup.parent().map(Path::to_owned);
+        self.daemon = Some(daemon);
+        Ok(())
+    }
+
     /// Starts the daemon on this configuration text, expecting it to refuse.
     pub fn refusal(&self, config: &str, env: &[(&str, &str)]) -> Result<Output> {
         Daemon::refusal(self.app(), &self.write_config(config)?, &self.data(), env)

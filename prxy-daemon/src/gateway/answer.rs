@@ -119,11 +119,13 @@ pub(super) struct Restored {
     answer: Answer,
     /// `None` once the answer has ended.
     stream: Option<rehydrate::Stream>,
+    /// How it broke off; told after what was held of it.
+    broken: Option<hyper::Error>,
 }
 
 impl Restored {
     fn new(stream: rehydrate::Stream, answer: Answer) -> Self {
-        Self { answer, stream: Some(stream) }
+        Self { answer, stream: Some(stream), broken: None }
     }
 }
 
@@ -137,7 +139,9 @@ impl Body for Restored {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = self.get_mut();
         loop {
-            let Some(stream) = &mut this.stream else { return Poll::Ready(None) };
+            let Some(stream) = &mut this.stream else {
+                return Poll::Ready(this.broken.take().map(Err));
+            };
             let mut restored = Vec::new();
             match std::task::ready!(Pin::new(&mut this.answer).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
@@ -145,13 +149,10 @@ impl Body for Restored {
                     // Trailers say nothing to a client of an event stream.
                     Err(_) => continue,
                 },
-                Some(Err(error)) => {
-                    this.stream = None;
-                    return Poll::Ready(Some(Err(error)));
-                }
-                None => {
+                ended => {
                     stream.finish(&mut restored);
                     this.stream = None;
+                    this.broken = ended.and_then(Result::err);
                 }
             }
             if !restored.is_empty() {
@@ -161,7 +162,7 @@ impl Body for Restored {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.stream.is_none()
+        self.stream.is_none() && self.broken.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

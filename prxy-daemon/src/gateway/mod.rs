@@ -4,7 +4,8 @@
 //! Not for TLS, keys or hosts (that is `broker`), and not for detection (that is `redact`).
 //!
 //! Reading order: `request` (the way of a request), `admit` (who may ask), `route` (what a path
-//! means), `answer` (the way back), `error` (every failure in the provider's own format).
+//! means), `answer` (the way back), `error` (every failure in the provider's own format), `screen`
+//! (`--debug`).
 
 mod admit;
 mod answer;
@@ -12,6 +13,7 @@ mod error;
 mod log_only;
 mod request;
 mod route;
+mod screen;
 mod tenant;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ use tokio::net::{TcpListener, UnixStream};
 use crate::hop::{Limits, Tasks, serve};
 
 pub use request::Gateway;
+pub use screen::Screen;
 
 /// The way to the broker.
 pub trait BrokerLink: Send + Sync + 'static {

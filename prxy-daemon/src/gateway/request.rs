@@ -19,13 +19,14 @@ use super::answer::{self, Reply};
 use super::error::{Failure, guess_api};
 use super::log_only::LogOnly;
 use super::route::{Aim, Target, route};
+use super::screen::{Screen, Shown};
 use super::tenant::tenant;
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
 use crate::config::{Config, Provider, TenantBy};
 use crate::hop::{self, CollectError, Connect, Pool};
 use crate::link::{FIRST_EPOCH, RouteId};
-use crate::pipeline::{Exchange, Pipeline, Verdict};
+use crate::pipeline::{Exchange, Pipeline, Verdict, Watch};
 use crate::provider::endpoint::{Endpoint, Takes};
 use crate::provider::fetch;
 use crate::redact::scan::ScannerError;
@@ -38,6 +39,7 @@ pub struct Gateway<L> {
     store: Store,
     broker: Pool<Link<L>>,
     policy: watch::Sender<Arc<Policy>>,
+    screen: Option<Arc<Screen>>,
 }
 
 /// What one configuration makes of the gateway.
@@ -76,7 +78,14 @@ impl<L: BrokerLink> Gateway<L> {
         store: Store,
     ) -> Result<Self, ScannerError> {
         let policy = watch::Sender::new(Arc::new(Policy::new(config, FIRST_EPOCH)?));
-        Ok(Self { listen, store, broker: Pool::new(Link(broker)), policy })
+        Ok(Self { listen, store, broker: Pool::new(Link(broker)), policy, screen: None })
+    }
+
+    /// Shows what is masked and restored.
+    #[must_use]
+    pub fn showing(mut self, screen: Option<Screen>) -> Self {
+        self.screen = screen.map(Arc::new);
+        self
     }
 
     /// Builds what another configuration needs, beside the one in force.
@@ -180,12 +189,19 @@ impl<L: BrokerLink> Gateway<L> {
         let vault: Arc<dyn Vault> = self.store.vault(&tenant);
         let began = Instant::now();
         let (body, stripped) = strip(call.provider, endpoint, body);
-        let (body, masked) = policy.run_pipeline(call.provider, endpoint, body, &*vault)?;
+        let shown =
+            self.screen.as_ref().map(|screen| screen.exchange(&head.method, head.uri.path()));
+        let (body, masked) =
+            policy.run_pipeline(call.provider, endpoint, body, &*vault, shown.as_deref())?;
         let masking = began.elapsed();
         let sent = self.broker.send(call.request(body)).await.map_err(|error| {
             tracing::warn!(%error, "no broker");
             Failure::BrokerGone
         })?;
+        let vault = match shown {
+            Some(shown) => shown.watch(vault),
+            None => vault,
+        };
         let vault = policy.pipeline.masks().then_some(vault);
         let restorer = vault.map(|vault| answer::Restorer {
             endpoint,
@@ -257,13 +273,18 @@ impl Policy {
         endpoint: &'static Endpoint,
         body: Bytes,
         vault: &dyn Vault,
+        shown: Option<&Shown>,
     ) -> Result<(Bytes, BTreeMap<Label, u32>), Failure> {
+        let watch = shown.map(|shown| shown as &dyn Watch);
         hop::on_cpu(body.len(), || {
             let mut exchange =
-                Exchange { provider, endpoint, vault, body, masked: BTreeMap::new() };
+                Exchange { provider, endpoint, vault, body, masked: BTreeMap::new(), watch };
             match self.pipeline.run(&mut exchange) {
                 Verdict::Continue => Ok((exchange.body, exchange.masked)),
-                Verdict::Refuse(refusal) => Err(Failure::Pipeline(refusal)),
+                Verdict::Refuse(refusal) => {
+                    shown.into_iter().for_each(|shown| shown.line(&format!("not sent: {refusal}")));
+                    Err(Failure::Pipeline(refusal))
+                }
             }
         })
     }

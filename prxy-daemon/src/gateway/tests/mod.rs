@@ -34,6 +34,7 @@ use crate::gateway::{self, BrokerLink, Gateway};
 use crate::link::RouteId;
 use crate::provider::Api;
 use crate::redact::Policy;
+use crate::redact::note::Note;
 use crate::store::Store;
 
 /// Dials the mock, as netgate would.
@@ -134,7 +135,7 @@ impl Bed {
             data_dir: dir.path().to_owned(),
             pipeline: vec![
                 Module::Airgap { allowed_hosts: Vec::new(), on_violation: OnViolation::Block },
-                Module::Guardrails(Policy::default()),
+                Module::Guardrails(Policy { system_inject: Note::Omit, ..Policy::default() }),
             ],
             providers: vec![
                 provider("anthropic", Api::Anthropic, None, tls.clone()),

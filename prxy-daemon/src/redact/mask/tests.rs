@@ -16,7 +16,7 @@ use crate::redact::{Action, Label, Number, Policy, Vault, VaultError};
 
 /// A vault in memory.
 #[derive(Default)]
-pub(super) struct Memory(Mutex<BTreeMap<(String, String), u32>>);
+pub(crate) struct Memory(Mutex<BTreeMap<(String, String), u32>>);
 
 impl Vault for Memory {
     fn number(&self, label: &Label, value: &str) -> Result<Number, VaultError> {
