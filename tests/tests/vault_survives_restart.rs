@@ -211,6 +211,23 @@ fn entries_are_listed_deleted_and_imported_while_the_daemon_runs() {
 }
 
 #[test]
+fn the_vault_of_an_older_prxy_is_taken_over_by_the_running_one() {
+    let mut scene = Scene::empty().unwrap();
+    let state = scene.data().join("state");
+    fs::create_dir_all(&state).unwrap();
+    let old = include_bytes!("../../prxy-daemon/src/store/tests/version-1.db");
+    fs::write(state.join("prxy.db"), old).unwrap();
+    scene.launch(&Setting::default()).unwrap();
+    scene.wait_for_routes().unwrap();
+    assert_eq!(told(&scene, "<EMAIL_1> <EMAIL_2>"), "a@b.org A@b.org");
+    ask(&scene, "new@x-mail.com");
+    assert_eq!(last(&scene), "<EMAIL_10>");
+    let copies = owners(&scene);
+    let copy = &copies["prxy.db.version-1.bak"];
+    assert_eq!((copy.0, copy.2), (copies["prxy.db"].0, 0o600));
+}
+
+#[test]
 fn a_vault_in_memory_is_on_no_disk_and_forgotten() {
     let setting = Setting { extra: "vault: { scope: memory }".into(), ..Setting::default() };
     let mut scene = Scene::start_with(&setting).unwrap();

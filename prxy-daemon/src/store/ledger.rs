@@ -164,6 +164,17 @@ pub(super) enum Standing {
     Nobodys,
 }
 
+/// What became of numbers; a tenant without entries has given out none.
+pub(super) fn standings(
+    connection: &Connection,
+    tenant: Option<i64>,
+    looks: &[(&str, Number)],
+) -> Result<Vec<Standing>, StoreError> {
+    // No row has this tenant.
+    let tenant = tenant.unwrap_or(0);
+    looks.iter().map(|(label, number)| standing(connection, tenant, label, *number)).collect()
+}
+
 /// What became of `number`.
 pub(super) fn standing(
     connection: &Connection,

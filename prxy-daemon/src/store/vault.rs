@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::cache::Tenant;
-use super::ledger::{self, Counter, Known, USED_EVERY};
+use super::ledger::{self, Counter, Known, Standing, USED_EVERY};
 use super::{Database, StoreError, now};
 use crate::redact::placeholder::begins;
 use crate::redact::{Label, Lasts, Number, Typed, Vault, VaultError};
@@ -124,27 +124,45 @@ impl TenantVault {
         }
         let mut connection = self.database.connection();
         self.database.notice_others_on(&connection)?;
+        let known = self.tenant(&connection)?;
+        let standings = ledger::standings(&connection, known.map(|tenant| tenant.id), looks)?;
+        let may_be_given = |(standing, (_, number)): (&Standing, &(&str, Number))| {
+            *standing == Standing::Free && number.is_small()
+        };
+        let standings = match standings.iter().zip(looks).any(may_be_given) {
+            false => standings,
+            true => self.reserve(&mut connection, looks)?,
+        };
+        let mut left = self.left();
+        let tell = |(standing, (label, number)): (Standing, &(&str, Number))| match standing {
+            Standing::Nobodys => Typed::Stays,
+            Standing::Given if lasts == Lasts::OneAnswer => {
+                left.insert(((*label).into(), *number));
+                Typed::Stays
+            }
+            Standing::Given | Standing::Free => Typed::Masked,
+        };
+        Ok(standings.into_iter().zip(looks).map(tell).collect())
+    }
+
+    /// Keeps from every value what no value has, if it is no number of somebody's.
+    fn reserve(
+        &self,
+        connection: &mut Connection,
+        looks: &[(&str, Number)],
+    ) -> Result<Vec<Standing>, StoreError> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let tenant = ledger::make_tenant(&transaction, &self.tenant)?;
-        let mut told = Vec::with_capacity(looks.len());
-        let mut stay = Vec::new();
-        for (label, number) in looks {
-            told.push(match ledger::standing(&transaction, tenant, label, *number)? {
-                ledger::Standing::Nobodys => Typed::Stays,
-                ledger::Standing::Free if number.is_small() => {
-                    ledger::reserve(&transaction, tenant, label, *number, now())?;
-                    Typed::Stays
-                }
-                ledger::Standing::Given if lasts == Lasts::OneAnswer => {
-                    stay.push(((*label).into(), *number));
-                    Typed::Stays
-                }
-                ledger::Standing::Free | ledger::Standing::Given => Typed::Masked,
-            });
+        let mut standings = ledger::standings(&transaction, Some(tenant), looks)?;
+        for (standing, (label, number)) in standings.iter_mut().zip(looks) {
+            if *standing == Standing::Free && number.is_small() {
+                ledger::reserve(&transaction, tenant, label, *number, now())?;
+                *standing = Standing::Nobodys;
+            }
         }
         transaction.commit()?;
-        self.left().extend(stay);
-        Ok(told)
+        self.read_tenant(connection, tenant)?;
+        Ok(standings)
     }
 
     /// The tenant, if it has entries.

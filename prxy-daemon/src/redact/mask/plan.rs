@@ -142,7 +142,8 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         if path.depth() == 1 && path.ends_in("stream") {
             self.stream = literal == Literal::True;
         }
-        if path.depth() == 1 && path.ends_in("store") && !self.refers {
+        let keeps = path.depth() == 1 && path.ends_in("store");
+        if keeps && !self.refers && self.surface != Surface::MessageBatch {
             self.lasts = if literal == Literal::False { Lasts::OneAnswer } else { Lasts::Longer };
         }
         Ok(())
@@ -161,8 +162,11 @@ impl<'m, 'a> Plan<'m, 'a> {
             model: None,
             echoes: None,
             left: Left::default(),
-            // OpenAI keeps what is not asked to be forgotten.
-            lasts: if surface == Surface::Responses { Lasts::Longer } else { Lasts::OneAnswer },
+            lasts: match surface {
+                // OpenAI keeps what is not asked to be forgotten; a batch is answered elsewhere.
+                Surface::Responses | Surface::MessageBatch => Lasts::Longer,
+                _ => Lasts::OneAnswer,
+            },
             refers: false,
         }
     }

@@ -150,21 +150,7 @@ fn a_file_that_is_no_store_is_refused() {
 #[test]
 fn an_older_database_is_changed_in_place_and_a_copy_is_kept() {
     let dir = TempDir::new().unwrap();
-    drop(Store::open(dir.path()).unwrap());
-    sql(
-        &dir,
-        "DROP TABLE entry; DROP TABLE counter; DROP TABLE tenant;
-         CREATE TABLE vault (tenant TEXT NOT NULL, label TEXT NOT NULL,
-             number INTEGER NOT NULL CHECK (number > 0), value TEXT NOT NULL,
-             created INTEGER NOT NULL DEFAULT (unixepoch()),
-             PRIMARY KEY (tenant, label, number)) STRICT, WITHOUT ROWID;
-         CREATE TABLE vault_counter (tenant TEXT NOT NULL, label TEXT NOT NULL, last INTEGER NOT NULL,
-             PRIMARY KEY (tenant, label)) STRICT, WITHOUT ROWID;
-         INSERT INTO vault VALUES ('default', 'EMAIL', 1, 'a@b.org', 5), ('default', 'EMAIL', 2, 'A@b.org', 6),
-             ('other', 'EMAIL', 1, 'c@d.org', 7);
-         INSERT INTO vault_counter VALUES ('default', 'EMAIL', 9), ('other', 'EMAIL', 1);
-         PRAGMA user_version = 1;",
-    );
+    fs::write(dir.path().join(FILE), include_bytes!("version-1.db")).unwrap();
     for _ in 0..2 {
         let store = Store::open(dir.path()).unwrap();
         assert_eq!(original(&store, "default", "EMAIL", 1).as_deref(), Some("a@b.org"));
