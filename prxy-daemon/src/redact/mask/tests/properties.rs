@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Memory, agent, masker};
 use crate::provider::Surface;
-use crate::redact::Vault;
+use crate::redact::{Number, Vault};
 
 const SURFACES: [Surface; 5] = [
     Surface::Messages,
@@ -112,8 +112,8 @@ fn restored(masked: &str, vault: &Memory) -> String {
     while let Some(at) = rest.find('<') {
         out.push_str(&rest[..at]);
         let inside = rest[at + 1..].split_once('>').and_then(|(inside, _)| inside.rsplit_once('_'));
-        let original =
-            inside.and_then(|(label, number)| vault.original(label, number.parse().ok()?));
+        let original = inside
+            .and_then(|(label, number)| vault.original(label, Number::first(number.parse().ok()?)));
         match (inside, original) {
             (Some((label, number)), Some(original)) => {
                 out.push_str(&original);

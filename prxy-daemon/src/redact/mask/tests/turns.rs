@@ -10,6 +10,7 @@ use super::{Memory, agent};
 use crate::json::escape;
 use crate::provider::Surface;
 use crate::redact::rehydrate::{self, KeptTools, Stream};
+use crate::redact::placeholder::Number;
 use crate::redact::{Label, Vault, VaultError};
 
 /// One message of each API, and what stands around all of them.
@@ -130,7 +131,7 @@ enum Fault {
 struct Faulty(Fault, Memory);
 
 impl Vault for Faulty {
-    fn number(&self, label: &Label, value: &str) -> Result<u64, VaultError> {
+    fn number(&self, label: &Label, value: &str) -> Result<Number, VaultError> {
         let number = self.1.number(label, value)?;
         match self.0 {
             Fault::At(n) if self.1.values().len() as u64 >= n => {
@@ -140,7 +141,7 @@ impl Vault for Faulty {
         }
     }
 
-    fn number_all(&self, values: &[(&Label, &str)]) -> Result<Vec<u64>, VaultError> {
+    fn number_all(&self, values: &[(&Label, &str)]) -> Result<Vec<Number>, VaultError> {
         let all = values.iter().map(|(label, value)| self.number(label, value));
         let mut all = all.collect::<Result<Vec<_>, _>>()?;
         match self.0 {
@@ -151,7 +152,7 @@ impl Vault for Faulty {
         Ok(all)
     }
 
-    fn original(&self, label: &str, number: u64) -> Option<Arc<str>> {
+    fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
         self.1.original(label, number)
     }
 }
