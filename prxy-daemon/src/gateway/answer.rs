@@ -41,7 +41,7 @@ pub(super) struct Restorer {
     pub(super) endpoint: &'static Endpoint,
     /// The originals.
     pub(super) vault: Arc<dyn Vault>,
-    /// The tools whose arguments stay masked.
+    /// The tools that are given more or less than others.
     pub(super) kept: KeptTools,
 }
 

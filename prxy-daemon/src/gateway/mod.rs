@@ -9,6 +9,7 @@
 mod admit;
 mod answer;
 mod error;
+mod local;
 mod log_only;
 mod request;
 mod route;

@@ -1,4 +1,5 @@
 mod properties;
+mod secrets;
 mod streams;
 mod surfaces;
 mod wholes;
