@@ -25,7 +25,8 @@ fn the_sdks_see_originals_and_the_provider_placeholders() {
         for (call, text) in got["texts"].as_array().unwrap().iter().enumerate() {
             assert_eq!(text, TICKET, "{sdk}, call {call}");
         }
-        let labels = ["CREDIT_CARD", "EMAIL", "IBAN", "IP_ADDRESS", "NATIONAL_ID", "PERSON", "PHONE"];
+        let labels =
+            ["CREDIT_CARD", "EMAIL", "IBAN", "IP_ADDRESS", "NATIONAL_ID", "PERSON", "PHONE"];
         assert_eq!(got["masked"], json!(labels), "{sdk}");
         let seen = scene.provider(format).requests();
         assert!(seen.len() >= 12, "{sdk}: {} requests", seen.len());

@@ -178,7 +178,8 @@ mod tests {
                 "+ providers.anthropic.positions.user.PHONE: block",
             ],
         );
-        let with = |text: &str| format!("pipeline: [guardrails: {{ deny: {{ CLIENT: [{text}] }} }}]");
+        let with =
+            |text: &str| format!("pipeline: [guardrails: {{ deny: {{ CLIENT: [{text}] }} }}]");
         check(&with("Ada"), &with("Grace"), &["~ pipeline.guardrails.deny.CLIENT"]);
     }
 

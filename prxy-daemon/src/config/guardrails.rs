@@ -47,7 +47,8 @@ pub(super) fn decode(fields: Fields<'_>, stages: &mut Stages, found: &mut Found)
     }
     if let Some(node) = fields.get("allow") {
         policy.allow = texts(node, &BTreeSet::new(), found);
-        let denied: BTreeSet<_> = policy.deny.values().flatten().map(|t| t.to_lowercase()).collect();
+        let denied: BTreeSet<_> =
+            policy.deny.values().flatten().map(|t| t.to_lowercase()).collect();
         for item in found.list(node, "a list of texts").unwrap_or_default() {
             if matches!(&item.value, Value::Text(text) if denied.contains(&text.to_lowercase())) {
                 found.add(item.span, Kind::AllowedAndDenied);
@@ -98,7 +99,8 @@ pub(super) fn decode(fields: Fields<'_>, stages: &mut Stages, found: &mut Found)
     }
     if let Some(node) = fields.get("local_model") {
         let name = found.text(node, "a model's name");
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/');
+        let plain =
+            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/');
         if name.is_some_and(|name| name.is_empty() || !name.bytes().all(plain)) {
             found.add(node.span, Kind::BadModel);
         }

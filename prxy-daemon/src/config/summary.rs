@@ -111,10 +111,9 @@ fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy, texts: Texts) -> fmt:
     if *attachments == Attachments::Allow {
         writeln!(out, "      attachments: allow")?;
     }
-    for (key, tools) in [
-        ("tools_keep_masked", tools_keep_masked),
-        ("tools_restore_secrets", tools_restore_secrets),
-    ] {
+    for (key, tools) in
+        [("tools_keep_masked", tools_keep_masked), ("tools_restore_secrets", tools_restore_secrets)]
+    {
         if !tools.is_empty() {
             writeln!(out, "      {key}: [{}]", quoted_all(tools.iter()))?;
         }
@@ -167,7 +166,8 @@ fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy, texts: Texts) -> fmt:
         return writeln!(f, "  - guardrails");
     }
     // A mapping of comments would be none.
-    let colon = if options.lines().all(|line| line.trim_start().starts_with('#')) { "" } else { ":" };
+    let colon =
+        if options.lines().all(|line| line.trim_start().starts_with('#')) { "" } else { ":" };
     write!(f, "  - guardrails{colon}\n{options}")
 }
 

@@ -111,8 +111,11 @@ mod tests {
     fn check(api: Api, (uri, body): (&str, &str), expected: (&str, &str)) {
         let local = Local { providers: vec![(api, 3)], model: Some("small-8b".to_owned()) };
         let found = Endpoint::find(api, &Method::POST, uri.split('?').next().unwrap()).unwrap();
-        let (body, uri) =
-            local.renamed(found.endpoint, Bytes::copy_from_slice(body.as_bytes()), uri.parse().unwrap());
+        let (body, uri) = local.renamed(
+            found.endpoint,
+            Bytes::copy_from_slice(body.as_bytes()),
+            uri.parse().unwrap(),
+        );
         assert_eq!((uri.to_string().as_str(), &*body), (expected.0, expected.1.as_bytes()));
     }
 
@@ -125,7 +128,10 @@ mod tests {
         );
         check(
             Api::Anthropic,
-            ("/v1/messages/batches", r#"{"requests":[{"params":{"model":"a"}},{"params":{"model":"b"}}]}"#),
+            (
+                "/v1/messages/batches",
+                r#"{"requests":[{"params":{"model":"a"}},{"params":{"model":"b"}}]}"#,
+            ),
             (
                 "/v1/messages/batches",
                 r#"{"requests":[{"params":{"model":"small-8b"}},{"params":{"model":"small-8b"}}]}"#,

@@ -266,11 +266,7 @@ impl At<'_> {
     }
 
     /// Why a request with these hits is not sent to its provider, if policy says so.
-    fn refuse_grave(
-        &self,
-        spans: &[Span],
-        path: impl FnOnce() -> String,
-    ) -> Result<(), Refusal> {
+    fn refuse_grave(&self, spans: &[Span], path: impl FnOnce() -> String) -> Result<(), Refusal> {
         let grave = spans.iter().filter(|span| self.scanner.action(span.label) > Action::Mask);
         // Of several, the gravest.
         let Some(hit) = grave.rev().max_by_key(|span| self.scanner.action(span.label)) else {

@@ -26,8 +26,8 @@ use super::detect::{self, DETECTORS};
 use super::rehydrate::lookalikes;
 use super::{Action, Label, Policy, Vault, VaultError};
 use crate::provider::place::Place;
-use lists::Lists;
 pub(super) use lists::DENIED;
+use lists::Lists;
 use triggers::{Literals, Match};
 
 use overlap::resolve;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{load, load_with, shown};
+use super::{errors, load, load_with, shown};
 use crate::config::{Config, Host, Module, Transport};
 
 const DEFAULTS: &str = "\
@@ -360,20 +360,33 @@ providers:
     let once = shown(Ok(config.clone()));
     let guardrails = text.split("providers:").next().unwrap().trim();
     assert!(once.contains(guardrails), "{once}");
-    assert!(once.contains("    policy:\n      EMAIL: mask\n    positions:\n      history:"), "{once}");
+    assert!(
+        once.contains("    policy:\n      EMAIL: mask\n    positions:\n      history:"),
+        "{once}"
+    );
     assert_eq!(shown(load(&once)), once);
     // What is listed is somebody's: no log has it.
     let logged = config.summary_for_log().to_string();
     assert!(!logged.contains("Lovelace") && !logged.contains("support@"), "{logged}");
     assert!(logged.contains("# allow: 1 texts") && logged.contains("# deny: 2 texts"), "{logged}");
     let wrong = text.replace("'4711']", "'4711', x]");
-    let told = crate::config::tests::problems(&wrong);
+    let told = errors(load(&wrong));
     assert!(told.contains("expected 2 to 256") && !told.contains("Lovelace"), "{told}");
     // A public address is not local, whatever its provider is called.
     for other in ["[10.1.0.0/16, 192.0.2.0/24]", "[10.0.0.0/8, 203.0.113.7]"] {
-        let wrong = crate::config::tests::problems(&text.replace("[10.1.0.0/16]", other));
+        let wrong = errors(load(&text.replace("[10.1.0.0/16]", other)));
         assert!(wrong.contains("a local provider must be"), "{other}: {wrong}");
     }
-    let wrong = crate::config::tests::problems(&text.replace(", pinned: [10.1.0.0/16]", ""));
+    let wrong = errors(load(&text.replace(", pinned: [10.1.0.0/16]", "")));
     assert!(wrong.contains("a local provider must be"), "{wrong}");
+}
+
+#[test]
+fn the_examples_of_the_guide_to_policy_load() {
+    let guide = include_str!("../../../../docs/policy.md");
+    let examples: Vec<_> = guide.split("```yaml\n").skip(1).collect();
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        shown(load(example.split("```").next().unwrap()));
+    }
 }

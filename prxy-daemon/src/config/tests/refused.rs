@@ -329,13 +329,22 @@ fn each_wrong_value_has_its_own_message() {
             "expected 2 to 256 characters, without blanks at the ends",
         ),
         (guardrails("deny: { CLIENT: [Ada], TEAM: [ADA] }"), "this text stands twice"),
-        (guardrails("deny: { client: [Ada] }"), "`client` is no label: use A to Z, 0 to 9 and `_`, a letter first and last, at most 32"),
+        (
+            guardrails("deny: { client: [Ada] }"),
+            "`client` is no label: use A to Z, 0 to 9 and `_`, a letter first and last, at most 32",
+        ),
         (
             guardrails("allow: [ada], deny: { CLIENT: [Ada] }"),
             "this text stands in `deny` as well: keep one",
         ),
-        (guardrails("local_model: 'a b'"), "bad model name: expected letters, digits, `-`, `_`, `.`, `:` and `/`"),
-        (guardrails("local_provider: olama"), "unknown provider `olama`; known: `anthropic`, `openai`, `google`, `groq`"),
+        (
+            guardrails("local_model: 'a b'"),
+            "bad model name: expected letters, digits, `-`, `_`, `.`, `:` and `/`",
+        ),
+        (
+            guardrails("local_provider: olama"),
+            "unknown provider `olama`; known: `anthropic`, `openai`, `google`, `groq`",
+        ),
         (
             guardrails("local_provider: openai"),
             "a local provider must be `private: true` and have a private address, or private ranges in `pinned`",

@@ -4,10 +4,10 @@
 //! and companies are guesses from word lists, and an ordinary request has such words in its structure:
 //! `Jordan` among the values of an enum, `Grace` as a key. Refusing for those would refuse everybody.
 
+use crate::json::{Path, Segment};
 use crate::provider::Surface;
 use crate::provider::place::is_definition;
 use crate::provider::request::Position;
-use crate::json::{Path, Segment};
 use crate::redact::scan::{DENIED, Scanner, Span};
 
 /// What becomes of one hit.
@@ -52,7 +52,13 @@ pub(super) fn fate(spot: Spot, scanner: &Scanner, hit: &Span, text: &str) -> Fat
     let guess = is_guess(scanner, hit);
     let word = || text.get(hit.start..hit.end).is_some_and(is_word);
     match spot.position {
-        _ if spot.opaque => if guess { Fate::Pass } else { Fate::Refuse },
+        _ if spot.opaque => {
+            if guess {
+                Fate::Pass
+            } else {
+                Fate::Refuse
+            }
+        }
         Position::FreeForm if spot.listed && guess && word() => Fate::Pass,
         Position::Text | Position::JsonText | Position::FreeForm | Position::Data => Fate::Mask,
         Position::Unknown if !spot.is_key => Fate::Mask,

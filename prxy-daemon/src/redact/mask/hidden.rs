@@ -3,8 +3,8 @@
 //!
 //! What the text holds as it stands is not for here.
 
-use crate::json::unescape;
 use super::fate::is_guess;
+use crate::json::unescape;
 use crate::redact::scan::{Hidden, Scanner, Span};
 
 /// Reads `text` as often as its escapes ask for, and scans every reading.

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use super::attachment::{self, Attachment, Encoded};
 use super::echo::Echoes;
+use super::fate::{Fate, Spot, fate};
 use super::nested::{Hit, nested_hits};
 use super::telling::telling_name;
-use super::fate::{Fate, Spot, fate};
 use super::{At, Masked, Masker, Refusal, crosses, place};
 use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
 use crate::provider::Surface;
@@ -273,7 +273,9 @@ impl<'m, 'a> Plan<'m, 'a> {
         vault: &dyn Vault,
     ) -> Result<(), Refusal> {
         let masked = replaced(&read.text, &change.hits, placeholders);
-        let settled = self.settle(self.masker.by(change.set), (&masked, None, &change.path), vault)?.unwrap_or(masked);
+        let settled = self
+            .settle(self.masker.by(change.set), (&masked, None, &change.path), vault)?
+            .unwrap_or(masked);
         edits.replace_text(token.range.clone(), &read.encode(&settled));
         Ok(())
     }
@@ -382,11 +384,7 @@ impl<'m, 'a> Plan<'m, 'a> {
 }
 
 /// What only escapes spell cannot be replaced where it stands.
-fn refuse_hidden(
-    at: At<'_>,
-    found: &Found,
-    path: impl FnOnce() -> String,
-) -> Result<(), Refusal> {
+fn refuse_hidden(at: At<'_>, found: &Found, path: impl FnOnce() -> String) -> Result<(), Refusal> {
     let Some(hidden) = found.hidden else { return Ok(()) };
     let path = path();
     let Hidden::Label(id) = hidden else { return Err(Refusal::TooEscaped { path }) };

@@ -31,7 +31,18 @@ pub(super) fn merge(text: &str, gaps: &BTreeMap<LabelId, usize>, found: &mut Vec
 fn is_gap(symbol: char) -> bool {
     matches!(
         symbol,
-        ' ' | '\t' | '\u{a0}' | '\u{3000}' | '-' | '.' | ',' | '\'' | '&' | '/' | '_' | '+' | '·'
+        ' ' | '\t'
+            | '\u{a0}'
+            | '\u{3000}'
+            | '-'
+            | '.'
+            | ','
+            | '\''
+            | '&'
+            | '/'
+            | '_'
+            | '+'
+            | '·'
             | '‐'..='―' | '’' | '・' | '、' | '，'
     )
 }

@@ -21,8 +21,7 @@ pub(in crate::redact) fn resolve<'a>(
     }
     let mut ranked = found.split_off(base);
     ranked.sort_by(|a, b| {
-        let rank =
-            |hit: &Span| (grave(label(hit.label).1), hit.end - hit.start, hit.score);
+        let rank = |hit: &Span| (grave(label(hit.label).1), hit.end - hit.start, hit.score);
         rank(b)
             .cmp(&rank(a))
             .then_with(|| a.start.cmp(&b.start))

@@ -47,7 +47,11 @@ fn places(value: &str) -> [(&'static str, Surface, String); 8] {
     let user = r#"{"role":"user","content":"go"}"#;
     let model = r#"{"role":"assistant","content":"yes"}"#;
     [
-        ("user", Surface::Messages, format!(r#"{{"messages":[{{"role":"user","content":"{value}"}}]}}"#)),
+        (
+            "user",
+            Surface::Messages,
+            format!(r#"{{"messages":[{{"role":"user","content":"{value}"}}]}}"#),
+        ),
         (
             "history",
             Surface::Messages,
@@ -128,7 +132,8 @@ fn an_agent_may_have_read_secrets_and_nobody_may_type_them() {
         assert_eq!(outcome(&ruled, surface, &body), "blocked-label", "{name}");
     }
     // Roles that can be read in two ways are the strictest.
-    let twice = format!(r#"{{"messages":[{{"role":"assistant","role":"user","content":"{}"}}]}}"#, key());
+    let twice =
+        format!(r#"{{"messages":[{{"role":"assistant","role":"user","content":"{}"}}]}}"#, key());
     assert_eq!(outcome(&agent, Surface::Messages, &twice), "blocked-label");
     let lists = format!(
         r#"{{"messages":[{{"role":"assistant","content":"{}"}}],"messages":[{{"role":"user","content":"x"}}]}}"#,
@@ -146,9 +151,10 @@ fn a_provider_has_rules_of_its_own_and_a_local_one_sees_what_is_routed() {
     let policy = Policy {
         actions: actions(&[("EMAIL", Action::RouteLocal), ("PHONE", Action::Block)]),
         positions: BTreeMap::from([(Place::History, actions(&[("PHONE", Action::Allow)]))]),
-        providers: BTreeMap::from([
-            ("lab".to_owned(), Rules { actions: actions(&[("PHONE", Action::Mask)]), ..Rules::default() }),
-        ]),
+        providers: BTreeMap::from([(
+            "lab".to_owned(),
+            Rules { actions: actions(&[("PHONE", Action::Mask)]), ..Rules::default() },
+        )]),
         local: Local { providers: vec!["box".to_owned()], model: None },
         ..Policy::default()
     };
@@ -176,8 +182,10 @@ fn check_text(policy: &Policy, cases: &[(&str, &str)]) {
         let content = serde_json::Value::from(*text);
         let body = serde_json::json!({"messages":[{"role":"user","content":content}]}).to_string();
         let said = outcome(policy, Surface::Messages, &body);
-        let wanted = serde_json::json!({"messages":[{"role":"user","content":expected}]}).to_string();
-        let wanted = if expected.contains('-') && !expected.contains(' ') { *expected } else { &wanted };
+        let wanted =
+            serde_json::json!({"messages":[{"role":"user","content":expected}]}).to_string();
+        let wanted =
+            if expected.contains('-') && !expected.contains(' ') { *expected } else { &wanted };
         assert_eq!(said, wanted, "{text}");
     }
 }
@@ -216,7 +224,8 @@ fn denied_texts_are_found_in_every_spelling_and_allowed_ones_never() {
         ],
     );
     // As a number, a key, and in JSON inside of strings.
-    let numbers = Policy { deny: BTreeMap::from([(label("CASE"), set(&["4711"]))]), ..Policy::default() };
+    let numbers =
+        Policy { deny: BTreeMap::from([(label("CASE"), set(&["4711"]))]), ..Policy::default() };
     for (surface, body, expected) in [
         (Surface::Messages, r#"{"metadata":{"case":4711}}"#, r#"{"metadata":{"case":"<CASE_1>"}}"#),
         (Surface::Messages, r#"{"max_tokens":4711}"#, "unsafe-position"),
@@ -285,8 +294,14 @@ fn guesses_do_not_refuse_where_nothing_may_change() {
     }
     // Positive controls: what is sure refuses, and prose is masked.
     for (body, expected) in [
-        (r#"{"tools":[{"name":"t","input_schema":{"required":["ada@corp.example"]}}]}"#, "unsafe-position"),
-        (r#"{"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"to ada@corp.example"}]}]}"#, "unsafe-position"),
+        (
+            r#"{"tools":[{"name":"t","input_schema":{"required":["ada@corp.example"]}}]}"#,
+            "unsafe-position",
+        ),
+        (
+            r#"{"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"to ada@corp.example"}]}]}"#,
+            "unsafe-position",
+        ),
     ] {
         assert_eq!(outcome(&policy, Surface::Messages, body), expected);
     }
