@@ -11,6 +11,7 @@ use super::pipeline::Stages;
 use super::problem::{Kind, Quoted};
 use super::yaml::{Entry, Node, Value};
 use crate::provider::place::Place;
+use crate::redact::note::Note;
 use crate::redact::{Action, Attachments, Label, Policy, Profile, Rules, detect};
 
 /// Labels by their names.
@@ -85,6 +86,12 @@ pub(super) fn decode(fields: Fields<'_>, stages: &mut Stages, found: &mut Found)
     }
     if let Some(node) = fields.get("tools_restore_secrets") {
         policy.tools_restore_secrets = Arc::new(tools(node, found));
+    }
+    if let Some(node) = fields.get("system_inject") {
+        policy.system_inject = match found.flag(node) {
+            Some(false) => Note::Omit,
+            Some(true) | None => Note::Give,
+        };
     }
     if let Some(node) = fields.get("local_provider") {
         let items = match &node.value {
@@ -290,6 +297,7 @@ pub(super) const GUARDRAILS_KEYS: &[&str] = &[
     "tools_restore_secrets",
     "local_provider",
     "local_model",
+    "system_inject",
 ];
 pub(super) const ATTACHMENTS: [(&str, Attachments); 2] =
     [("allow", Attachments::Allow), ("block", Attachments::Block)];

@@ -12,6 +12,7 @@ use super::{
 use crate::audit::Rotation;
 use crate::provider::fetch;
 use crate::provider::place::Place;
+use crate::redact::note::Note;
 use crate::redact::{Action, Attachments, Label, Policy, Profile};
 
 pub(super) struct Summary<'c> {
@@ -101,6 +102,7 @@ fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy, texts: Texts) -> fmt:
         tools_keep_masked,
         tools_restore_secrets,
         local,
+        system_inject,
     } = policy;
     // What is as usual is left out; with nothing else to say, the name alone.
     let mut options = String::new();
@@ -117,6 +119,9 @@ fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy, texts: Texts) -> fmt:
         if !tools.is_empty() {
             writeln!(out, "      {key}: [{}]", quoted_all(tools.iter()))?;
         }
+    }
+    if *system_inject == Note::Omit {
+        writeln!(out, "      system_inject: false")?;
     }
     if !local.providers.is_empty() {
         writeln!(out, "      local_provider: [{}]", quoted_all(&local.providers))?;

@@ -9,6 +9,7 @@ use crate::config::Provider;
 use crate::provider::endpoint::Takes;
 use crate::redact::Policy;
 use crate::redact::mask::Maskers;
+use crate::redact::note::{self, Note};
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
 
@@ -16,6 +17,7 @@ use crate::redact::scan::ScannerError;
 pub(super) struct Guardrails {
     maskers: Maskers,
     kept: KeptTools,
+    note: Note,
 }
 
 impl Guardrails {
@@ -25,7 +27,7 @@ impl Guardrails {
             masked: Arc::clone(&policy.tools_keep_masked),
             secrets: Some(Arc::clone(&policy.tools_restore_secrets)),
         };
-        Ok(Self { maskers: Maskers::new(policy, names)?, kept })
+        Ok(Self { maskers: Maskers::new(policy, names)?, kept, note: policy.system_inject })
     }
 }
 
@@ -51,6 +53,14 @@ impl Module for Guardrails {
         match masker.request(endpoint.surface, &exchange.body, exchange.vault) {
             Ok(masked) => {
                 if let Some(body) = masked.body {
+                    if let Some(watch) = exchange.watch {
+                        watch.masked(&exchange.body, &body);
+                    }
+                    exchange.body = Bytes::from(body);
+                }
+                if self.note == Note::Give
+                    && let Some(body) = note::add(endpoint, &exchange.body)
+                {
                     exchange.body = Bytes::from(body);
                 }
                 for (label, count) in masked.masked {

@@ -4,6 +4,7 @@
 
 pub mod detect;
 pub mod mask;
+pub mod note;
 mod policy;
 pub mod rehydrate;
 pub mod scan;

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::{Label, detect, rehydrate};
+use super::{Label, detect, note, rehydrate};
 use crate::provider::place::Place;
 
 /// What policy says of one label; the graver ones come last.
@@ -78,6 +78,8 @@ pub struct Policy {
     pub tools_restore_secrets: rehydrate::ToolNames,
     /// Where [`Action::RouteLocal`] leads.
     pub local: Local,
+    /// Whether models are told what placeholders are.
+    pub system_inject: note::Note,
 }
 
 /// What becomes of pictures, sound and documents that are no text, and of text as token numbers.

@@ -50,7 +50,12 @@ pub(in crate::redact) fn announcing(bytes: &[u8], run: &std::ops::Range<usize>) 
             start = group;
         }
     }
-    let from = start.saturating_sub(6);
+    // `Passport no. ......: X` of a form: dots lead to the value.
+    let dots = |b: &&u8| matches!(b, b'.' | b' ' | b':' | b'_');
+    let led = |from: usize| bytes[from..start].iter().rev().take_while(dots).count();
+    let reach =
+        6 + if start > 6 && led(start - 6) == 6 { led(start.saturating_sub(LEADERS)) } else { 0 };
+    let from = start.saturating_sub(reach);
     let joint = |b: &&u8| {
         matches!(
             b,
@@ -108,8 +113,12 @@ pub(in crate::redact) fn announcing(bytes: &[u8], run: &std::ops::Range<usize>) 
 /// Whether no word stands near `start`: rows of numbers say nothing.
 pub(super) fn is_silent(bytes: &[u8], start: usize) -> bool {
     let from = start.saturating_sub(REACH);
-    let window = &bytes[from..bytes.len().min(start + REACH)];
-    !window.iter().fold(false, |any, b| any | is_letter(*b))
+    // Most often a letter is very near.
+    let any = |window: &[u8]| window.iter().fold(false, |any, b| any | is_letter(*b));
+    let near = bytes.len().min(start + 16);
+    !any(&bytes[start.saturating_sub(16)..near])
+        && !any(&bytes[from..start])
+        && !any(&bytes[near..bytes.len().min(start + REACH)])
 }
 
 /// What the text around `start..end` says.
@@ -252,7 +261,9 @@ pub(super) fn behind(bytes: &[u8], end: usize) -> Topics {
 
 /// Whether the name of a field or column announces values of somebody.
 pub(in crate::redact) fn names_a_value(name: &str) -> bool {
-    of_name(name) & !(VERSION | CRYPTO | CARD) != 0 || super::field::key(name.as_bytes()).is_some()
+    of_name(name) & !(VERSION | CRYPTO | CARD) != 0
+        || super::field::key(name.as_bytes()).is_some()
+        || super::keyed::names_a_value(name.as_bytes())
 }
 
 /// What the name of a field or column speaks of.
@@ -273,12 +284,12 @@ fn of_name(name: &str) -> Topics {
 
 /// The topics of the entry that begins with a word at `at`, and where it ends.
 fn word_at(bytes: &[u8], at: usize, limit: usize) -> Option<(Topics, usize)> {
-    let entries = entries(bytes, at);
-    if entries.is_empty() || !begins(bytes, at) {
+    let [long, short] = entries(bytes, at);
+    if long.is_empty() && short.is_empty() || !begins(bytes, at) {
         return None;
     }
+    let entries = long.iter().chain(short);
     entries
-        .iter()
         .filter_map(|(word, topics)| Some((*topics, matched(bytes, at, limit, word.as_bytes())?)))
         .max_by_key(|(_, end)| *end)
 }
@@ -286,22 +297,31 @@ fn word_at(bytes: &[u8], at: usize, limit: usize) -> Option<(Topics, usize)> {
 /// Whether a name of several words ends with `word`.
 fn ends_name(word: &[u8]) -> bool {
     let mut lower = [0; 20];
-    let Some(lower) = lower.get_mut(..word.len()) else { return false };
+    let Some(lower) = lower.get_mut(..word.len()).filter(|lower| !lower.is_empty()) else {
+        return false;
+    };
     lower.copy_from_slice(word);
     lower.make_ascii_lowercase();
-    TAILS.contains(&&*lower)
+    TAILS[slot(lower[0], lower.get(1).copied().unwrap_or(0))].contains(&&*lower)
 }
 
-/// The entries that begin with the two bytes at `at`.
-fn entries(bytes: &[u8], at: usize) -> &'static [(&'static str, Topics)] {
+/// The entries that begin with the three bytes at `at`, and the few that are told by two.
+fn entries(bytes: &[u8], at: usize) -> [&'static [(&'static str, Topics)]; 2] {
     if at + 1 >= bytes.len() {
-        return &[];
+        return [&[], &[]];
     }
-    &INDEX[slot(fold(bytes, at), fold(bytes, at + 1))]
+    let two = slot(fold(bytes, at), fold(bytes, at + 1));
+    let long: &[_] =
+        if at + 2 < bytes.len() { &INDEX[slot3(two, fold(bytes, at + 2))] } else { &[] };
+    [long, &SHORT[two]]
 }
 
 fn slot(first: u8, second: u8) -> usize {
     (usize::from(first) << 3 ^ usize::from(second)) & (SLOTS - 1)
+}
+
+fn slot3(two: usize, third: u8) -> usize {
+    (two << 2 ^ usize::from(third).wrapping_mul(37)) & (MANY_SLOTS - 1)
 }
 
 /// Where `word` ends, if it stands at `at`. A space in it stands for any joint; `*` at its end for the rest of a word.
@@ -500,18 +520,35 @@ const FILLERS: &[&str] = &[
     "issued",
 ];
 
-/// The entries by their first two bytes.
+/// The entries by their first three bytes.
 static INDEX: LazyLock<Vec<Vec<(&'static str, Topics)>>> = LazyLock::new(|| {
-    let mut index = vec![Vec::new(); SLOTS];
-    for (topics, words) in super::words::WORDS {
-        for word in *words {
-            if let [first, second, ..] = *word.as_bytes() {
-                index[slot(first, second)].push((*word, *topics));
-            }
+    let mut index = vec![Vec::new(); MANY_SLOTS];
+    for (word, topics) in words().filter(|(word, _)| !is_short(word)) {
+        if let [first, second, third, ..] = *word.as_bytes() {
+            index[slot3(slot(first, second), third)].push((word, topics));
         }
     }
     index
 });
+
+/// The entries of which only two bytes stand in every text that they match.
+static SHORT: LazyLock<Vec<Vec<(&'static str, Topics)>>> = LazyLock::new(|| {
+    let mut index = vec![Vec::new(); SLOTS];
+    for (word, topics) in words().filter(|(word, _)| is_short(word)) {
+        if let [first, second, ..] = *word.as_bytes() {
+            index[slot(first, second)].push((word, topics));
+        }
+    }
+    index
+});
+
+fn words() -> impl Iterator<Item = (&'static str, Topics)> {
+    super::words::WORDS.iter().flat_map(|(topics, words)| words.iter().map(|word| (*word, *topics)))
+}
+
+fn is_short(word: &str) -> bool {
+    matches!(word.as_bytes(), [_, _] | [_, _, b' ' | b'*', ..])
+}
 
 /// The fillers by their first two bytes.
 static FILLER_INDEX: LazyLock<Vec<Vec<&'static [u8]>>> = LazyLock::new(|| {
@@ -523,16 +560,24 @@ static FILLER_INDEX: LazyLock<Vec<Vec<&'static [u8]>>> = LazyLock::new(|| {
 });
 
 /// The last words of entries of several words.
-static TAILS: LazyLock<std::collections::BTreeSet<&'static [u8]>> = LazyLock::new(|| {
-    let words = super::words::WORDS.iter().flat_map(|(_, words)| *words);
-    words.filter_map(|word| Some(word.rsplit_once([' ', '/', '.', '\''])?.1.as_bytes())).collect()
+static TAILS: LazyLock<Vec<Vec<&'static [u8]>>> = LazyLock::new(|| {
+    let mut index = vec![Vec::new(); SLOTS];
+    for tail in words().filter_map(|(word, _)| Some(word.rsplit_once([' ', '/', '.', '\''])?.1)) {
+        if let [first, rest @ ..] = tail.as_bytes() {
+            index[slot(*first, rest.first().copied().unwrap_or(0))].push(tail.as_bytes());
+        }
+    }
+    index
 });
 
 const SLOTS: usize = 2048;
+const MANY_SLOTS: usize = 8192;
 /// The name of a field may be longer than that by so much.
 const LONG_NAME: usize = 256;
 /// How far before a value its name may begin.
 const REACH: usize = 56;
+/// The longest row of dots before a value.
+const LEADERS: usize = 40;
 /// How far behind it, the rest of the value included.
 const BEHIND: usize = 40;
 

@@ -2,6 +2,7 @@ mod properties;
 mod secrets;
 mod streams;
 mod surfaces;
+mod table;
 mod wholes;
 
 use std::sync::Arc;
