@@ -57,7 +57,8 @@ fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let street = pobox(bytes, &head)
         .or_else(|| street_first(bytes, &head))
         .or_else(|| number_first(bytes, &head))
-        .or_else(|| behind_kind(bytes, &head))?;
+        .or_else(|| behind_kind(bytes, &head))
+        .or_else(|| unnumbered(bytes, &head))?;
     let end = rest_end(bytes, street.end);
     // `12 Path View` may be anything.
     if end == street.end && weak(&bytes[head.start..head.end]) && street.end >= head.end {
@@ -115,6 +116,10 @@ fn pobox(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
         start -= office.len();
     }
     let mut end = number(bytes, head.end + 1)?;
+    // A blood pressure: `BP 120/80`.
+    if bytes[head.end + 1..end].contains(&b'/') {
+        return None;
+    }
     while bytes.get(end) == Some(&b' ') && end < head.end + 12 {
         match digits(bytes, end + 1) {
             Some(next) if next - end <= 4 => end = next,
@@ -208,6 +213,36 @@ fn number_first(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
     None
 }
 
+/// `The Old Rectory, Church Lane, Little Wenlock, TF6 5BB`: a house without a number, and its post code.
+fn unnumbered(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
+    if !head.is(STREET) || head.case != Case::Title || !is_english(bytes, head) {
+        return None;
+    }
+    let titles = |mut start: usize, most: usize| {
+        for _ in 0..most {
+            let Some(word) =
+                super::person::before(bytes, start).filter(|word| word.case == Case::Title)
+            else {
+                break;
+            };
+            start = word.start;
+        }
+        start
+    };
+    let start = titles(head.start, 3);
+    let end = street_end(bytes, head);
+    let coded = bytes[end..rest_end(bytes, end)].iter().any(u8::is_ascii_digit);
+    if start == head.start || !coded {
+        return None;
+    }
+    let house = bytes[..start].ends_with(b", ").then(|| word_before(bytes, start - 2)).flatten();
+    let from = match house {
+        Some(word) if word.case == Case::Title => titles(word.start, 4),
+        _ => start,
+    };
+    Some(from..end)
+}
+
 /// Where the house number before `at` begins: `12`, `12B`, `12-14`, or an ordinal that is a street itself.
 fn numbered(bytes: &[u8], at: usize, _: usize, words: usize) -> Option<usize> {
     let run = bytes[..at]
@@ -222,6 +257,12 @@ fn numbered(bytes: &[u8], at: usize, _: usize, words: usize) -> Option<usize> {
         && token[0].is_ascii_digit();
     if ordinal {
         let before = (at - run).checked_sub(1).filter(|before| bytes[*before] == b' ')?;
+        // `1120 W 45th St`.
+        let before = match &bytes[..before] {
+            [.., b' ', b'N' | b'S' | b'E' | b'W'] => before - 2,
+            [.., b' ', b'N' | b'S' | b'E' | b'W', b'.'] => before - 3,
+            _ => before,
+        };
         return numbered(bytes, before, before, 1);
     }
     let plain = token.first().is_some_and(u8::is_ascii_digit)
@@ -469,6 +510,7 @@ pub(super) fn numbered_street(bytes: &[u8], word: &Word) -> bool {
                     b"An der ",
                     b"Auf der ",
                     b"Auf dem ",
+                    b"In der ",
                 ]
                 .iter()
                 .any(|at| bytes[..word.start].ends_with(at)))
@@ -478,6 +520,17 @@ pub(super) fn numbered_street(bytes: &[u8], word: &Word) -> bool {
 fn linden(text: &[u8]) -> bool {
     matches!(
         text,
-        b"Linden" | b"Anger" | b"Dorf" | b"Kamp" | b"Brink" | b"Wall" | b"Graben" | b"Bahnhof"
+        b"Linden"
+            | b"Markt"
+            | b"Tor"
+            | b"Hof"
+            | b"Park"
+            | b"Anger"
+            | b"Dorf"
+            | b"Kamp"
+            | b"Brink"
+            | b"Wall"
+            | b"Graben"
+            | b"Bahnhof"
     )
 }

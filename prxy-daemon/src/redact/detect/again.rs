@@ -83,7 +83,7 @@ fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
                 Case::Upper => name.len() > 3 && parts.contains(&hash(&name)),
                 _ => false,
             };
-        if known && !code_around(bytes, &name) {
+        if known && !code_around(bytes, &name) && !bytes[name.end..].starts_with(b" ..") {
             let whole = joined(bytes, start).unwrap_or(name);
             found.push(start..whole.end);
             at = whole.end;

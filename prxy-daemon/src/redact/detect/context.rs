@@ -306,7 +306,8 @@ fn entries(bytes: &[u8], at: usize) -> [&'static [(&'static str, Topics)]; 2] {
         return [&[], &[]];
     }
     let two = slot(fold(bytes, at), fold(bytes, at + 1));
-    let long: &[_] = if at + 2 < bytes.len() { &INDEX[slot3(two, fold(bytes, at + 2))] } else { &[] };
+    let long: &[_] =
+        if at + 2 < bytes.len() { &INDEX[slot3(two, fold(bytes, at + 2))] } else { &[] };
     [long, &SHORT[two]]
 }
 

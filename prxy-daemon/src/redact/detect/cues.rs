@@ -58,7 +58,18 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         laboratory laboratories trust church museum library hotel center centre school kindergarten \
         practice surgery collège centro przedszkole szkoła stichting gesamtschule pflegeheim seniorenheim kita arztpraxis notariat steuerkanzlei \
         farmacia pharmacie farmácia apteka apotheek notaría gestoría kancelaria condominio kopieerwinkel bakkerij bäckerei boulangerie panadería solicitors builders \
-        textiles nursery hospice dental orthodontics motors bakery",
+        textiles nursery hospice dental orthodontics motors bakery \
+        mutuelle caisse assurances seguros assicurazioni verzekeringen ubezpieczenia seguradora mutua mutual krankenkasse genossenschaft verein gewerkschaft verband \
+        asociación associação associazione association vereniging stowarzyszenie cooperativa coopérative coöperatie spółdzielnia sindicato syndicat sindacato \
+        autohaus reisebüro steuerberatung ingenieurbüro architekturbüro werkstatt tischlerei schreinerei druckerei brauerei metzgerei gärtnerei spedition maschinenbau stadtwerke wohnbau hausverwaltung \
+        menuiserie plomberie imprimerie librairie garage transports ateliers brasserie mairie préfecture lycée maternelle \
+        talleres bodegas transportes construcciones inmobiliaria ferretería imprenta librería ayuntamiento ambulatorio consultorio residencia \
+        officina edilizia falegnameria tipografia libreria trattoria cantina comune autofficina ambulatorio studio \
+        aannemersbedrijf makelaardij drukkerij garagebedrijf bouwbedrijf gemeente woningcorporatie basisschool \
+        zakład hurtownia drukarnia piekarnia kancelaria wydawnictwo przedsiębiorstwo urząd gabinet spółka \
+        padaria oficina construtora imobiliária gráfica livraria transportadora prefeitura escritório clube laboratório colégio \
+        freight plumbing roofing landscaping realty brokers securities savings federation society charity analytics robotics biotech therapeutics diagnostics \
+        electronics furniture interiors catering",
     ),
     (
         STREET,
@@ -75,7 +86,7 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         medal institute university college hospital airport street avenue road bridge park stadium museum library center centre hotel school foundation building tower hall island islands bay beach lake river mountain mount county city \
         verfahren satz krankheit syndrom algorithmus theorem test transformation verteilung preis straße platz brücke schule stiftung institut théorème maladie algorithme prix algoritmo teorema enfermedad premio \
         formula rule map gate gates diagram notation logic calculus mechanics geometry circuit cycle razor's razor bot api sdk framework library language compiler server cluster container containers engine plugin pipeline pipelines database \
-        falls railway palsy lymphoma sarcoma contracture sign reflex thyroiditis anemia anaemia score criteria classification maneuver manoeuvre fracture tumor tumour catheter procedure palace square festival championship cup",
+        falls railway palsy lymphoma sarcoma contracture sign reflex thyroiditis anemia anaemia score criteria classification maneuver manoeuvre fracture tumor tumour catheter procedure palace square festival championship cup day fonts",
     ),
     (
         PARTICLE,

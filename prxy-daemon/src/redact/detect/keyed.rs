@@ -211,7 +211,7 @@ fn value_end(bytes: &[u8], start: usize, quoted: bool) -> Option<usize> {
             b'\'' if quoted && !bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic) => break,
             b'\\' => break,
             b'}' | b']' if !quoted => break,
-            b'@' | b'{' | b'$' | b'=' | b'(' | b'_' | b'[' => return None,
+            b'@' | b'{' | b'$' | b'=' | b'(' | b')' | b'>' | b'*' | b'_' | b'[' => return None,
             // The next field of the same line.
             b':' => {
                 end = cut;

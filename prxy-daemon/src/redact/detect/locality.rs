@@ -184,7 +184,10 @@ fn unit(bytes: &[u8], i: usize) -> Option<usize> {
         .iter()
         .find(|side| bytes[door..].starts_with(side.as_bytes()));
     match side {
-        Some(side) => Some(door + side.len()),
+        Some(side) => {
+            let end = door + side.len();
+            Some(end + usize::from(bytes[end..].starts_with(b".,")))
+        }
         None => Some(if letter { door + 1 } else { after + degree.trim_end().len() }),
     }
 }
@@ -415,6 +418,15 @@ pub(super) fn number(bytes: &[u8], i: usize) -> Option<usize> {
         && bytes.get(end + 2).is_none_or(|b| matches!(b, b',' | b'\n'))
     {
         end += 2;
+    }
+    for tail in [" hs", " bis", " ter", " huis", "-hs", "hs"] {
+        let next = end + tail.len();
+        if bytes[end..].starts_with(tail.as_bytes())
+            && !bytes.get(next).is_some_and(u8::is_ascii_alphabetic)
+        {
+            end = next;
+            break;
+        }
     }
     let time = matches!(bytes.get(end), Some(b':' | b'%'))
         || bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);

@@ -60,6 +60,7 @@ impl Name {
                 _ if held > 0
                     && name.count - held == 1
                     && !word.is(FAMILY)
+                    && !first.surely(GIVEN)
                     && behind_particle(bytes, at) =>
                 {
                     false
