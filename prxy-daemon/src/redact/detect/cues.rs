@@ -58,18 +58,18 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         laboratory laboratories trust church museum library hotel center centre school kindergarten \
         practice surgery collège centro przedszkole szkoła stichting gesamtschule pflegeheim seniorenheim kita arztpraxis notariat steuerkanzlei \
         farmacia pharmacie farmácia apteka apotheek notaría gestoría kancelaria condominio kopieerwinkel bakkerij bäckerei boulangerie panadería solicitors builders \
-        textiles nursery hospice dental orthodontics motors bakery \
-        mutuelle caisse assurances seguros assicurazioni verzekeringen ubezpieczenia seguradora mutua mutual krankenkasse genossenschaft verein gewerkschaft verband \
-        asociación associação associazione association vereniging stowarzyszenie cooperativa coopérative coöperatie spółdzielnia sindicato syndicat sindacato \
+        hospice orthodontics motors bakery \
+        mutuelle caisse assurances seguros assicurazioni verzekeringen ubezpieczenia seguradora mutua krankenkasse genossenschaft verein gewerkschaft verband \
+        asociación associação associazione vereniging stowarzyszenie cooperativa coopérative coöperatie spółdzielnia sindicato syndicat sindacato \
         autohaus reisebüro steuerberatung ingenieurbüro architekturbüro werkstatt tischlerei schreinerei druckerei brauerei metzgerei gärtnerei spedition maschinenbau stadtwerke wohnbau hausverwaltung \
-        menuiserie plomberie imprimerie librairie garage transports ateliers brasserie mairie préfecture lycée maternelle \
+        menuiserie plomberie imprimerie librairie ateliers brasserie mairie préfecture lycée maternelle \
         talleres bodegas transportes construcciones inmobiliaria ferretería imprenta librería ayuntamiento ambulatorio consultorio residencia \
-        officina edilizia falegnameria tipografia libreria trattoria cantina comune autofficina ambulatorio studio \
+        officina edilizia falegnameria tipografia libreria trattoria cantina autofficina ambulatorio \
         aannemersbedrijf makelaardij drukkerij garagebedrijf bouwbedrijf gemeente woningcorporatie basisschool \
-        zakład hurtownia drukarnia piekarnia kancelaria wydawnictwo przedsiębiorstwo urząd gabinet spółka \
-        padaria oficina construtora imobiliária gráfica livraria transportadora prefeitura escritório clube laboratório colégio \
-        freight plumbing roofing landscaping realty brokers securities savings federation society charity analytics robotics biotech therapeutics diagnostics \
-        electronics furniture interiors catering",
+        zakład hurtownia drukarnia piekarnia kancelaria wydawnictwo przedsiębiorstwo urząd gabinet \
+        padaria construtora imobiliária livraria transportadora prefeitura clube laboratório colégio \
+        plumbing roofing landscaping realty therapeutics \
+        catering",
     ),
     (
         STREET,

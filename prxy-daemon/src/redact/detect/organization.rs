@@ -410,8 +410,6 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             | b"School"
             | b"Academy"
             | b"Bank"
-            | b"Practice"
-            | b"Surgery"
             | b"Museum"
             | b"Trust"
     );
