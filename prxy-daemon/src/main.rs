@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     match prxy::cli::run(args, &|name| std::env::var_os(name), &mut input, &mut out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if !matches!(failure, prxy::cli::Failure::Program(_)) {
+            if !matches!(failure, prxy::cli::Failure::Said(_)) {
                 eprintln!("{failure}");
             }
             failure.exit_code()

@@ -1,7 +1,8 @@
 //! A prxy daemon under test: started in a namespace, waited for, and ended with the test.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -62,19 +63,35 @@ impl Daemon {
         env: &[(&str, &str)],
     ) -> Result<Self> {
         let mut command = command(namespace, config, data, env)?;
+        command.stderr(Stdio::piped());
+        Self::await_ready(command, None)
+    }
+
+    /// The same with `--debug`, on a terminal of its own.
+    pub fn start_on_terminal(namespace: &Namespace, config: &Path, data: &Path) -> Result<Self> {
+        let terminal = nix::pty::openpty(None, None)?;
+        let mut command = command(namespace, config, data, &[])?;
+        command.arg("--debug").stderr(terminal.slave);
+        Self::await_ready(command, Some(terminal.master.into()))
+    }
+
+    fn await_ready(mut command: Command, terminal: Option<File>) -> Result<Self> {
         let began = Instant::now();
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
             .spawn()
             .context("cannot start prxy")?;
+        // Its end of the terminal is open here as long as the command is.
+        drop(command);
         let log = Arc::new(Log::default());
-        if let Some(stderr) = child.stderr.take() {
+        let pipe = child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+        let said = terminal.map(|file| Box::new(file) as Box<dyn Read + Send>).or(pipe);
+        if let Some(said) = said {
             let log = log.clone();
             thread::spawn(move || {
-                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    log.add(line);
+                for line in BufReader::new(said).lines().map_while(Result::ok) {
+                    log.add(line.trim_end_matches('\r').to_owned());
                 }
                 log.close();
             });

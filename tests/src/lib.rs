@@ -9,6 +9,7 @@
 pub mod attack;
 pub mod attacker;
 pub mod capture;
+pub mod clock;
 pub mod daemon;
 pub mod dns;
 pub mod http;

@@ -118,6 +118,11 @@ fn status_output_and_signals_pass_through() {
     let said = told(&output);
     assert!(said.contains("for this command only") && said.ends_with("err\n"), "{said}");
     assert_eq!(place.exec("broker", "exec /nonexistent").status.code(), Some(127));
+    let mut command = Command::new(daemon::binary().unwrap());
+    let command = command.args(["exec", "--role", "broker", "--", "no-such-program"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told(&output).contains("no-such-program: not found"), "{}", told(&output));
     // Nobody is signalled by its number, not even by the program itself.
     assert_eq!(place.exec("broker", "kill -KILL $$").status.code(), Some(1));
 

@@ -1,6 +1,7 @@
 //! What policy masks does not reach a provider, and comes back whole in the answer, wherever the
 //! value stands and however the stream is cut.
 
+use prxy::redact::note::NOTE;
 use prxy_tests::provider::wire::placeholders;
 use prxy_tests::provider::{Brackets, Format, Reply, Script, Split};
 use prxy_tests::reader;
@@ -183,6 +184,13 @@ fn what_is_not_masked_stays_byte_identical() {
         assert_eq!(scene.send(bytes).unwrap().status, 200);
         let (before, after) = body.split_once("\"caf\\u00e9 \\/ jane@x-mail.com\"").unwrap();
         let seen = scene.provider(format).last().unwrap().text();
+        // But for the note to the model, which is one member, or one message in front.
+        let note = match format {
+            Format::Anthropic => format!(",\"system\":\"{NOTE}\""),
+            Format::OpenAi => format!("{{\"role\":\"system\",\"content\":\"{NOTE}\"}},"),
+        };
+        assert_eq!(seen.matches(&note).count(), 1, "{seen}");
+        let seen = seen.replace(&note, "");
         assert!(seen.starts_with(before), "{seen}");
         assert!(seen.ends_with(after), "{seen}");
         assert!(seen.contains("<EMAIL_1>"), "{seen}");

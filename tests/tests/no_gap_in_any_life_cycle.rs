@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use prxy_tests::attack::{self, Confinement, Verdict, allowed};
 use prxy_tests::capture::only;
+use prxy_tests::clock::{self, Clock};
 use prxy_tests::dns::Record;
 use prxy_tests::http::Wire;
 use prxy_tests::lab::{ATTACKER, PROVIDER_A, PROVIDER_B};
@@ -25,6 +26,7 @@ use prxy_tests::scene::{ANTHROPIC, OPENAI, Setting};
 use prxy_tests::systemd::{ADDRESS, Service, UNIT};
 use prxy_tests::traffic::Traffic;
 use prxy_tests::{eventually, sys};
+use serde_json::Value;
 use tokio::net::TcpStream;
 
 type Episode = (&'static str, fn(&Service));
@@ -39,11 +41,13 @@ const EPISODES: &[Episode] = &[
     ("reloaded", reloaded),
     ("stopped in the middle of a stream", stopped_mid_stream),
     ("started twice", started_twice),
+    ("systemd itself starts anew", systemd_starts_anew),
     ("pins removed", pins_removed),
     ("a link detached", link_detached),
     ("groups killed and removed", groups_removed),
     ("no room for the audit log", audit_disk_full),
     ("nameserver silent, forged, lying", nameserver_fails),
+    ("the clock on the wall jumps", clock_jumps),
     ("the kernel has more to say than the warden hears", ring_buffer_full),
     ("the warden hangs", warden_hangs),
     ("the gateway hangs", gateway_hangs),
@@ -213,6 +217,19 @@ fn started_twice(life: &Service) {
     assert_eq!(life.roles(), before);
 }
 
+/// As at an upgrade of systemd: it goes over every unit and every cgroup that it has.
+fn systemd_starts_anew(life: &Service) {
+    let (roles, pins) = (life.roles(), instance(life));
+    life.systemd.systemctl(&["daemon-reexec"]).unwrap();
+    eventually!(life.state().is_ok_and(|state| state.active == "active"));
+    assert!(life.systemd.journal().contains("Reexecuting"));
+    life.systemd.systemctl(&["daemon-reload"]).unwrap();
+    life.answers().unwrap();
+    assert_eq!((life.roles(), instance(life)), (roles, pins), "nobody was restarted");
+    let status = life.systemd.run("prxy", &["status"]).unwrap();
+    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stdout));
+}
+
 /// Without its pins the policy would end with the warden.
 fn pins_removed(life: &Service) {
     let warden = life.role("warden").unwrap();
@@ -292,6 +309,56 @@ fn nameserver_fails(life: &Service) {
     dns.addresses(OPENAI, &[PROVIDER_B]);
 }
 
+/// Hours and days to and fro under traffic, and to where certificates are not valid.
+fn clock_jumps(life: &Service) {
+    let clock = Clock::install(life).unwrap();
+    life.answers().unwrap();
+    let asked = || {
+        let log = life.scene.range.dns.log();
+        log.iter().filter(|query| [ANTHROPIC, OPENAI].contains(&query.name.as_str())).count()
+    };
+    let (before, roles) = (asked(), life.roles());
+    let said = audit(life).len();
+    let usual = fs::read_to_string(life.systemd.path("/var/lib/prxy/config.yaml")).unwrap();
+    for hours in [0, 5, -7, 24 * 400, 1, -24 * 400, -1] {
+        clock.put(hours * 3600).unwrap();
+        for format in [Format::Anthropic, Format::OpenAi] {
+            for delivery in [Delivery::Whole, Delivery::Streamed] {
+                assert_eq!(life.ask(format, TICKET, delivery).unwrap().status, 200, "{hours}");
+            }
+        }
+        // The control: the daemon did see the jump. Whatever it tells of, it dates by that clock.
+        life.configure("no: configuration").unwrap();
+        assert!(!life.systemd.run("systemctl", &["reload", UNIT]).unwrap().status.success());
+        let said = || audit(life).last().and_then(|line| line["time_ms"].as_i64()).unwrap();
+        let off = || said() / 1000 - clock::now().as_secs() as i64 - hours * 3600;
+        eventually!(off().abs() < 30, "{hours}: {}", off());
+    }
+    // Nothing has expired, nobody was asked again, nobody has died of it.
+    assert_eq!((asked(), life.roles()), (before, roles));
+    let expired = |line: &Value| line["event"] == "generation" && line["why"] == "expired";
+    assert_eq!(audit(life)[said..].iter().find(|line| expired(line)), None);
+    life.configure(&usual).unwrap();
+    life.systemd.systemctl(&["reload", UNIT]).unwrap();
+    eventually!(asked() > before, "only a reload asks");
+    // The broker has the clock too: on a day on which the certificates are not valid, a server
+    // proves nothing, and gets nothing.
+    for years in [-55, 2200] {
+        clock.put(years * YEAR).unwrap();
+        life.systemd.systemctl(&["restart", UNIT]).unwrap();
+        eventually!(
+            life.ask(Format::OpenAi, TICKET, Delivery::Whole)
+                .is_ok_and(|answer| answer.reason() == Some("provider-untrusted")),
+            "{years}"
+        );
+        clock.put(0).unwrap();
+        life.answers().unwrap();
+    }
+    let checked = life.systemd.run("prxy", &["audit", "verify"]).unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    clock.remove().unwrap();
+}
+
 fn ring_buffer_full(life: &Service) {
     let netgate = life.role("netgate").unwrap();
     let warden = Pid::from_raw(life.role("warden").unwrap().pids[0]);
@@ -358,6 +425,13 @@ fn paced(pause_ms: u64) -> Script {
     Script::echo(Split { delta, pause, ..Split::default() })
 }
 
+fn audit(life: &Service) -> Vec<Value> {
+    let log = life.systemd.path("/var/lib/prxy/audit/egress.jsonl");
+    let text = fs::read_to_string(log).unwrap();
+    // The last line may be half written.
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
 /// The folder of this data directory's pins.
 fn instance(life: &Service) -> PathBuf {
     fs::read_dir(pins(life)).unwrap().next().unwrap().unwrap().path()
@@ -369,4 +443,6 @@ fn pins(life: &Service) -> PathBuf {
 
 /// A third provider, of which nobody asks anything.
 const LIAR: &str = "  liar: { base_url: 'https://liar.example', api: anthropic }\ndns:";
+/// In seconds.
+const YEAR: i64 = 365 * 24 * 3600;
 const SEED: u64 = 0x5eed_1234_abcd_0001;

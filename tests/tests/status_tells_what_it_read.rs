@@ -61,6 +61,12 @@ fn all_of_it_holds_and_each_part_was_read() {
     let sum = Command::new("sha256sum").arg(scene.dir().join("config.yaml")).output().unwrap();
     let sum = String::from_utf8(sum.stdout).unwrap();
     assert_eq!(warden["config"]["sha256"], sum.split(' ').next().unwrap());
+    let log = std::fs::read_to_string(scene.data().join("audit/egress.jsonl")).unwrap();
+    let ready = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let ready = ready.rev().find(|line| line["event"] == "ready").unwrap();
+    let programs = status["seen"]["programs"].as_array().unwrap().iter();
+    let programs: Vec<_> = programs.map(|program| program["name"].clone()).collect();
+    assert_eq!(ready["programs"], json!(programs), "the log names the same ones");
     let counters = warden["counters"].to_string();
     assert!(counters.contains(r#""reason":"allowlisted""#), "{counters}");
 }
@@ -72,6 +78,7 @@ fn a_link_that_is_gone_is_named() {
         detach_pinned_link(&pins(&scene).join(program)).unwrap();
         let output = command(&scene, &[]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert_eq!(output.stderr, b"", "said once");
         assert!(said(&output).contains(&format!("{program}: NOT")), "{}", said(&output));
         assert!(!said(&output).contains("prxy holds"), "{}", said(&output));
     }
@@ -97,7 +104,8 @@ fn a_daemon_that_is_stopped_killed_or_never_was_is_not_said_to_hold() {
     kill(Pid::from_raw(netgate.pids[0]), Signal::SIGKILL).unwrap();
     let no_daemon = || {
         let output = command(&scene, &[]).output().unwrap();
-        output.status.code() == Some(1) && said(&output).contains("no daemon runs on")
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.code() == Some(3) && error.contains("no daemon runs on")
     };
     eventually!(no_daemon());
     scene.launch(&Setting::default()).unwrap();
@@ -106,7 +114,18 @@ fn a_daemon_that_is_stopped_killed_or_never_was_is_not_said_to_hold() {
     let nowhere = tempfile::tempdir().unwrap();
     let mut never = Command::new(daemon::binary().unwrap());
     let output = never.arg("status").arg("--data-dir").arg(nowhere.path()).output().unwrap();
-    assert_eq!((output.status.code(), said(&output).contains("no daemon runs")), (Some(1), true));
+    let told = format!(
+        "prxy: no daemon runs on {}; for another directory give --data-dir\n",
+        nowhere.path().display()
+    );
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), said(&output), error), (Some(3), String::new(), told));
+    // Machines are told as well as of anything else.
+    let mut never = Command::new(daemon::binary().unwrap());
+    let never = never.args(["status", "--json", "--data-dir"]).arg(nowhere.path());
+    let output = never.output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["holds"]), (Some(3), &json!(false)));
 }
 
 #[test]

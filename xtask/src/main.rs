@@ -5,6 +5,7 @@ mod bench_kernel;
 mod build;
 mod ci;
 mod demo;
+mod fuzz;
 mod quality;
 mod run;
 mod setup;
@@ -38,6 +39,7 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "bench-kernel" => bench_kernel::run(rest),
         "quality" => quality::run(rest),
+        "fuzz" => fuzz::run(rest),
         "ci" => ci::run(),
         "tidy" => tidy::run(),
         "help" | "--help" | "-h" => {
@@ -59,6 +61,7 @@ cargo xtask VERB
   bench-kernel  measure the kernel programs: nanoseconds a run, throughput with and without
   quality measure the detectors on the corpus, against its floors [--quick] [--label L] [--lang L]
           [--format F] [--show-misses N] [--write] [--floors] [--export DIR]
+  fuzz    random bytes at every parser, 60 seconds each [--seconds N] [TARGET]...
   tidy    formatting, lints and the project's own rules
   ci      what CI runs: tidy, test, quality, demo
 ";

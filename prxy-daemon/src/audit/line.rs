@@ -46,7 +46,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// 64 hexadecimal digits, small letters.
-pub(super) fn is_hash(text: &str) -> bool {
+pub fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 

@@ -21,7 +21,7 @@ use std::io;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-pub use line::digest as sha256;
+pub use line::{digest as sha256, is_hash};
 pub use log::{EgressLog, Head, Rotation};
 pub use tail::{Follow, describe};
 pub use verify::{Report, verify};

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::AuditError;
 use super::files;
-use super::line::{Line, MAX_LINE, digest, hex, is_hash, no_hash};
+use super::line::{Line, MAX_LINE, digest, hex, no_hash};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -331,8 +331,7 @@ impl<'h> Chain<'h> {
         if let Some(head) = self.head
             && self.report.after_head.is_none()
         {
-            let what = if is_hash(head) { "is not in this log" } else { "is no SHA-256" };
-            self.report.faults.push(format!("head: {what}"));
+            self.report.faults.push(format!("the log does not contain this head: {head}"));
         }
         self.report
     }

@@ -32,6 +32,7 @@ pub(super) struct Arguments {
     pub(super) head: Option<String>,
     pub(super) lines: Option<usize>,
     pub(super) follow: bool,
+    pub(super) debug: bool,
     /// Further words, of commands that take any.
     pub(super) places: Vec<PathBuf>,
     /// What stands after `--`.
@@ -77,19 +78,30 @@ pub enum UsageError {
     /// An option needs a number.
     #[error("option `--{0}` needs a whole number up to {MAX_NUMBER}")]
     NotANumber(&'static str),
+    /// An option needs a whole SHA-256.
+    #[error("option `--{option}` needs all 64 hexadecimal digits of a SHA-256, not {length}")]
+    NotAHash {
+        /// Without its dashes.
+        option: &'static str,
+        /// How many characters it was.
+        length: usize,
+    },
     /// `--` and a program are needed, or not taken.
     #[error("{0}")]
     Program(&'static str),
     /// An option has a value that is not one of its.
-    #[error("`--{option} {value}`: one of {known}")]
+    #[error("`--{option} {value}`: {known}")]
     UnknownValue {
         /// Without its dashes.
         option: &'static str,
         /// As typed.
         value: String,
-        /// What it may be.
+        /// What it may be, in words.
         known: String,
     },
+    /// Raw data is shown on terminals only.
+    #[error("`--debug` shows raw data: standard error must be a terminal, and is none")]
+    NoTerminal,
     /// A flag was given a value.
     #[error("option `{0}` takes no value")]
     UnexpectedValue(String),
@@ -134,6 +146,8 @@ impl Arguments {
                     let option = format!("-{short}");
                     return Err(UsageError::UnknownOption { option, hint: String::new() });
                 }
+                // Its own options would be taken for ours.
+                Arg::Value(_) if words == ["exec"] => return Err(UsageError::Program(DASHES)),
                 Arg::Value(word) => words.push(word),
             }
         }
@@ -169,6 +183,7 @@ impl Arguments {
                 "labels" => arguments.labels = true,
                 "memory" => arguments.memory = true,
                 "follow" => arguments.follow = true,
+                "debug" => arguments.debug = true,
                 "head" => arguments.head = Some(text(value)?),
                 "lines" => arguments.lines = Some(number(option, value)?),
                 _ => arguments.listen = Some(text(value)?),
@@ -263,5 +278,6 @@ fn usage(error: lexopt::Error) -> UsageError {
     }
 }
 
+const DASHES: &str = "put `--` before the command: prxy exec --role ROLE -- PROGRAM";
 /// Lines are held in memory.
 const MAX_NUMBER: usize = 1_000_000;

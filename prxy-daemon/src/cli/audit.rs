@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use super::{Arguments, Failure, data_dir, print};
+use super::{Arguments, Failure, UsageError, data_dir, print};
 use crate::audit::{self, Follow, Report};
 
 /// Checks the chain and says what was found; fails if anything is wrong.
@@ -15,11 +15,15 @@ pub(super) fn verify(
     env: &dyn Fn(&str) -> Option<OsString>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
+    let head = arguments.head.as_deref().map(str::to_ascii_lowercase);
+    if let Some(head) = head.as_deref().filter(|head| !audit::is_hash(head)) {
+        return Err(UsageError::NotAHash { option: "head", length: head.chars().count() }.into());
+    }
     let places = match arguments.places.is_empty() {
         true => vec![data_dir(arguments.data_dir, env)?.join("audit")],
         false => arguments.places,
     };
-    let report = audit::verify(&places, arguments.head.as_deref()).context("audit log")?;
+    let report = audit::verify(&places, head.as_deref()).context("audit log")?;
     let text = match arguments.json {
         true => format!("{}\n", report.to_json()),
         false => in_words(&report),

@@ -29,6 +29,21 @@ pub(super) struct Command {
 }
 
 impl Command {
+    /// What else one has to know.
+    pub(super) fn note(&self) -> &'static str {
+        match self.verb {
+            Verb::Status => {
+                "The exit status is 0 only if everything was read and holds, 3 if no daemon runs \
+                 there, else 1.\n"
+            }
+            Verb::Exec => {
+                "ptrace(2) and kill(2) are refused as they are to the role: strace and gdb can \
+                 trace nothing,\nand strace waits for ever (end it with Ctrl-C).\n"
+            }
+            _ => "",
+        }
+    }
+
     /// What further words are; empty for a command that takes none.
     pub(super) fn places(&self) -> &'static str {
         match self.verb {
@@ -56,7 +71,7 @@ pub(super) const COMMANDS: &[Command] = &[
         words: &["serve"],
         verb: Verb::Serve,
         summary: "Run the gateway until it is told to end",
-        options: SOURCES,
+        options: &["config", "listen", "data-dir", "debug"],
     },
     Command {
         words: &["reload"],
@@ -154,6 +169,11 @@ pub(super) const OPTIONS: &[Opt] = &[
         value: "DIR",
         summary: "The data directory (default ~/.prxy, for root /var/lib/prxy)",
     },
+    Opt {
+        name: "debug",
+        value: "",
+        summary: "Show raw data, masked and unmasked, on this terminal and nowhere else",
+    },
     Opt { name: "json", value: "", summary: "Print one JSON value instead of a table" },
     Opt {
         name: "head",
@@ -174,7 +194,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         summary: "See it fail: leave out seccomp, cgroup, landlock or namespace",
     },
     Opt { name: "all", value: "", summary: "Show also what no role is: root with rights" },
-    Opt { name: "list", value: "", summary: "Print the techniques and try none" },
+    Opt { name: "list", value: "", summary: "Print what would be tried, and try none" },
     Opt {
         name: "jsonl",
         value: "",
@@ -182,7 +202,11 @@ pub(super) const OPTIONS: &[Opt] = &[
     },
     Opt { name: "labels", value: "", summary: "Print the labels, their detectors and actions" },
     Opt { name: "memory", value: "", summary: "Use no vault: forget the values at the end" },
-    Opt { name: "markdown", value: "", summary: "With --list: as in docs/threat-model.md" },
+    Opt {
+        name: "markdown",
+        value: "",
+        summary: "With --list: the whole table of docs/threat-model.md",
+    },
 ];
 
 pub(super) const VARIABLES: &[Variable] = &[

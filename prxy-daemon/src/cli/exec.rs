@@ -21,6 +21,6 @@ pub(super) fn run(
     let config = Config::load(&sources(arguments, env))?;
     match crate::verify::exec(role, &config, &program).map_err(anyhow::Error::new)? {
         0 => Ok(()),
-        status => Err(Failure::Program(status)),
+        status => Err(Failure::Said(status)),
     }
 }

@@ -55,6 +55,9 @@ fn command(command: &Command) -> String {
         let rows: Vec<_> = options.iter().map(|option| (spelled(option), option.summary)).collect();
         table(&mut page, &rows);
     }
+    if !command.note().is_empty() {
+        let _ = write!(page, "\n{}", command.note());
+    }
     if command.options.contains(&"config") {
         page.push_str("\nEnvironment:\n");
         let rows: Vec<_> = VARIABLES.iter().map(|v| (v.name.to_owned(), v.summary)).collect();

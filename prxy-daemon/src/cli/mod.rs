@@ -18,7 +18,7 @@ mod verify;
 mod tests;
 
 use std::ffi::OsString;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,6 +26,7 @@ use thiserror::Error;
 
 use crate::config::{Config, ConfigErrors, Origin, Sources};
 use crate::sys::fds;
+use crate::warden::Show;
 use arguments::Arguments;
 use definition::Verb;
 
@@ -43,21 +44,29 @@ pub enum Failure {
     /// The work itself failed.
     #[error("prxy: {0:#}")]
     Work(#[from] anyhow::Error),
-    /// A program that was run ended with this status, and has said itself why.
+    /// There is no daemon to be asked.
+    #[error("prxy: {0}; for another directory give --data-dir")]
+    NotRunning(String),
+    /// What was printed, or the program that was run, has said why; this is only the status.
     #[error("")]
-    Program(u8),
+    Said(u8),
 }
 
 impl Failure {
-    /// 64 (`EX_USAGE`) for a wrong command line or configuration, 1 for everything else.
+    /// 64 (`EX_USAGE`) for a wrong command line or configuration, 3 if `status` finds no daemon, 1
+    /// for everything else.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Config(_) => ExitCode::from(64),
             Self::Work(_) => ExitCode::FAILURE,
-            Self::Program(status) => ExitCode::from(*status),
+            Self::NotRunning(_) => ExitCode::from(NOT_RUNNING),
+            Self::Said(status) => ExitCode::from(*status),
         }
     }
 }
+
+/// As `systemctl status` has it.
+const NOT_RUNNING: u8 = 3;
 
 /// Whether what is written to standard error stays on this host. It would tell the network what the
 /// configuration is, and the daemon is its own best witness that nothing else leaves.
@@ -77,9 +86,14 @@ pub fn run(
         Verb::Help => help::page(&arguments.topic),
         Verb::Version => format!("prxy {}\n", env!("CARGO_PKG_VERSION")),
         Verb::Serve => {
+            let show = if arguments.debug { Show::Differences } else { Show::Nothing };
+            // Before anything else: what is not a terminal may be a file that is kept.
+            if arguments.debug && !std::io::stderr().is_terminal() {
+                return Err(UsageError::NoTerminal.into());
+            }
             let origin = Origin::of(&sources(arguments, env));
             let (config, _) = origin.load()?;
-            return Ok(serve::start(&config, &origin)?);
+            return Ok(serve::start(&config, &origin, show)?);
         }
         Verb::Reload => {
             return reload::run(&data_dir(arguments.data_dir, env)?, arguments.json, out);

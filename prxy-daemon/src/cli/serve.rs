@@ -1,16 +1,15 @@
 //! `prxy serve`: logging, then the daemon.
 
-use std::io::IsTerminal;
-
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Module, Origin};
+use crate::warden::Show;
 
 /// Runs the daemon until it is told to end.
-pub(super) fn start(config: &Config, origin: &Origin) -> anyhow::Result<()> {
+pub(super) fn start(config: &Config, origin: &Origin, show: Show) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(false)
         .with_max_level(LevelFilter::INFO)
         .with_target(false)
         .init();
@@ -18,7 +17,12 @@ pub(super) fn start(config: &Config, origin: &Origin) -> anyhow::Result<()> {
     for missing in missing(config) {
         tracing::warn!("{missing}");
     }
-    Ok(crate::warden::serve(config, origin)?)
+    if show == Show::Differences {
+        tracing::warn!(
+            "--debug shows raw data on this terminal: what is masked and what is restored"
+        );
+    }
+    Ok(crate::warden::serve(config, origin, show)?)
 }
 
 /// What a pipeline leaves undone that everyone expects of prxy.

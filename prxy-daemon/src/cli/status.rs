@@ -15,6 +15,7 @@ use crate::warden::inspect::{Inspection, RoleView, inspect};
 /// Prints the state of the daemon on `data_dir`; fails unless everything was read and holds.
 pub(super) fn run(data_dir: &Path, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let mut seen = inspect(data_dir);
+    let absent = seen.cgroup.is_none();
     let pid = seen.roles.iter().find(|view| view.role == "warden").map(|view| view.pid);
     let warden = pid.and_then(|pid| ask(data_dir, pid, &mut seen));
     let headline = headline(&seen);
@@ -27,10 +28,17 @@ pub(super) fn run(data_dir: &Path, as_json: bool, out: &mut dyn Write) -> Result
             });
             format!("{report}\n")
         }
+        false if absent => String::new(),
         false => in_words(&headline, &seen, warden.as_ref()),
     };
     print(out, &text)?;
-    if holds { Ok(()) } else { Err(anyhow!("{headline}").into()) }
+    match seen.broken.first() {
+        Some(why) if absent => Err(Failure::NotRunning(why.clone())),
+        // The first line has said so.
+        _ if !holds && !as_json => Err(Failure::Said(1)),
+        _ if !holds => Err(anyhow!("{headline}").into()),
+        _ => Ok(()),
+    }
 }
 
 /// The warden's own report; what it says against what was seen counts as broken.
@@ -89,9 +97,6 @@ fn in_words(headline: &str, seen: &Inspection, warden: Option<&Value>) -> String
     }
     for unknown in &seen.unknown {
         let _ = writeln!(text, "  unknown  {unknown}");
-    }
-    if seen.cgroup.is_none() {
-        return text;
     }
     text.push_str(
         "\nrole      pid      user        capabilities  new-privs  seccomp    network  sockets\n",
@@ -172,6 +177,7 @@ fn said(warden: &Value) -> String {
         let (name, host) = (word(&route["provider"]), word(&route["host"]));
         let _ = writeln!(text, "  {name} {host}:{} -> {addresses}", route["port"]);
     }
+    text.push_str("  decisions of the kernel since the start, those on the canaries among them\n");
     for count in warden["counters"].as_array().into_iter().flatten() {
         let (role, reason) = (word(&count["role"]), word(&count["reason"]));
         let _ = writeln!(text, "  {:>10} x {role} {reason}", count["count"]);

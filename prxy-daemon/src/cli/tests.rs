@@ -61,12 +61,13 @@ Options of any command:
 const HELP_SERVE: &str = "\
 Run the gateway until it is told to end.
 
-Usage: prxy serve [--config PATH] [--listen ADDRESS:PORT] [--data-dir DIR]
+Usage: prxy serve [--config PATH] [--listen ADDRESS:PORT] [--data-dir DIR] [--debug]
 
 Options:
   --config PATH          Read this file instead of config.yaml in the data directory
   --listen ADDRESS:PORT  Where clients connect (default 127.0.0.1:3099)
   --data-dir DIR         The data directory (default ~/.prxy, for root /var/lib/prxy)
+  --debug                Show raw data, masked and unmasked, on this terminal and nowhere else
 
 Environment:
   PRXY_PIPE      The modules in order, such as airgap,guardrails
@@ -83,6 +84,9 @@ Options:
   --config PATH   Read this file instead of config.yaml in the data directory
   --data-dir DIR  The data directory (default ~/.prxy, for root /var/lib/prxy)
   --role ROLE     One of warden, resolver, netgate, broker, gateway, front
+
+ptrace(2) and kill(2) are refused as they are to the role: strace and gdb can trace nothing,
+and strace waits for ever (end it with Ctrl-C).
 
 Environment:
   PRXY_PIPE      The modules in order, such as airgap,guardrails
@@ -167,7 +171,23 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
             "verify --role unknown",
             "`--role unknown`: one of warden, resolver, netgate, broker, gateway, front",
         ),
-        ("verify --technique luck", "`--technique luck`: one of prxy verify --list"),
+        ("verify --technique luck", "`--technique luck`: prxy verify --list has them all"),
+        (
+            "verify --technique tpc4",
+            "`--technique tpc4`: did you mean `tcp4`? prxy verify --list has them all",
+        ),
+        (
+            "verify --list --role luck",
+            "`--role luck`: one of warden, resolver, netgate, broker, gateway, front",
+        ),
+        (
+            "exec --role netgate curl -m 2",
+            "put `--` before the command: prxy exec --role ROLE -- PROGRAM",
+        ),
+        (
+            "audit verify --head 83b3f95b",
+            "option `--head` needs all 64 hexadecimal digits of a SHA-256, not 8",
+        ),
         ("audit", "which command? One of: audit verify, audit tail"),
         ("audit tail now", "unknown command `audit tail now`; did you mean `audit tail`?"),
         ("audit tail -n many", "option `--lines` needs a whole number up to 1000000"),

@@ -92,7 +92,7 @@ pub(super) fn key_lines(text: &str) -> Vec<Range<usize>> {
 }
 
 /// A character that a terminal shows as itself: no control, no direction change, nothing invisible.
-pub(super) fn printable(c: char) -> char {
+pub(crate) fn printable(c: char) -> char {
     let invisible = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
     if c.is_control() || invisible { '\u{fffd}' } else { c }

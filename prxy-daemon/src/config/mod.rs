@@ -33,6 +33,7 @@ use crate::redact::Policy;
 pub use bundles::{BundleError, Bundles};
 pub(crate) use difference::difference;
 pub use errors::ConfigErrors;
+pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
 pub use pins::{Addresses, KeyPin, Network};

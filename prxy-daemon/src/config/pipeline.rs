@@ -12,6 +12,7 @@ use super::providers::MAX_PROVIDERS;
 use super::url::parse_host;
 use super::yaml::{Node, Value};
 use super::{Host, Module, OnViolation};
+use crate::redact::note::Note;
 use crate::redact::{Action, Attachments, Label, Policy};
 
 /// The modules in the file's order, and where its allowlist stands.
@@ -216,6 +217,12 @@ fn guardrails(fields: Fields<'_>, found: &mut Found) -> Policy {
     if let Some(node) = fields.get("tools_keep_masked") {
         policy.tools_keep_masked = Arc::new(tools(node, found));
     }
+    if let Some(node) = fields.get("system_inject") {
+        policy.system_inject = match found.flag(node) {
+            Some(false) => Note::Omit,
+            Some(true) | None => Note::Give,
+        };
+    }
     policy
 }
 
@@ -283,7 +290,7 @@ const MODULES: [(&str, Known); 7] = [
 ];
 pub(super) const AIRGAP_KEYS: &[&str] = &["allowedHosts", "onViolation"];
 pub(super) const GUARDRAILS_KEYS: &[&str] =
-    &["policy", "patterns", "attachments", "tools_keep_masked"];
+    &["policy", "patterns", "attachments", "tools_keep_masked", "system_inject"];
 pub(super) const ATTACHMENTS: [(&str, Attachments); 2] =
     [("allow", Attachments::Allow), ("block", Attachments::Block)];
 const ON_VIOLATION: [(&str, OnViolation); 2] =

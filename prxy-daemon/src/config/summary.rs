@@ -10,6 +10,7 @@ use super::{
 };
 use crate::audit::Rotation;
 use crate::provider::fetch;
+use crate::redact::note::Note;
 use crate::redact::{Action, Attachments, Policy};
 
 pub(super) struct Summary<'c>(pub(super) &'c Config);
@@ -68,11 +69,12 @@ impl fmt::Display for Summary<'_> {
 }
 
 fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy) -> fmt::Result {
-    let Policy { actions, patterns, attachments, tools_keep_masked } = policy;
+    let Policy { actions, patterns, attachments, tools_keep_masked, system_inject } = policy;
     if actions.is_empty()
         && patterns.is_empty()
         && *attachments == Attachments::default()
         && tools_keep_masked.is_empty()
+        && *system_inject == Note::Give
     {
         return writeln!(f, "  - guardrails");
     }
@@ -83,6 +85,9 @@ fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy) -> fmt::Result {
     if !tools_keep_masked.is_empty() {
         let tools: Vec<_> = tools_keep_masked.iter().map(|tool| quoted(tool)).collect();
         writeln!(f, "      tools_keep_masked: [{}]", tools.join(", "))?;
+    }
+    if *system_inject == Note::Omit {
+        writeln!(f, "      system_inject: false")?;
     }
     if !actions.is_empty() {
         writeln!(f, "      policy:")?;

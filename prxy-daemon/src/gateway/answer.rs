@@ -1,5 +1,6 @@
 //! The way back: a provider's answer with the original values in it again.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Either, Full};
 use serde::Deserialize;
 
+use super::coding::Decoded;
 use super::error::Failure;
 use crate::hop::{self, Answer};
 use crate::provider::endpoint::{Endpoint, Gives};
@@ -19,7 +21,7 @@ use crate::redact::Vault;
 use crate::redact::rehydrate::{self, Form, KeptTools};
 
 /// A body that goes to a client: whole, passed on as it comes, or restored as it comes.
-pub(super) type Reply = Either<Full<Bytes>, Either<Answer, Restored>>;
+pub(super) type Reply = Either<Full<Bytes>, Either<Decoded<Answer>, Restored>>;
 
 /// A whole body.
 pub(super) fn whole(body: Full<Bytes>) -> Reply {
@@ -56,11 +58,12 @@ pub(super) async fn restore(
     restorer: Option<Restorer>,
     response: Response<Answer>,
 ) -> Result<Response<Reply>, Failure> {
-    let (mut head, mut body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
     if let Some(reason) = head.headers.get(hop::ERROR).cloned() {
         return Err(broker_failure(head.status, reason, body).await);
     }
     hop::strip_hop_by_hop(&mut head.headers);
+    let mut body = Decoded::new(&mut head.headers, body).ok_or(Failure::BadAnswer)?;
     let form = head
         .headers
         .get(header::CONTENT_TYPE)
@@ -116,28 +119,32 @@ async fn broker_failure(status: StatusCode, reason: HeaderValue, mut body: Answe
 ///
 /// Every piece that can go out does so at once; what may be part of a placeholder waits.
 pub(super) struct Restored {
-    answer: Answer,
+    answer: Decoded<Answer>,
     /// `None` once the answer has ended.
     stream: Option<rehydrate::Stream>,
+    /// How it broke off; told after what was held of it.
+    broken: Option<io::Error>,
 }
 
 impl Restored {
-    fn new(stream: rehydrate::Stream, answer: Answer) -> Self {
-        Self { answer, stream: Some(stream) }
+    fn new(stream: rehydrate::Stream, answer: Decoded<Answer>) -> Self {
+        Self { answer, stream: Some(stream), broken: None }
     }
 }
 
 impl Body for Restored {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = self.get_mut();
         loop {
-            let Some(stream) = &mut this.stream else { return Poll::Ready(None) };
+            let Some(stream) = &mut this.stream else {
+                return Poll::Ready(this.broken.take().map(Err));
+            };
             let mut restored = Vec::new();
             match std::task::ready!(Pin::new(&mut this.answer).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
@@ -145,13 +152,10 @@ impl Body for Restored {
                     // Trailers say nothing to a client of an event stream.
                     Err(_) => continue,
                 },
-                Some(Err(error)) => {
-                    this.stream = None;
-                    return Poll::Ready(Some(Err(error)));
-                }
-                None => {
+                ended => {
                     stream.finish(&mut restored);
                     this.stream = None;
+                    this.broken = ended.and_then(Result::err);
                 }
             }
             if !restored.is_empty() {
@@ -161,7 +165,7 @@ impl Body for Restored {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.stream.is_none()
+        self.stream.is_none() && self.broken.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

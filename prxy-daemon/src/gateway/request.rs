@@ -16,15 +16,17 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 
 use super::answer::{self, Reply};
+use super::coding::{Codings, DecodeError};
 use super::error::{Failure, guess_api};
 use super::log_only::LogOnly;
 use super::route::{Aim, Target, route};
+use super::screen::{Screen, Shown};
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
 use crate::config::{Config, Provider};
-use crate::hop::{self, CollectError, Connect, Pool};
+use crate::hop::{self, CollectError, Connect, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
-use crate::pipeline::{Exchange, Pipeline, Verdict};
+use crate::pipeline::{Exchange, Pipeline, Verdict, Watch};
 use crate::provider::endpoint::{Endpoint, Takes};
 use crate::provider::fetch;
 use crate::redact::scan::ScannerError;
@@ -37,6 +39,7 @@ pub struct Gateway<L> {
     store: Store,
     broker: Pool<Link<L>>,
     policy: watch::Sender<Arc<Policy>>,
+    screen: Option<Arc<Screen>>,
 }
 
 /// What one configuration makes of the gateway.
@@ -73,7 +76,14 @@ impl<L: BrokerLink> Gateway<L> {
         store: Store,
     ) -> Result<Self, ScannerError> {
         let policy = watch::Sender::new(Arc::new(Policy::new(config, FIRST_EPOCH)?));
-        Ok(Self { listen, store, broker: Pool::new(Link(broker)), policy })
+        Ok(Self { listen, store, broker: Pool::new(Link(broker)), policy, screen: None })
+    }
+
+    /// Shows what is masked and restored.
+    #[must_use]
+    pub fn showing(mut self, screen: Option<Screen>) -> Self {
+        self.screen = screen.map(Arc::new);
+        self
     }
 
     /// Builds what another configuration needs, beside the one in force.
@@ -102,7 +112,7 @@ impl<L: BrokerLink> Gateway<L> {
     async fn answer_to(&self, request: Request<Incoming>) -> Response<Reply> {
         let (head, body) = request.into_parts();
         let policy = self.policy();
-        let target = admit::admit(self.listen, &head.uri, &head.headers)
+        let target = admit::admit(self.listen, head.version, &head.uri, &head.headers)
             .and_then(|()| route(&policy.providers, &head.method, &head.uri, &head.headers));
         match target {
             Ok(Target::Local) => answer::alive(),
@@ -130,11 +140,15 @@ impl<L: BrokerLink> Gateway<L> {
         head: &Parts,
         body: Incoming,
     ) -> (Result<Response<Reply>, Failure>, Arc<Policy>) {
-        if let Err(failure) = policy.check_head(endpoint.takes, &head.headers) {
-            policy.discard(&head.headers, body).await;
-            return (Err(failure), policy);
-        }
-        let body = match policy.collect(body).await {
+        let codings = match policy.check_head(endpoint.takes, &head.headers) {
+            Ok(codings) => codings,
+            Err(failure) => {
+                policy.discard(&head.headers, body).await;
+                return (Err(failure), policy);
+            }
+        };
+        let body = policy.collect(body).await.and_then(|body| policy.decode(&codings, body));
+        let body = match body {
             Ok(body) => body,
             Err(failure) => return (Err(failure), policy),
         };
@@ -176,12 +190,19 @@ impl<L: BrokerLink> Gateway<L> {
         let vault: Arc<dyn Vault> = self.store.vault(crate::store::TENANT);
         let began = Instant::now();
         let (body, stripped) = strip(call.provider, endpoint, body);
-        let (body, masked) = policy.run_pipeline(call.provider, endpoint, body, &*vault)?;
+        let shown =
+            self.screen.as_ref().map(|screen| screen.exchange(&head.method, head.uri.path()));
+        let (body, masked) =
+            policy.run_pipeline(call.provider, endpoint, body, &*vault, shown.as_deref())?;
         let masking = began.elapsed();
         let sent = self.broker.send(call.request(body)).await.map_err(|error| {
             tracing::warn!(%error, "no broker");
             Failure::BrokerGone
         })?;
+        let vault = match shown {
+            Some(shown) => shown.watch(vault),
+            None => vault,
+        };
         let vault = policy.pipeline.masks().then_some(vault);
         let restorer = vault.map(|vault| answer::Restorer {
             endpoint,
@@ -215,11 +236,8 @@ impl<L: BrokerLink> Gateway<L> {
 
 impl Policy {
     /// What can be refused before a byte of the body is read.
-    fn check_head(&self, takes: Takes, headers: &HeaderMap) -> Result<(), Failure> {
-        let encodings = headers.get_all(header::CONTENT_ENCODING);
-        if !encodings.iter().all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Failure::ContentEncoding);
-        }
+    fn check_head(&self, takes: Takes, headers: &HeaderMap) -> Result<Codings, Failure> {
+        let codings = Codings::of(headers).ok_or(Failure::ContentEncoding)?;
         let mut forms = headers.get_all(header::CONTENT_TYPE).iter();
         let json = forms.next().is_some_and(is_json) && forms.next().is_none();
         if takes == Takes::Json && !json {
@@ -228,7 +246,7 @@ impl Policy {
         let limit = self.max_body_bytes;
         let announced = hop::content_length(headers).unwrap_or(0);
         if usize::try_from(announced).is_ok_and(|announced| announced <= limit) {
-            Ok(())
+            Ok(codings)
         } else {
             Err(Failure::BodyTooLarge { limit })
         }
@@ -247,19 +265,37 @@ impl Policy {
         }
     }
 
+    /// What the body says; the limit is for that as well.
+    fn decode(&self, codings: &Codings, body: Bytes) -> Result<Bytes, Failure> {
+        if codings.is_empty() {
+            return Ok(body);
+        }
+        let limit = self.max_body_bytes;
+        // How large it gets is not known before.
+        hop::on_cpu(usize::MAX, || codings.decode(body, limit)).map_err(|error| match error {
+            DecodeError::Malformed => Failure::BodyUndecodable,
+            DecodeError::TooLarge => Failure::BodyTooLarge { limit },
+        })
+    }
+
     fn run_pipeline(
         &self,
         provider: &Provider,
         endpoint: &'static Endpoint,
         body: Bytes,
         vault: &dyn Vault,
+        shown: Option<&Shown>,
     ) -> Result<(Bytes, BTreeMap<Label, u32>), Failure> {
+        let watch = shown.map(|shown| shown as &dyn Watch);
         hop::on_cpu(body.len(), || {
             let mut exchange =
-                Exchange { provider, endpoint, vault, body, masked: BTreeMap::new() };
+                Exchange { provider, endpoint, vault, body, masked: BTreeMap::new(), watch };
             match self.pipeline.run(&mut exchange) {
                 Verdict::Continue => Ok((exchange.body, exchange.masked)),
-                Verdict::Refuse(refusal) => Err(Failure::Pipeline(refusal)),
+                Verdict::Refuse(refusal) => {
+                    shown.into_iter().for_each(|shown| shown.line(&format!("not sent: {refusal}")));
+                    Err(Failure::Pipeline(refusal))
+                }
             }
         })
     }
@@ -286,7 +322,14 @@ impl Call<'_> {
     fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
         let mut headers = self.head.headers.clone();
         hop::strip_hop_by_hop(&mut headers);
-        for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT, header::COOKIE] {
+        // The body goes on plain, whatever it came as.
+        for name in [
+            header::HOST,
+            header::CONTENT_ENCODING,
+            header::CONTENT_LENGTH,
+            header::EXPECT,
+            header::COOKIE,
+        ] {
             headers.remove(name);
         }
         headers.insert(header::HOST, HeaderValue::from_static("broker"));
@@ -311,8 +354,8 @@ impl<L: BrokerLink> Connect for Link<L> {
     type Io = UnixStream;
     type Error = io::Error;
 
-    async fn connect(&self) -> io::Result<UnixStream> {
-        self.0.connect().await
+    async fn connect(&self) -> io::Result<(UnixStream, Protocol)> {
+        Ok((self.0.connect().await?, Protocol::Http1))
     }
 }
 

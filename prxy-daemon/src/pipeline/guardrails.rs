@@ -6,6 +6,7 @@ use super::{Exchange, Module, Refusal, Verdict};
 use crate::provider::endpoint::Takes;
 use crate::redact::Policy;
 use crate::redact::mask::Masker;
+use crate::redact::note::{self, Note};
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
 
@@ -13,11 +14,13 @@ use crate::redact::scan::ScannerError;
 pub(super) struct Guardrails {
     masker: Masker,
     kept: KeptTools,
+    note: Note,
 }
 
 impl Guardrails {
     pub(super) fn new(policy: &Policy) -> Result<Self, ScannerError> {
-        Ok(Self { masker: Masker::new(policy)?, kept: KeptTools::clone(&policy.tools_keep_masked) })
+        let kept = KeptTools::clone(&policy.tools_keep_masked);
+        Ok(Self { masker: Masker::new(policy)?, kept, note: policy.system_inject })
     }
 }
 
@@ -42,6 +45,14 @@ impl Module for Guardrails {
         match self.masker.request(endpoint.surface, &exchange.body, exchange.vault) {
             Ok(masked) => {
                 if let Some(body) = masked.body {
+                    if let Some(watch) = exchange.watch {
+                        watch.masked(&exchange.body, &body);
+                    }
+                    exchange.body = Bytes::from(body);
+                }
+                if self.note == Note::Give
+                    && let Some(body) = note::add(endpoint, &exchange.body)
+                {
                     exchange.body = Bytes::from(body);
                 }
                 for (label, count) in masked.masked {

@@ -53,6 +53,14 @@ pub struct Exchange<'a> {
     pub body: Bytes,
     /// How many values were masked, by label.
     pub masked: BTreeMap<Label, u32>,
+    /// Who is shown what is masked.
+    pub watch: Option<&'a dyn Watch>,
+}
+
+/// Is shown raw data, see `--debug`.
+pub trait Watch: Sync {
+    /// What a body was and what it became.
+    fn masked(&self, before: &[u8], after: &[u8]);
 }
 
 /// What a module says of a request.
@@ -143,6 +151,7 @@ mod tests {
     use super::*;
     use crate::config::{Addresses, Config, Enforcement, Host, OnViolation, Transport};
     use crate::provider::Api;
+    use crate::redact::note::{NOTE, Note};
     use crate::redact::{Policy, VaultError};
 
     #[derive(Default)]
@@ -191,7 +200,11 @@ mod tests {
     }
 
     fn guardrails() -> config::Module {
-        config::Module::Guardrails(Policy::default())
+        guardrails_with(Note::Omit)
+    }
+
+    fn guardrails_with(system_inject: Note) -> config::Module {
+        config::Module::Guardrails(Policy { system_inject, ..Policy::default() })
     }
 
     #[track_caller]
@@ -210,6 +223,7 @@ mod tests {
                 br#"{"messages":[{"role":"user","content":"ada@corp.example"}]}"#,
             ),
             masked: BTreeMap::new(),
+            watch: None,
         };
         let verdict = match pipeline.run(&mut exchange) {
             Verdict::Continue => String::from_utf8(exchange.body.to_vec()).unwrap(),
@@ -238,5 +252,7 @@ mod tests {
             "host-not-allowed",
             1,
         );
+        let noted = masked.replace("]}", &format!(r#"],"system":"{NOTE}"}}"#));
+        check(vec![guardrails_with(Note::Give)], "guardrails", &noted, 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Where an answer holds text that a user or a tool reads.
 //!
-//! What is not listed here is never changed: thinking and its signatures, ids, names, models.
+//! What is not listed here is never changed: signed thinking, ids, names, models, the tokens of log
+//! probabilities.
 
 use super::Surface;
 use crate::json::Path;
@@ -56,6 +57,10 @@ pub enum Field {
     Content,
     /// OpenAI `delta.refusal`.
     Refusal,
+    /// `delta.reasoning_content` of compatible servers: nobody has signed it.
+    ReasoningContent,
+    /// The same as `delta.reasoning`.
+    Reasoning,
     /// OpenAI `delta.audio.transcript`.
     Transcript,
     /// OpenAI `delta.tool_calls[].function.arguments`.
@@ -192,8 +197,10 @@ const fn given(spelling: Spelling, depth: usize, pattern: &'static [&'static str
 
 use Spelling::{Json, Plain};
 
-const ERROR: &[Row] = &[text(&["message"])];
-const ERROR_ALONE: Tables = &[(&["error"], ERROR)];
+const ERROR: &[Row] = &[text(&[]), text(&["message"]), text(&["details", "**"])];
+/// What compatible servers and those in between say instead.
+const OUTCRY: &[Row] = &[text(&["message"]), text(&["detail", "**"])];
+const ERROR_ALONE: Tables = &[(&["error"], ERROR), (&[], OUTCRY)];
 
 /// <https://docs.anthropic.com/en/api/messages>
 const BLOCK: &[Row] = &[
@@ -201,14 +208,24 @@ const BLOCK: &[Row] = &[
     given(Plain, 0, &["input", "**"]),
     text(&["citations", "[]", "cited_text"]),
     text(&["citations", "[]", "document_title"]),
+    text(&["citations", "[]", "title"]),
+    text(&["citations", "[]", "source"]),
+    // What tools of the provider or of MCP gave.
     text(&["content"]),
     text(&["content", "[]", "text"]),
+    text(&["content", "[]", "title"]),
     text(&["content", "stdout"]),
     text(&["content", "stderr"]),
+    text(&["content", "title"]),
+    text(&["content", "content"]),
+    text(&["content", "lines", "[]"]),
+    text(&["content", "content", "title"]),
+    text(&["content", "content", "source", "data"]),
 ];
 /// What stopped the model; the client's own words.
 const STOPPED: &[Row] = &[text(&["stop_sequence"])];
-const MESSAGE: Tables = &[(&["content", "[]"], BLOCK), (&["error"], ERROR), (&[], STOPPED)];
+const MESSAGE: Tables =
+    &[(&["content", "[]"], BLOCK), (&["error"], ERROR), (&[], STOPPED), (&[], OUTCRY)];
 
 /// <https://docs.anthropic.com/en/api/retrieving-message-batch-results>
 const BATCH_RESULT: Tables = &[
@@ -227,12 +244,18 @@ const MESSAGE_PIECES: Pieces = &[
 ];
 const MESSAGE_TOOLS: Pieces = &[(&["content_block", "name"], Field::BlockInput)];
 const MESSAGE_EVENT: Tables = &[
-    (&["delta", "citation"], &[text(&["cited_text"]), text(&["document_title"])]),
+    (
+        &["delta", "citation"],
+        &[text(&["cited_text"]), text(&["document_title"]), text(&["title"]), text(&["source"])],
+    ),
+    // The summary that takes the place of what came before.
+    (&["delta"], &[text(&["content"])]),
     (&["content_block"], BLOCK),
     (&["message", "content", "[]"], BLOCK),
     (&["message"], STOPPED),
     (&["delta"], STOPPED),
     (&["error"], ERROR),
+    (&[], OUTCRY),
 ];
 
 /// <https://platform.openai.com/docs/api-reference/chat/object>; a `message` may also end a stream.
@@ -241,6 +264,15 @@ const CHOICE: &[Row] = &[
     text(&["message", "content", "[]", "text"]),
     text(&["message", "content", "[]", "refusal"]),
     text(&["message", "refusal"]),
+    text(&["message", "reasoning_content"]),
+    text(&["message", "reasoning"]),
+    text(&["message", "annotations", "[]", "url_citation", "title"]),
+    text(&["delta", "annotations", "[]", "url_citation", "title"]),
+    // Groq's own tools.
+    given(Json, 4, &["message", "executed_tools", "[]", "arguments"]),
+    text(&["message", "executed_tools", "[]", "output"]),
+    given(Json, 4, &["delta", "executed_tools", "[]", "arguments"]),
+    text(&["delta", "executed_tools", "[]", "output"]),
     text(&["message", "audio", "transcript"]),
     given(Json, 4, &["message", "tool_calls", "[]", "function", "arguments"]),
     // Some compatible servers send the arguments as an object.
@@ -249,13 +281,15 @@ const CHOICE: &[Row] = &[
     given(Json, 2, &["message", "function_call", "arguments"]),
     text(&["text"]),
 ];
-const COMPLETION: Tables = &[(&["choices", "[]"], CHOICE), (&["error"], ERROR)];
+const COMPLETION: Tables = &[(&["choices", "[]"], CHOICE), (&["error"], ERROR), (&[], OUTCRY)];
 
 /// <https://platform.openai.com/docs/api-reference/chat-streaming/streaming>
 const CHAT_PIECES: Pieces = &[
     (&["choices", "[]", "delta", "content"], Field::Content),
     (&["choices", "[]", "delta", "content", "[]", "text"], Field::Content),
     (&["choices", "[]", "delta", "refusal"], Field::Refusal),
+    (&["choices", "[]", "delta", "reasoning_content"], Field::ReasoningContent),
+    (&["choices", "[]", "delta", "reasoning"], Field::Reasoning),
     (&["choices", "[]", "delta", "audio", "transcript"], Field::Transcript),
     (
         &["choices", "[]", "delta", "tool_calls", "[]", "function", "arguments"],
@@ -277,6 +311,7 @@ const ITEM: &[Row] = &[
     text(&["content", "[]", "text"]),
     text(&["content", "[]", "refusal"]),
     text(&["content", "[]", "transcript"]),
+    text(&["content", "[]", "annotations", "[]", "title"]),
     text(&["summary", "[]", "text"]),
     given(Json, 0, &["arguments"]),
     given(Plain, 0, &["arguments", "**"]),
@@ -288,6 +323,7 @@ const ITEM: &[Row] = &[
     text(&["output", "[]", "stdout"]),
     text(&["output", "[]", "stderr"]),
     text(&["code"]),
+    text(&["revised_prompt"]),
     text(&["outputs", "[]", "logs"]),
     text(&["queries", "[]"]),
     text(&["results", "[]", "text"]),
@@ -301,6 +337,8 @@ const SAID_AGAIN: &[Row] = &[
     text(&["user"]),
     text(&["safety_identifier"]),
     text(&["prompt_cache_key"]),
+    text(&["prompt", "variables", "**"]),
+    text(&["tools", "[]", "description"]),
 ];
 const RESPONSE: Tables = &[
     (&["output", "[]"], ITEM),
@@ -309,6 +347,7 @@ const RESPONSE: Tables = &[
     (&["instructions", "[]"], ITEM),
     (&["error"], ERROR),
     (&[], SAID_AGAIN),
+    (&[], OUTCRY),
 ];
 
 /// <https://platform.openai.com/docs/api-reference/responses-streaming>
@@ -318,7 +357,16 @@ const RESPONSE_EVENT: Tables = &[
     (&["response", "error"], ERROR),
     (&["response"], SAID_AGAIN),
     (&["item"], ITEM),
-    (&["part"], &[text(&["text"]), text(&["refusal"]), text(&["transcript"])]),
+    (
+        &["part"],
+        &[
+            text(&["text"]),
+            text(&["refusal"]),
+            text(&["transcript"]),
+            text(&["annotations", "[]", "title"]),
+        ],
+    ),
+    (&["annotation"], &[text(&["title"])]),
     (&["error"], ERROR),
     // Events that end a text say all of it once more.
     (
@@ -329,6 +377,8 @@ const RESPONSE_EVENT: Tables = &[
             text(&["transcript"]),
             text(&["code"]),
             text(&["message"]),
+            text(&["diff"]),
+            text(&["command"]),
             given(Json, 0, &["arguments"]),
             given(Plain, 0, &["input"]),
         ],
@@ -341,6 +391,9 @@ const DELTAS: &[(&str, Field)] = &[
     ("response.reasoning_text.delta", Field::Delta),
     ("response.reasoning_summary_text.delta", Field::Summary),
     ("response.audio.transcript.delta", Field::Delta),
+    ("response.output_audio_transcript.delta", Field::Delta),
+    ("response.apply_patch_call_operation_diff.delta", Field::ItemInput),
+    ("response.shell_call_command.delta", Field::ItemInput),
     ("response.code_interpreter_call_code.delta", Field::Delta),
     ("response.function_call_arguments.delta", Field::ItemArguments),
     ("response.mcp_call_arguments.delta", Field::ItemArguments),
@@ -358,7 +411,19 @@ const GENERATED: Tables = &[
             text(&["codeExecutionResult", "output"]),
         ],
     ),
+    (
+        &["candidates", "[]"],
+        &[
+            text(&["finishMessage"]),
+            text(&["groundingMetadata", "webSearchQueries", "[]"]),
+            text(&["groundingMetadata", "groundingSupports", "[]", "segment", "text"]),
+            text(&["groundingMetadata", "groundingChunks", "[]", "*", "title"]),
+            text(&["groundingMetadata", "groundingChunks", "[]", "*", "text"]),
+        ],
+    ),
+    (&["promptFeedback"], &[text(&["blockReasonMessage"])]),
     (&["error"], ERROR),
+    (&[], OUTCRY),
 ];
 const GENERATED_PIECES: Pieces =
     &[(&["candidates", "[]", "content", "parts", "[]", "text"], Field::PartText)];

@@ -13,7 +13,7 @@ mod refusal;
 mod telling;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 
 pub mod detect;
 pub mod mask;
+pub mod note;
 pub mod rehydrate;
 pub mod scan;
 
@@ -54,6 +55,8 @@ pub struct Policy {
     pub attachments: Attachments,
     /// The tools, by name, whose arguments stay masked in answers.
     pub tools_keep_masked: rehydrate::KeptTools,
+    /// Whether models are told what placeholders are.
+    pub system_inject: note::Note,
 }
 
 /// What becomes of pictures, sound and documents that are no text, and of text as token numbers.

@@ -1,14 +1,13 @@
 //! Every technique against every role: first the control, then the role's confinement, then root
 //! under the kernel's policy alone; each judged by the wire, each with what stopped it.
 
-use std::collections::HashSet;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use nix::sys::signalfd::SignalFd;
 use prxy_common::{Event, Hook, Reason, Role, Verdict};
 
 use super::attempt::{self, Confinement, Descriptors, Rights, Said};
+use super::conversation::Conversations;
 use super::frame::{Packet, TCP, UDP};
 use super::ground::{NAMESERVER, PROVIDER, PROVIDER_PORT, PROVIDER_V6};
 use super::judge::{Destination, is_probe, only};
@@ -40,10 +39,8 @@ struct Site {
     neighbours: Neighbours,
     world: World,
     /// Conversations of earlier tries, which may still be closing.
-    old: HashSet<Conversation>,
+    old: Conversations,
 }
-
-type Conversation = (u8, IpAddr, IpAddr, Option<(u16, u16)>);
 
 /// What became of one try.
 struct Tried {
@@ -58,18 +55,14 @@ impl Site {
         let step = "make a scratch world";
         let world = World::new().during(step)?;
         let neighbours = Neighbours::start(&world).during(step)?;
-        Ok(Self { neighbours, world, old: HashSet::new() })
+        Ok(Self { neighbours, world, old: Conversations::default() })
     }
 
     /// From now on, what has been said so far is old.
     fn forget(&mut self, packets: &[Packet]) -> Result<(), VerifyError> {
         let more = self.world.packets().during(WIRE)?;
-        self.old.extend(packets.iter().chain(&more).filter_map(conversation));
+        self.old.note(packets.iter().chain(&more));
         Ok(())
-    }
-
-    fn is_new(&self, packet: &Packet) -> bool {
-        conversation(packet).is_none_or(|one| !self.old.contains(&one))
     }
 }
 
@@ -270,7 +263,7 @@ impl<'a> Battery<'a> {
         let token = aim.token.clone();
         let said = attempt::run(technique, &from, aim, &self.signals)?;
         let mut packets = frames(&site.world, technique, &said)?;
-        packets.retain(|packet| site.is_new(packet) || packet.contains(token.as_bytes()));
+        packets.retain(|packet| !site.old.know(packet) || packet.contains(token.as_bytes()));
         let through = judge(technique, &packets, &token, &said, &allowed(None));
         site.neighbours.rest().during("ask the neighbours")?;
         self.free.forget(&packets)?;
@@ -301,25 +294,33 @@ impl<'a> Battery<'a> {
         let token = aim.token.clone();
         let said = attempt::run(technique, &from, aim, &self.signals)?;
         let mut packets = frames(&site.world, technique, &said)?;
-        if matches!(technique.aid, Aid::Given(_)) {
+        let is_given = matches!(technique.aid, Aid::Given(_));
+        if is_given {
             // The battery itself made that connection: only what the attempt has sent counts.
             std::thread::sleep(LAST_WORDS);
             packets.extend(site.world.packets().during(WIRE)?);
-            packets.retain(|packet| packet.contains(token.as_bytes()));
         }
-        let through = judge(technique, &packets, &token, &said, &allowed(Some(role)));
+        let counts = |packet: &&Packet| {
+            packet.contains(token.as_bytes()) || !(is_given || site.old.is_echo(packet))
+        };
+        let counted: Vec<Packet> = packets.iter().filter(counts).cloned().collect();
+        let through = judge(technique, &counted, &token, &said, &allowed(Some(role)));
         site.neighbours.rest().during("ask the neighbours")?;
         let denied = |event: &Event| {
             u32::from(event.role) == role.code() && u32::from(event.verdict) == Verdict::Deny.code()
         };
         let events = self.scratch.events().into_iter().filter(denied).collect();
+        self.held.old.note(&packets);
         Ok(Tried { said, through, events })
     }
 
     fn note_late(&mut self, before: &str) -> Result<(), VerifyError> {
-        let packets = self.held.world.packets().during(WIRE)?;
+        let Site { world, old, .. } = &mut self.held;
+        let packets = world.packets().during(WIRE)?;
+        let fresh: Vec<_> = packets.iter().filter(|one| !old.is_echo(one)).cloned().collect();
+        old.note(&packets);
         // Whose they are is not known here: what any role may send is no surprise.
-        let judged = only(&packets, &allowed(None));
+        let judged = only(&fresh, &allowed(None));
         let probes = judged.noise.iter().filter(|packet| is_probe(packet));
         for packet in judged.unexpected.iter().chain(probes) {
             self.late.push(format!("before {before}: {packet}"));
@@ -367,10 +368,6 @@ fn frames(world: &World, technique: &Technique, said: &Said) -> Result<Vec<Packe
         }
     }
     Ok(packets)
-}
-
-fn conversation(packet: &Packet) -> Option<Conversation> {
-    packet.ip.filter(|ip| ip.ports.is_some()).map(|ip| (ip.protocol, ip.src, ip.dst, ip.ports))
 }
 
 /// What got out, if anything did.

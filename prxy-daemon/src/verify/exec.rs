@@ -158,10 +158,15 @@ fn become_program(plan: &Plan, data_dir: &Path, program: &[CString], parent: Pid
     if let Err(error) = confined() {
         return error;
     }
-    match program.first().map(|name| execvp(name, program)) {
-        Some(Err(error)) => WardenError::new("start the program", error),
-        _ => WardenError::new("start the program", "which?"),
-    }
+    let Some(name) = program.first() else { return WardenError::new("start it", "which?") };
+    let Err(error) = execvp(name, program);
+    let name = name.to_string_lossy();
+    let why = match error {
+        // Some directory of PATH is closed to this user: the kernel says no more than that.
+        Errno::EACCES | Errno::ENOENT => "not found, or not for this user to run",
+        other => other.desc(),
+    };
+    WardenError::new("start the program", format_args!("{name}: {why}"))
 }
 
 /// Everything on this machine but `left_out`: Landlock can only allow, so its parents are named

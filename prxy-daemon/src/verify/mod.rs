@@ -6,6 +6,7 @@
 
 mod attempt;
 mod battery;
+mod conversation;
 mod exec;
 pub mod frame;
 pub mod ground;

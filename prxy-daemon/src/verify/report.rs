@@ -239,21 +239,61 @@ impl Report {
         for frame in &self.unaccounted {
             writeln!(f, "unaccounted for: {frame}")?;
         }
-        let left_out = self.results.iter().filter(|row| !is_shown(row)).count();
-        if left_out > 0 {
-            writeln!(
-                f,
-                "left out: {left_out} as root, which no role is; --all shows each with why"
-            )?;
-        }
+        self.write_counts(f, self.results.iter().any(|row| !is_shown(&row)))?;
         if let Some(layer) = self.without {
             writeln!(f, "without {layer}, as you asked: what got through shows that it counts")?;
         }
-        let counts: Vec<_> =
-            self.summary.iter().map(|(word, count)| format!("{count} {word}")).collect();
-        let verdict = if self.ok { "ok" } else { "NOT OK" };
-        let counts = counts.join(", ");
-        writeln!(f, "{verdict}: {} techniques, {counts}, {:.1} s", self.techniques, self.seconds)
+        let count = |result| self.summary.get(result).copied().unwrap_or(0);
+        writeln!(
+            f,
+            "{}: {} techniques, {} attempts, {} of them stopped, {} got through, {:.1} s",
+            if self.ok { "ok" } else { "NOT OK" },
+            self.techniques,
+            count("blocked") + count("got-through") + count("broken"),
+            count("blocked"),
+            count("got-through"),
+            self.seconds
+        )
+    }
+
+    /// How the rows have ended, what of them stays untried and why.
+    fn write_counts(&self, f: &mut fmt::Formatter<'_>, hidden: bool) -> fmt::Result {
+        writeln!(f)?;
+        for (rights, what) in [
+            ("user", "confined as the role is"),
+            ("root", "root in the role's cgroup and namespaces; no role is, so this is a margin"),
+        ] {
+            let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+            for row in self.results.iter().filter(|row| row.rights == rights) {
+                *counts.entry(row.result).or_default() += 1;
+            }
+            let counts: Vec<_> = counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
+            writeln!(f, "as {rights}: {} ({what})", counts.join(", "))?;
+        }
+        let tasks =
+            self.results.iter().filter(|r| r.rights == "user" && r.result == "not-promised");
+        let tasks: Vec<_> = tasks.map(|row| format!("{} {}", row.role, row.technique)).collect();
+        if !tasks.is_empty() {
+            writeln!(f, "not promised as user, being the role's own task: {}", tasks.join(", "))?;
+        }
+        let mut untested: Vec<_> = self
+            .results
+            .iter()
+            .filter(|r| r.control == "unavailable")
+            .map(|r| r.technique)
+            .collect();
+        untested.dedup();
+        if !untested.is_empty() {
+            let (count, names) = (untested.len(), untested.join(", "));
+            writeln!(f, "untested, because this kernel has no such thing: {count}: {names}")?;
+        }
+        if hidden {
+            writeln!(
+                f,
+                "what is not promised or unavailable as root is not shown; --all shows it"
+            )?;
+        }
+        Ok(())
     }
 }
 

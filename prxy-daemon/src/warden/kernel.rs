@@ -245,6 +245,11 @@ impl Kernel {
         self.group(role)?.kill().during("kill a role")
     }
 
+    /// The programs in force, by the names of their pins.
+    pub(crate) fn program_names(&self) -> impl Iterator<Item = &'static str> {
+        self.links.iter().map(|link| link.name)
+    }
+
     /// The generation in force.
     pub(crate) fn generation(&self) -> u32 {
         self.current.generation

@@ -67,11 +67,20 @@ impl<T, E: Display> During<T> for Result<T, E> {
     }
 }
 
+/// Whether raw data is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// Never.
+    Nothing,
+    /// What is masked and restored, on standard error, which is a terminal.
+    Differences,
+}
+
 /// Runs the daemon until it is told to stop.
 ///
 /// # Errors
 /// Anything that keeps one of the layers from holding. Nothing is served then.
-pub fn serve(config: &Config, origin: &Origin) -> Result<(), WardenError> {
+pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenError> {
     close_inherited()?;
     if config.enforcement == Enforcement::BestEffort {
         tracing::warn!("enforcement: best-effort relaxes nothing yet; all layers hold or I stop");
@@ -99,7 +108,7 @@ pub fn serve(config: &Config, origin: &Origin) -> Result<(), WardenError> {
     kernel.install(config, &nameservers)?;
     let plan = Plan::of(Role::Warden, config, &nameservers, &kernel.places(&home));
     let settings = Settings::new(config, origin, &nameservers);
-    let roles = roles::start(config, origin, &bundles, &home, &kernel, front, nameservers)?;
+    let roles = roles::start(config, origin, &bundles, &home, &kernel, front, nameservers, show)?;
     let mut supervisor = Supervisor::new(settings, kernel, roles, signals, &home)?;
     if let Err(error) = supervisor.wait_ready() {
         supervisor.abandon();

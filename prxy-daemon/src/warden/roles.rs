@@ -16,10 +16,10 @@ use super::children::Child;
 use super::identity::Home;
 use super::kernel::Kernel;
 use super::plan::{Places, Plan};
-use super::{During, WardenError, confine};
+use super::{During, Show, WardenError, confine};
 use crate::broker::Broker;
 use crate::config::{Bundles, Config, Host, Origin};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Screen};
 use crate::link::reload::Orders;
 use crate::link::sockets::{FromGateway, ToBroker, ToNetgate};
 use crate::link::{ToWarden, obey};
@@ -38,6 +38,7 @@ pub(crate) fn start(
     kernel: &Kernel,
     front: TcpListener,
     nameservers: Vec<SocketAddr>,
+    show: Show,
 ) -> Result<Vec<Child>, WardenError> {
     let step = "connect the roles";
     let (gateway_broker, broker_gateway) = Channel::pair().during(step)?;
@@ -110,13 +111,25 @@ pub(crate) fn start(
     )?;
 
     let state = home.state();
+    // Beside its log, which is the same terminal; no other role gets it.
+    let terminal = match show {
+        Show::Nothing => None,
+        Show::Differences => {
+            Some(io::stderr().as_fd().try_clone_to_owned().during("take the terminal")?)
+        }
+    };
+    let kept = [gateway_broker.as_fd(), front.as_fd()]
+        .into_iter()
+        .chain(terminal.as_ref().map(AsFd::as_fd));
     let gateway = starter.start(
         Role::Gateway,
-        &[gateway_broker.as_fd(), front.as_fd()],
+        &kept.collect::<Vec<_>>(),
         || Ok::<_, WardenError>(()),
         |(), warden| {
             let (gateway_broker, front) = (gateway_broker.try_clone()?, front.try_clone()?);
-            serve_clients(config, origin, &state, warden, gateway_broker, front)
+            let terminal = terminal.as_ref().map(|terminal| terminal.try_clone()).transpose()?;
+            let screen = terminal.map(|terminal| Screen::new(terminal.into())).transpose()?;
+            serve_clients(config, origin, &state, warden, gateway_broker, front, screen)
         },
     )?;
     Ok(vec![broker, netgate, resolver, gateway])
@@ -129,6 +142,7 @@ fn serve_clients(
     warden: Channel,
     broker: Channel,
     front: TcpListener,
+    screen: Option<Screen>,
 ) -> io::Result<()> {
     let store = Store::open(state).map_err(io::Error::other)?;
     warden.send(&ToWarden::Ready.encode(), None)?;
@@ -138,7 +152,7 @@ fn serve_clients(
         let listener = tokio::net::TcpListener::from_std(front)?;
         let broker = ToBroker::new(broker)?;
         let gateway = Gateway::new(config, listener.local_addr()?, broker, store);
-        let gateway = Arc::new(gateway.map_err(io::Error::other)?);
+        let gateway = Arc::new(gateway.map_err(io::Error::other)?.showing(screen));
         let shutdown = async {
             // A dropped sender means that the warden is gone, which ends us as well.
             let _ = drained.changed().await;

@@ -7,7 +7,6 @@ use prxy_common::Role;
 use serde_json::{Value, json};
 
 use super::kernel::{Change, Kernel};
-use super::programs::PROGRAMS;
 use crate::audit::{EgressLog, surroundings};
 use crate::config::{Config, Enforcement, OnFull};
 
@@ -24,7 +23,7 @@ pub(crate) fn start(config: &Config) -> Value {
 pub(crate) fn ready(kernel: &Kernel) -> Value {
     json!({
         "generation": kernel.generation(),
-        "programs": PROGRAMS.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "programs": kernel.program_names().collect::<Vec<_>>(),
         "canaries": "passed",
         "landlock_abi": crate::sys::sandbox::landlock_version(),
     })

@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "clients and mock providers of the tests")]
 
 mod bad_input;
+mod coded;
+mod http2;
 mod life;
 mod mock;
 mod raw;
@@ -34,6 +36,7 @@ use crate::gateway::{self, BrokerLink, Gateway};
 use crate::link::RouteId;
 use crate::provider::Api;
 use crate::redact::Policy;
+use crate::redact::note::Note;
 use crate::store::Store;
 
 /// Dials the mock, as netgate would.
@@ -107,7 +110,15 @@ impl Bed {
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let mock = Mock::start().await;
+        Self::before(Mock::start(&["http/1.1"]).await, change).await
+    }
+
+    /// Before a provider that speaks HTTP/2.
+    async fn http2() -> Self {
+        Self::before(Mock::start(&["h2", "http/1.1"]).await, |_| {}).await
+    }
+
+    async fn before(mock: Mock, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ca_file = dir.path().join("ca.pem");
         std::fs::write(&ca_file, &mock.ca_pem).unwrap();
@@ -134,7 +145,7 @@ impl Bed {
             data_dir: dir.path().to_owned(),
             pipeline: vec![
                 Module::Airgap { allowed_hosts: Vec::new(), on_violation: OnViolation::Block },
-                Module::Guardrails(Policy::default()),
+                Module::Guardrails(Policy { system_inject: Note::Omit, ..Policy::default() }),
             ],
             providers: vec![
                 provider("anthropic", Api::Anthropic, None, tls.clone()),

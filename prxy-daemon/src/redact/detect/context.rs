@@ -50,7 +50,11 @@ pub(in crate::redact) fn announcing(bytes: &[u8], run: &std::ops::Range<usize>) 
             start = group;
         }
     }
-    let from = start.saturating_sub(6);
+    // `Passport no. ......: X` of a form: dots lead to the value.
+    let dots = |b: &&u8| matches!(b, b'.' | b' ' | b':' | b'_');
+    let led = |from: usize| bytes[from..start].iter().rev().take_while(dots).count();
+    let reach = 6 + if start > 6 && led(start - 6) == 6 { led(start.saturating_sub(LEADERS)) } else { 0 };
+    let from = start.saturating_sub(reach);
     let joint = |b: &&u8| {
         matches!(
             b,
@@ -571,6 +575,8 @@ const MANY_SLOTS: usize = 8192;
 const LONG_NAME: usize = 256;
 /// How far before a value its name may begin.
 const REACH: usize = 56;
+/// The longest row of dots before a value.
+const LEADERS: usize = 40;
 /// How far behind it, the rest of the value included.
 const BEHIND: usize = 40;
 

@@ -208,8 +208,14 @@ impl Announced {
                 _ => break,
             };
         }
-        let fits = (self.digits.0..=self.digits.1).contains(&digits)
-            && letters <= self.letters
+        let word = &bytes[start..end];
+        // `C8HFX5Y05`: letters in any place of a number of nine characters.
+        let code = self.topics == context::PASSPORT
+            && word.len() == 9
+            && digits > 0
+            && !word.iter().any(|b| b.is_ascii_lowercase() || !b.is_ascii_alphanumeric());
+        let counted = (self.digits.0..=self.digits.1).contains(&digits) && letters <= self.letters;
+        let fits = (counted || code)
             && text::word_start(bytes, start)
             && text::word_end(bytes, end)
             && !is_date(&bytes[start..end])

@@ -14,7 +14,7 @@ pub(super) const PASSPORT_NUMBER: Detector = Detector {
     label: "PASSPORT",
     action: Action::Mask,
     shape: "6 to 12 letters and digits right after a word such as `passport no.`",
-    validator: "at least five digits, or four and letters",
+    validator: "at least five digits; capitals and digits of nine characters",
     score: 87,
     trigger: Trigger::Announced(PASSPORT),
     find: |text, run| PASSPORTS.find(text.as_bytes(), &run),
@@ -32,6 +32,8 @@ pub(super) const PASSPORT_NUMBER: Detector = Detector {
         "护照号码：⟦E12345678⟧",
         "{\"passportNumber\":\"⟦X12345678⟧\"}",
         "passport_no=⟦L8982345⟧",
+        "Reisepass ..........: ⟦C8HFX5YK5⟧",
+        "Passport number ________ ⟦NUFEZB3T6⟧",
     ],
     look_alikes: &[
         "passport 2024",

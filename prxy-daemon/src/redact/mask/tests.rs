@@ -15,7 +15,7 @@ use crate::redact::{Action, Label, Policy, Vault, VaultError};
 
 /// A vault in memory.
 #[derive(Default)]
-pub(super) struct Memory(Mutex<BTreeMap<(String, String), u64>>);
+pub(crate) struct Memory(Mutex<BTreeMap<(String, String), u64>>);
 
 impl Vault for Memory {
     fn number(&self, label: &Label, value: &str) -> Result<u64, VaultError> {

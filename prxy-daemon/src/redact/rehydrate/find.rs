@@ -1,12 +1,14 @@
 //! Finds placeholders in decoded text, in the forms in which models return them, and beginnings of
 //! placeholders at its end.
 //!
-//! `<EMAIL_1>`, `<email_1>`, `&lt;EMAIL_1&gt;`, `\u003cEMAIL_1\u003e`, `<EMAIL\_1>`, `<EMAIL_1's>`,
-//! and `EMAIL_1` where it stands as a word. What is found here is also what masking takes for
-//! text that looks like a placeholder, so nothing that a user typed is ever restored.
+//! `<EMAIL_1>`, `<email_1>`, `< EMAIL_1 >`, `&lt;EMAIL_1&gt;`, `\u003cEMAIL_1\u003e`, full-width brackets,
+//! `<EMAIL\_1>`, `<EMAIL_1's>`, and `EMAIL_1` where it stands as a word. What is found here is also what
+//! masking takes for text that looks like a placeholder, so nothing that a user typed is ever restored.
 
 use std::ops::Range;
 use std::sync::Arc;
+
+use memchr::memmem;
 
 use super::super::Vault;
 use super::super::detect::placeholder::MOST_DIGITS;
@@ -127,9 +129,13 @@ impl<'t> Text<'t> {
         };
         let mut name = [0_u8; MAX_NAME];
         let mut len = 0;
+        // Comparisons have spaces, and names in lower case: both together are code.
+        let spaced = self.text.as_bytes().get(at) == Some(&b' ');
+        at += usize::from(spaced);
         loop {
             let read = std::str::from_utf8(&name[..len]).unwrap_or_default();
             match self.symbol(at) {
+                Symbol::Name(byte, _) if spaced && byte.is_ascii_lowercase() => return Match::None,
                 Symbol::Name(byte, behind) if len < MAX_NAME && fits(byte, len) => {
                     name[len] = byte.to_ascii_uppercase();
                     len += 1;
@@ -140,6 +146,7 @@ impl<'t> Text<'t> {
             }
         }
         let read = std::str::from_utf8(&name[..len]).unwrap_or_default();
+        at += usize::from(spaced && self.text.as_bytes().get(at) == Some(&b' '));
         self.closed(at, read, vault)
     }
 
@@ -198,7 +205,8 @@ impl<'t> Text<'t> {
         match (&self.text.as_bytes()[at..], self.spelling) {
             ([], _) => Symbol::Cut,
             ([b'\\', b'_', ..], Spelling::Plain) => Symbol::Name(b'_', at + 2),
-            ([b'\\'], _) => Symbol::Cut,
+            ([b'\\', b'\\', b'_', ..], Spelling::Json) => Symbol::Name(b'_', at + 3),
+            ([b'\\'], _) | ([b'\\', b'\\'], Spelling::Json) => Symbol::Cut,
             ([b'\\', b'u', digits @ ..], Spelling::Json) => {
                 let digits = &digits[..digits.len().min(4)];
                 let hex = std::str::from_utf8(digits).ok().filter(|_| digits.len() == 4);
@@ -273,10 +281,10 @@ enum Bracket {
 
 impl Bracket {
     /// In prose an escape is what a model wrote; in JSON it is the bracket itself.
-    fn spellings(self) -> [&'static str; 3] {
+    fn spellings(self) -> [&'static str; 7] {
         match self {
-            Self::Open => ["<", "&lt;", "\\u003c"],
-            Self::Close => [">", "&gt;", "\\u003e"],
+            Self::Open => ["<", "&lt;", "\\u003c", "&#60;", "&#x3c;", FULL_WIDTH[0], ANGLES[0]],
+            Self::Close => [">", "&gt;", "\\u003e", "&#62;", "&#x3e;", FULL_WIDTH[1], ANGLES[1]],
         }
     }
 }
@@ -317,6 +325,7 @@ fn singular(name: &str) -> &str {
 pub(crate) fn may_hold(raw: &[u8]) -> bool {
     memchr::memchr3(b'<', b'\\', b'_', raw).is_some()
         || memchr::memchr(b'&', raw).is_some()
+        || [FULL_WIDTH, ANGLES].iter().any(|pair| memmem::find(raw, pair[0].as_bytes()).is_some())
         || raw.last().is_some_and(|last| last.is_ascii_uppercase() || last.is_ascii_digit())
 }
 
@@ -329,8 +338,13 @@ const STARTS: [bool; 256] = {
         starts[byte] = c.is_ascii_alphanumeric() || matches!(c, b'_' | b'<' | b'&' | b'\\');
         byte += 1;
     }
+    starts[FULL_WIDTH[0].as_bytes()[0] as usize] = true;
+    starts[ANGLES[0].as_bytes()[0] as usize] = true;
     starts
 };
+/// The brackets of Chinese and Japanese keyboards.
+const FULL_WIDTH: [&str; 2] = ["\u{ff1c}", "\u{ff1e}"];
+const ANGLES: [&str; 2] = ["\u{3008}", "\u{3009}"];
 /// How a name that owns something ends.
 const OWNERS: [&str; 2] = ["'s", "\u{2019}s"];
 /// A label of 32 bytes, `_`, the 20 digits of the largest number, and the `s` of a plural.

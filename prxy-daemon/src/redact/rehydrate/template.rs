@@ -62,6 +62,10 @@ impl Template {
             Field::BlockInput => (block(index, "input_json_delta\",\"partial_json"), "\"}}"),
             Field::Content => (delta(index, "\"content"), "\"},\"finish_reason\":null}]}"),
             Field::Refusal => (delta(index, "\"refusal"), "\"},\"finish_reason\":null}]}"),
+            Field::ReasoningContent => {
+                (delta(index, "\"reasoning_content"), "\"},\"finish_reason\":null}]}")
+            }
+            Field::Reasoning => (delta(index, "\"reasoning"), "\"},\"finish_reason\":null}]}"),
             Field::Transcript => {
                 (delta(index, "\"audio\":{\"transcript"), "\"}},\"finish_reason\":null}]}")
             }

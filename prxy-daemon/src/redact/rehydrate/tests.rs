@@ -1,6 +1,7 @@
 mod properties;
 mod streams;
 mod surfaces;
+mod table;
 mod wholes;
 
 use std::sync::Arc;

@@ -82,6 +82,13 @@ pub(super) const ROWS: &[Technique] = &[
     other("ppp", "PPP over Ethernet", "22", |_| {
         open(libc::AF_PPPOX, libc::SOCK_DGRAM, 0).map(drop)
     }),
+    other("kcm", "messages over TCP (KCM)", "22", |_| {
+        open(AF_KCM, libc::SOCK_SEQPACKET, 0).map(drop)
+    }),
+    other("qrtr", "a modem's or coprocessor's router (QRTR)", "22", |_| {
+        open(AF_QIPCRTR, libc::SOCK_DGRAM, 0).map(drop)
+    }),
+    other("other-families", "any further family that there is", "22", any_other_family),
 ];
 
 const fn netlink(
@@ -101,6 +108,20 @@ const fn other(
     Technique::calls(name, what, threat, UNSEEN, act).optional().root_may(SEEN_BY_SECCOMP)
 }
 
+/// Whatever this kernel has that no row is about, today or tomorrow.
+fn any_other_family(_: &Aim) -> Result<(), Failure> {
+    let mut last = Ok(());
+    for family in (1..=LAST_FAMILY).filter(|family| !HAVE_ROWS.contains(family)) {
+        for kind in [libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_RAW, libc::SOCK_SEQPACKET] {
+            last = open(family, kind, 0).map(drop);
+            if last.is_ok() {
+                return last;
+            }
+        }
+    }
+    last
+}
+
 /// Opens a port to which nothing but the machine's host can connect, for a moment.
 fn vsock_listen(_: &Aim) -> Result<(), Failure> {
     let fd = open(libc::AF_VSOCK, libc::SOCK_STREAM, 0)?;
@@ -116,5 +137,32 @@ fn vsock_listen(_: &Aim) -> Result<(), Failure> {
 const AF_SMC: i32 = 43;
 const AF_NFC: i32 = 39;
 const AF_IEEE802154: i32 = 36;
+const AF_KCM: i32 = 41;
+const AF_QIPCRTR: i32 = 42;
+/// Beyond those of today (46 in Linux 6.18).
+const LAST_FAMILY: i32 = 63;
+const HAVE_ROWS: &[i32] = &[
+    libc::AF_UNIX,
+    libc::AF_INET,
+    libc::AF_INET6,
+    libc::AF_KEY,
+    libc::AF_NETLINK,
+    libc::AF_PACKET,
+    libc::AF_RDS,
+    libc::AF_PPPOX,
+    libc::AF_LLC,
+    libc::AF_CAN,
+    libc::AF_TIPC,
+    libc::AF_BLUETOOTH,
+    libc::AF_RXRPC,
+    AF_IEEE802154,
+    libc::AF_ALG,
+    AF_NFC,
+    libc::AF_VSOCK,
+    AF_KCM,
+    AF_QIPCRTR,
+    AF_SMC,
+    libc::AF_XDP,
+];
 const SECCOMP: &[Layer] = &[Layer::Seccomp];
 const SEEN_BY_SECCOMP: &str = "cgroup programs judge inet sockets only; seccomp denies this family";

@@ -429,7 +429,8 @@ fn every_text_of_a_choice_is_restored_and_flushed_in_its_own_shape() {
         (legacy("<EMAIL_1><EM"), legacy("ada@example.org")),
         (done.to_owned(), legacy("<EM") + done),
     ]);
-    open_ai(&[same(one(r#""reasoning_content":"<EMAIL_1>","role":"<EMAIL_1>""#))]);
+    let reasoned = |text| one(&format!(r#""reasoning_content":"{text}","role":"<EMAIL_1>""#));
+    open_ai(&[(reasoned("<EMAIL_1>"), reasoned("ada@example.org"))]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn messages_refusals_and_arguments_of_a_completion_are_restored() {
     restores(
         Surface::Chat,
         r#"{"model":"<EMAIL_1>","choices":[{"index":0,"message":{"role":"assistant","content":"<EMAIL_1>","refusal":"<EMAIL_2>","reasoning_content":"<EMAIL_1>"}},{"index":1,"message":{"content":[{"type":"text","text":"<PERSON_1>"},{"type":"refusal","refusal":"<PERSON_2>"}]}},{"text":"<PERSON_12><PERSON_13>"}]}"#,
-        r#"{"model":"<EMAIL_1>","choices":[{"index":0,"message":{"role":"assistant","content":"ada@example.org","refusal":"x@y.zw","reasoning_content":"<EMAIL_1>"}},{"index":1,"message":{"content":[{"type":"text","text":"Person Number 1"},{"type":"refusal","refusal":"Person Number 2"}]}},{"text":"Person Number 12<PERSON_13>"}]}"#,
+        r#"{"model":"<EMAIL_1>","choices":[{"index":0,"message":{"role":"assistant","content":"ada@example.org","refusal":"x@y.zw","reasoning_content":"ada@example.org"}},{"index":1,"message":{"content":[{"type":"text","text":"Person Number 1"},{"type":"refusal","refusal":"Person Number 2"}]}},{"text":"Person Number 12<PERSON_13>"}]}"#,
     );
 }
 
