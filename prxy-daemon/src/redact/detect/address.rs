@@ -54,7 +54,8 @@ pub(super) const ADDRESS: Detector = Detector {
 fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let head = joined(bytes, at.start)?;
-    let street = pobox(bytes, &head)
+    let street = june(bytes, &head)
+        .or_else(|| pobox(bytes, &head))
         .or_else(|| street_first(bytes, &head))
         .or_else(|| number_first(bytes, &head))
         .or_else(|| behind_kind(bytes, &head))
@@ -87,6 +88,14 @@ fn weak(kind: &[u8]) -> bool {
         b"crossing",
         b"view",
         b"alley",
+        b"broadway",
+        b"kingsway",
+        b"queensway",
+        b"piccadilly",
+        b"strand",
+        b"esplanade",
+        b"embankment",
+        b"cheapside",
     ];
     KINDS.iter().any(|word| kind.eq_ignore_ascii_case(word))
 }
@@ -102,6 +111,13 @@ fn unit_before(bytes: &[u8], start: usize) -> usize {
         .iter()
         .find(|unit| run > 0 && words.ends_with(unit))
         .map_or(start, |unit| words.len() - unit.len())
+}
+
+/// The one street whose name has a number.
+fn june(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
+    let name = " des 17. Juni ".as_bytes();
+    bytes[head.end..].starts_with(name).then_some(())?;
+    Some(head.start..number(bytes, head.end + name.len())?)
 }
 
 /// `P.O. Box 123`, `Postfach 12 34`.
@@ -194,8 +210,20 @@ fn number_first(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
     if !head.is(STREET) || !head.capital() || bytes[head.end..].starts_with(b" View") {
         return None;
     }
+    // `14 Kingsway`: the whole name in one word.
+    let whole = [
+        &b"Broadway"[..],
+        b"Kingsway",
+        b"Queensway",
+        b"Piccadilly",
+        b"Strand",
+        b"Esplanade",
+        b"Embankment",
+        b"Cheapside",
+    ]
+    .contains(&&bytes[head.start..head.end]);
     let mut i = head.start;
-    let mut words = 0;
+    let mut words = usize::from(whole);
     for _ in 0..5 {
         let at = i.checked_sub(1).filter(|at| bytes[*at] == b' ')?;
         let end = if bytes[..at].ends_with(b".") { at - 1 } else { at };
@@ -337,7 +365,8 @@ fn named_street(bytes: &[u8], kind: &Word, first: usize) -> Option<Range<usize>>
         {
             break;
         }
-        if word.case == Case::Upper && kind.case == Case::Title && word.len() > 1 {
+        let roman = bytes[word.start..word.end].iter().all(|b| b"IVXLCDM".contains(b));
+        if word.case == Case::Upper && kind.case == Case::Title && word.len() > 1 && !roman {
             break;
         }
         capitals += usize::from(word.capital());
@@ -461,6 +490,14 @@ fn is_english(bytes: &[u8], kind: &Word) -> bool {
         b"crossing",
         b"view",
         b"alley",
+        b"broadway",
+        b"kingsway",
+        b"queensway",
+        b"piccadilly",
+        b"strand",
+        b"esplanade",
+        b"embankment",
+        b"cheapside",
     ];
     let text = bytes[kind.start..kind.end].to_ascii_lowercase();
     KINDS.contains(&text.as_slice()) && kind.capital()

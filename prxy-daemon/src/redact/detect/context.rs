@@ -53,7 +53,8 @@ pub(in crate::redact) fn announcing(bytes: &[u8], run: &std::ops::Range<usize>) 
     // `Passport no. ......: X` of a form: dots lead to the value.
     let dots = |b: &&u8| matches!(b, b'.' | b' ' | b':' | b'_');
     let led = |from: usize| bytes[from..start].iter().rev().take_while(dots).count();
-    let reach = 6 + if start > 6 && led(start - 6) == 6 { led(start.saturating_sub(LEADERS)) } else { 0 };
+    let reach =
+        6 + if start > 6 && led(start - 6) == 6 { led(start.saturating_sub(LEADERS)) } else { 0 };
     let from = start.saturating_sub(reach);
     let joint = |b: &&u8| {
         matches!(

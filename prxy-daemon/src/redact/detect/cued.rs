@@ -16,6 +16,10 @@ pub(super) fn titled(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if code_around(bytes, &title) && bytes.get(title.end) != Some(&b'.') {
         return None;
     }
+    // `Col. Juárez`: a quarter.
+    if bytes[at.clone()] == *b"Col" && bytes[..at.start].ends_with(b", ") {
+        return None;
+    }
     let start = behind_titles(bytes, title.end)?;
     behind_title(bytes, start, title.is(TITLE))
 }

@@ -68,12 +68,13 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         aannemersbedrijf makelaardij drukkerij garagebedrijf bouwbedrijf gemeente woningcorporatie basisschool \
         zakład hurtownia drukarnia piekarnia kancelaria wydawnictwo przedsiębiorstwo urząd gabinet \
         padaria construtora imobiliária livraria transportadora prefeitura clube laboratório colégio \
+        advocacia advogados abogados avvocati avocats advocaten rechtsanwälte associados asociados \
         plumbing roofing landscaping realty therapeutics \
         catering",
     ),
     (
         STREET,
-        "way walk row hill wharf green trail rise croft wynd brae vale mead ridge hollow pike crossing view alley ctra pza \
+        "broadway kingsway queensway piccadilly strand esplanade embankment cheapside way walk row hill wharf green trail rise croft wynd brae vale mead ridge hollow pike crossing view alley ctra pza \
         street avenue ave road rd boulevard blvd lane drive court square terrace crescent parkway pkwy highway hwy circle close gardens grove mews rue via viale piazza piazzale corso \
         vicolo largo strada lungomare calle avenida avda plaza paseo carrer carretera ronda camino travesía glorieta rua av alameda travessa praça rodovia estrada ulica ul aleja aleje al osiedle os plac pl \
         bd chemin allée impasse quai cours place route passage square straße strasse str gasse weg platz allee damm ring ufer st dr ln ct pl",

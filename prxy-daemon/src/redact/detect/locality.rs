@@ -34,19 +34,28 @@ pub(super) fn rest_end(bytes: &[u8], street: usize) -> usize {
                 (end, open, coded) = (code, code, true);
             }
         } else if let Some((to, known)) = place(bytes, next).filter(|_| !spaced) {
+            // Behind the town, on a new line mostly, something else begins.
+            if coded && !known && town {
+                break;
+            }
             open = to;
             if known || coded {
                 end = to;
-            }
-            if coded && !known && town {
-                break;
             }
             town = true;
         } else {
             break;
         }
     }
-    end
+    // `Roma (RM)`.
+    match &bytes[end..] {
+        [b' ', b'(', a, b, b')', ..]
+            if end > street && a.is_ascii_uppercase() && b.is_ascii_uppercase() =>
+        {
+            end + 5
+        }
+        _ => end,
+    }
 }
 
 /// Behind what separates two parts of an address.

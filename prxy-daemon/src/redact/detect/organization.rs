@@ -326,7 +326,12 @@ fn name_start(bytes: &[u8], at: usize) -> Option<usize> {
                     | b"Da"
                     | b"Do"
             );
-            if article && !joint {
+            // `Seguros La Encina S.A.`
+            let inner = count > 0
+                && !line_start(bytes, word.start)
+                && word.is(PARTICLE)
+                && before(bytes, word.start).is_some_and(|word| word.case == Case::Title);
+            if article && !joint && !inner {
                 break;
             }
             start = Some(word.start);
@@ -442,7 +447,8 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
                 | b"w"
                 | b"we"
         );
-        if links && !linked {
+        let again = linked && own && next.is(PARTICLE) && !next.capital();
+        if links && (!linked || again) {
             let Some(after) =
                 bytes.get(next.end).filter(|b| **b == b' ').and_then(|_| word(bytes, next.end + 1))
             else {
@@ -469,6 +475,14 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
                 end = last.end;
             }
             continue;
+        }
+        // `Przychodnia Pod Lipami`.
+        if matches!(&bytes[next.start..next.end], b"Pod" | b"Nad")
+            && let Some(last) =
+                word_at_blank(bytes, next.end).filter(|last| last.case == Case::Title)
+        {
+            (end, own) = (last.end, true);
+            break;
         }
         if next.case != Case::Title
             || next.is(ORDINARY) && !next.is(PLACE | FAMILY | GIVEN | PARTICLE)
