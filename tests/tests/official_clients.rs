@@ -70,7 +70,7 @@ fn the_sdks_see_originals_and_the_provider_placeholders() {
             ["CREDIT_CARD", "EMAIL", "IBAN", "IP_ADDRESS", "NATIONAL_ID", "PERSON", "PHONE"];
         assert_eq!(got["masked"], json!(labels), "{sdk:?}");
         let seen = provider.requests();
-        assert!(texts.len() >= 2 && seen.len() >= texts.len(), "{sdk:?}: {}", seen.len());
+        assert!(texts.len() >= 2 && seen.len() >= 2, "{sdk:?}: {}", seen.len());
         check_masked(&seen);
     }
 }

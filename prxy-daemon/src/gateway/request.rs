@@ -21,9 +21,10 @@ use super::error::{Failure, guess_api};
 use super::log_only::LogOnly;
 use super::route::{Aim, Target, route};
 use super::screen::{Screen, Shown};
+use super::tenant::tenant;
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
-use crate::config::{Config, Provider};
+use crate::config::{Config, Provider, TenantBy};
 use crate::hop::{self, CollectError, Connect, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::pipeline::{Exchange, Pipeline, Verdict, Watch};
@@ -50,6 +51,7 @@ pub(crate) struct Policy {
     modules: HeaderValue,
     log_only: Option<LogOnly>,
     max_body_bytes: usize,
+    tenant_by: TenantBy,
 }
 
 impl Policy {
@@ -60,7 +62,8 @@ impl Policy {
             HeaderValue::try_from(pipeline.names()).unwrap_or(HeaderValue::from_static(""));
         let (providers, max_body_bytes) = (config.providers.clone(), config.max_body_bytes);
         let log_only = config.is_log_only().then(LogOnly::new);
-        Ok(Self { epoch, providers, pipeline, modules, log_only, max_body_bytes })
+        let tenant_by = config.vault.tenant_by;
+        Ok(Self { epoch, providers, pipeline, modules, log_only, max_body_bytes, tenant_by })
     }
 }
 
@@ -187,7 +190,8 @@ impl<L: BrokerLink> Gateway<L> {
         let number = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
         let call = Call { head, route: RouteId { epoch: policy.epoch, number }, provider, aim };
         let endpoint = call.aim.endpoint;
-        let vault: Arc<dyn Vault> = self.store.vault(crate::store::TENANT);
+        let tenant = tenant(policy.tenant_by, &head.headers, call.aim.key.as_ref())?;
+        let vault: Arc<dyn Vault> = self.store.vault(&tenant);
         let began = Instant::now();
         let (body, stripped) = strip(call.provider, endpoint, body);
         let shown =
@@ -208,6 +212,8 @@ impl<L: BrokerLink> Gateway<L> {
             endpoint,
             vault,
             kept: policy.pipeline.kept_tools(),
+            base: admit::host(head.version, &head.uri, &head.headers)
+                .and_then(|host| answer::base(host, head.uri.path())),
         });
         let mut response = answer::restore(restorer, sent).await?;
         if let Some(value) = counts(&masked) {
