@@ -3,9 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustls::ServerConfig;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -74,11 +76,24 @@ impl Default for Setting {
 impl Scene {
     /// Builds the stage without a daemon; both names resolve.
     pub fn empty() -> Result<Self> {
+        Self::empty_with(&[b"http/1.1"])
+    }
+
+    /// The usual stage, but for the protocols that the providers offer, best first.
+    pub fn start_speaking(protocols: &[&[u8]]) -> Result<Self> {
+        let mut scene = Self::empty_with(protocols)?;
+        scene.launch(&Setting::default())?;
+        scene.wait_for_routes()?;
+        Ok(scene)
+    }
+
+    fn empty_with(protocols: &[&[u8]]) -> Result<Self> {
         let range = Range::new()?;
         let authority = Authority::new()?;
         let provider = |name: &str, ip: IpAddr| {
-            let server = authority.server(&[name])?;
-            Provider::start(&range.lab.net, SocketAddr::new(ip, 443), Some(server))
+            let mut server = ServerConfig::clone(&*authority.server(&[name])?);
+            server.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            Provider::start(&range.lab.net, SocketAddr::new(ip, 443), Some(Arc::new(server)))
         };
         let anthropic = provider(ANTHROPIC, PROVIDER_A)?;
         let openai = provider(OPENAI, PROVIDER_B)?;

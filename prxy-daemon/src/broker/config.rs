@@ -366,7 +366,8 @@ pub(crate) fn client_config(
         builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
     };
     let mut config = builder.with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // What `netgate/client_hello.rs` lets through, to the letter.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.enable_early_data = false;
     Ok(Arc::new(config))
 }

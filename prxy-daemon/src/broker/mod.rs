@@ -139,6 +139,7 @@ impl<T: ConnectionSource> ConnectionSource for &mut T {
 pub(crate) const POLICY_CHANGED: &str = "policy-changed";
 
 /// The gateway keeps idle connections as long as it likes.
-const LIMITS: Limits = Limits { first_head: None, header_timeout: None, max_headers: 128 };
+const LIMITS: Limits =
+    Limits { first_head: None, header_timeout: None, max_headers: 128, streams: None };
 /// The gateway is gone when this begins; nobody reads the answers.
 const DRAIN: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::broker::hello::{self, HelloStream};
 use crate::broker::{DialError, Dialer, pins};
-use crate::hop::Connect;
+use crate::hop::{Connect, Protocol};
 use crate::link::RouteId;
 
 /// Opens connections of one route.
@@ -75,15 +75,21 @@ impl<D: Dialer> Upstream<D> {
         Self { dialer: Arc::clone(&self.dialer), route, tls: self.tls.clone() }
     }
 
-    async fn open(&self) -> Result<Box<dyn Stream>, UpstreamError> {
+    async fn open(&self) -> Result<(Box<dyn Stream>, Protocol), UpstreamError> {
         let Some((connector, name)) = &self.tls else {
             let stream =
                 self.dialer.dial(self.route, Vec::new()).await.map_err(UpstreamError::Dial)?;
-            return Ok(Box::new(stream));
+            return Ok((Box::new(stream), Protocol::Http1));
         };
         let stream = HelloStream::new(Arc::clone(&self.dialer), self.route);
         match connector.connect(name.clone(), stream).await {
-            Ok(stream) => Ok(Box::new(stream)),
+            Ok(stream) => {
+                let protocol = match stream.get_ref().1.alpn_protocol() {
+                    Some(b"h2") => Protocol::Http2,
+                    _ => Protocol::Http1,
+                };
+                Ok((Box::new(stream), protocol))
+            }
             Err(error) => Err(match hello::dial_error(&error) {
                 Some(error) => UpstreamError::Dial(error),
                 None => UpstreamError::of_handshake(&error),
@@ -96,7 +102,7 @@ impl<D: Dialer> Connect for Upstream<D> {
     type Io = Box<dyn Stream>;
     type Error = UpstreamError;
 
-    async fn connect(&self) -> Result<Box<dyn Stream>, UpstreamError> {
+    async fn connect(&self) -> Result<(Box<dyn Stream>, Protocol), UpstreamError> {
         match tokio::time::timeout(CONNECT_TIMEOUT, self.open()).await {
             Ok(opened) => opened,
             Err(_) => Err(UpstreamError::Dial(DialError::ConnectTimeout)),

@@ -7,18 +7,23 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::header::{self, HeaderMap};
 use http::uri::Authority;
-use http::{HeaderName, Uri};
+use http::{HeaderName, Uri, Version};
 
 use super::error::Failure;
 
 /// Refuses names other than loopback's and the listen address, and every cross-origin request.
-pub(super) fn admit(listen: SocketAddr, uri: &Uri, headers: &HeaderMap) -> Result<(), Failure> {
-    let host = single(headers, &header::HOST).ok_or(Failure::ForeignHost)?;
+pub(super) fn admit(
+    listen: SocketAddr,
+    version: Version,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), Failure> {
+    let host = host(version, uri, headers).ok_or(Failure::ForeignHost)?;
     let named = |authority: &Authority| is_ours(listen, authority.host());
     if !host.parse::<Authority>().is_ok_and(|authority| named(&authority)) {
         return Err(Failure::ForeignHost);
     }
-    // The absolute form, which only a client that takes us for a forward proxy sends.
+    // In HTTP/1.1 the absolute form, which only a client that takes us for a forward proxy sends.
     if uri.authority().is_some_and(|authority| !named(authority)) {
         return Err(Failure::ForeignHost);
     }
@@ -30,6 +35,19 @@ pub(super) fn admit(listen: SocketAddr, uri: &Uri, headers: &HeaderMap) -> Resul
         }
     }
     Ok(())
+}
+
+/// Whom a request is for, if it says so without contradicting itself.
+///
+/// HTTP/2 has `:authority` for that, beside which `host` may stand and say the same (RFC 9113 §8.3.1).
+fn host<'r>(version: Version, uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
+    let authority = uri.authority().filter(|_| version == Version::HTTP_2).map(Authority::as_str);
+    if headers.contains_key(header::HOST) {
+        let host = single(headers, &header::HOST)?;
+        authority.is_none_or(|authority| authority == host).then_some(host)
+    } else {
+        authority
+    }
 }
 
 /// An address cannot be rebound, so a listener on every address takes every address.
@@ -66,7 +84,7 @@ mod tests {
             headers.insert(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
         let verdict =
-            match admit(listen.parse().unwrap(), &Uri::from_static("/v1/messages"), &headers) {
+            match admit(listen.parse().unwrap(), H1, &Uri::from_static("/v1/messages"), &headers) {
                 Ok(()) => "ok".to_owned(),
                 Err(failure) => format!("{failure:?}"),
             };
@@ -114,20 +132,37 @@ mod tests {
     }
 
     #[test]
-    fn host_must_come_once_and_agree_with_an_absolute_target() {
-        let listen = "127.0.0.1:3099".parse().unwrap();
-        let mut headers = HeaderMap::new();
-        assert!(matches!(
-            admit(listen, &Uri::from_static("/"), &headers),
-            Err(Failure::ForeignHost)
-        ));
-        headers.append(header::HOST, HeaderValue::from_static("localhost"));
-        let absolute = Uri::from_static("http://evil.example/v1/messages");
-        assert!(matches!(admit(listen, &absolute, &headers), Err(Failure::ForeignHost)));
-        headers.append(header::HOST, HeaderValue::from_static("evil.example"));
-        assert!(matches!(
-            admit(listen, &Uri::from_static("/"), &headers),
-            Err(Failure::ForeignHost)
-        ));
+    fn host_must_come_once_and_agree_with_the_target() {
+        let h2 = Version::HTTP_2;
+        for (version, target, hosts, expected) in [
+            (H1, "/", &[][..], false),
+            (H1, "/", &["localhost"], true),
+            (H1, "/", &["localhost", "localhost"], false),
+            (H1, "/", &["localhost", "evil.example"], false),
+            (H1, "http://localhost/", &["localhost"], true),
+            (H1, "http://localhost/", &[], false),
+            (H1, "http://evil.example/v1/messages", &["localhost"], false),
+            (h2, "http://localhost/", &[], true),
+            (h2, "https://localhost:3099/", &[], true),
+            (h2, "http://localhost/", &["localhost"], true),
+            (h2, "http://localhost/", &["localhost:3099"], false),
+            (h2, "http://localhost/", &["evil.example"], false),
+            (h2, "http://localhost/", &["localhost", "localhost"], false),
+            (h2, "http://evil.example/", &[], false),
+            (h2, "http://evil.example/", &["localhost"], false),
+            (h2, "/", &["localhost"], true),
+            (h2, "/", &["evil.example"], false),
+            (h2, "/", &[], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(header::HOST, HeaderValue::from_static(host));
+            }
+            let listen = "127.0.0.1:3099".parse().unwrap();
+            let admitted = admit(listen, version, &Uri::from_static(target), &headers);
+            assert_eq!(admitted.is_ok(), expected, "{version:?} {target} {hosts:?}");
+        }
     }
+
+    const H1: Version = Version::HTTP_11;
 }

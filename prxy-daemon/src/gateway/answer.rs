@@ -1,5 +1,6 @@
 //! The way back: a provider's answer with the original values in it again.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Either, Full};
 use serde::Deserialize;
 
+use super::coding::Decoded;
 use super::error::Failure;
 use crate::hop::{self, Answer};
 use crate::provider::endpoint::{Endpoint, Gives};
@@ -19,7 +21,7 @@ use crate::redact::Vault;
 use crate::redact::rehydrate::{self, Form, KeptTools};
 
 /// A body that goes to a client: whole, passed on as it comes, or restored as it comes.
-pub(super) type Reply = Either<Full<Bytes>, Either<Answer, Restored>>;
+pub(super) type Reply = Either<Full<Bytes>, Either<Decoded<Answer>, Restored>>;
 
 /// A whole body.
 pub(super) fn whole(body: Full<Bytes>) -> Reply {
@@ -56,11 +58,12 @@ pub(super) async fn restore(
     restorer: Option<Restorer>,
     response: Response<Answer>,
 ) -> Result<Response<Reply>, Failure> {
-    let (mut head, mut body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
     if let Some(reason) = head.headers.get(hop::ERROR).cloned() {
         return Err(broker_failure(head.status, reason, body).await);
     }
     hop::strip_hop_by_hop(&mut head.headers);
+    let mut body = Decoded::new(&mut head.headers, body).ok_or(Failure::BadAnswer)?;
     let form = head
         .headers
         .get(header::CONTENT_TYPE)
@@ -116,7 +119,7 @@ async fn broker_failure(status: StatusCode, reason: HeaderValue, mut body: Answe
 ///
 /// Every piece that can go out does so at once; what may be part of a placeholder waits.
 pub(super) struct Restored {
-    answer: Answer,
+    answer: Decoded<Answer>,
     /// `None` once the answer has ended.
     stream: Option<rehydrate::Stream>,
     /// How it broke off; told after what was held of it.
@@ -126,24 +129,24 @@ pub(super) struct Restored {
 enum Broken {
     /// What came before is with hyper, which throws away what it has not written when it hears of an
     /// error.
-    Unwritten(hyper::Error),
-    Written(hyper::Error),
+    Unwritten(io::Error),
+    Written(io::Error),
 }
 
 impl Restored {
-    fn new(stream: rehydrate::Stream, answer: Answer) -> Self {
+    fn new(stream: rehydrate::Stream, answer: Decoded<Answer>) -> Self {
         Self { answer, stream: Some(stream), broken: None }
     }
 }
 
 impl Body for Restored {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = self.get_mut();
         loop {
             let Some(stream) = &mut this.stream else {

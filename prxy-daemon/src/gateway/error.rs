@@ -48,11 +48,14 @@ pub(super) enum Failure {
     /// The body is not declared to be JSON in UTF-8.
     #[error("the body must be application/json: set the content-type header")]
     ContentType,
-    /// The body is compressed, so it could not be read.
-    #[error("the body must not be compressed")]
+    /// The body is compressed in a way that cannot be undone.
+    #[error("the body's content-encoding must be gzip, deflate, br or zstd, three at most")]
     ContentEncoding,
+    /// The body is not compressed as it says.
+    #[error("the body is not what its content-encoding says")]
+    BodyUndecodable,
     /// The body exceeds the configured limit.
-    #[error("the body exceeds {limit} bytes (limits.max_body_bytes)")]
+    #[error("the body exceeds {limit} bytes, decoded (limits.max_body_bytes)")]
     BodyTooLarge {
         /// Bytes.
         limit: usize,
@@ -102,9 +105,11 @@ impl Failure {
             }
             Self::Broker { status, .. } => *status,
             Self::BadAnswer => StatusCode::BAD_GATEWAY,
-            Self::BadQuery | Self::UnexpectedBody | Self::BodyBroken | Self::Pipeline(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::BadQuery
+            | Self::UnexpectedBody
+            | Self::BodyBroken
+            | Self::BodyUndecodable
+            | Self::Pipeline(_) => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -120,6 +125,7 @@ impl Failure {
             Self::BadQuery => "bad-query",
             Self::ContentType => "unsupported-content-type",
             Self::ContentEncoding => "unsupported-content-encoding",
+            Self::BodyUndecodable => "body-undecodable",
             Self::BodyTooLarge { .. } => "body-too-large",
             Self::BodyBroken => "body-broken",
             Self::BodyStalled => "body-stalled",

@@ -4,11 +4,12 @@
 //! Not for TLS, keys or hosts (that is `broker`), and not for detection (that is `redact`).
 //!
 //! Reading order: `request` (the way of a request), `admit` (who may ask), `route` (what a path
-//! means), `answer` (the way back), `error` (every failure in the provider's own format), `screen`
-//! (`--debug`).
+//! means), `coding` (what a body's bytes say), `answer` (the way back), `error` (every failure in the
+//! provider's own format), `screen` (`--debug`).
 
 mod admit;
 mod answer;
+mod coding;
 mod error;
 mod log_only;
 mod request;
@@ -24,8 +25,9 @@ use std::time::Duration;
 use http::Request;
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::Semaphore;
 
-use crate::hop::{Limits, Tasks, serve};
+use crate::hop::{Holding, Limits, Tasks, serve};
 
 pub use request::Gateway;
 pub use screen::Screen;
@@ -43,6 +45,8 @@ pub async fn run<L: BrokerLink>(
     shutdown: impl Future<Output = ()>,
 ) {
     let mut tasks = Tasks::new();
+    // As many requests as connections, however they are spread over these.
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let full = tasks.len() >= MAX_CONNECTIONS;
@@ -66,10 +70,14 @@ pub async fn run<L: BrokerLink>(
             // Slower, not wrong.
             tracing::debug!(kind = %error.kind(), "no TCP_NODELAY");
         }
-        let gateway = Arc::clone(&gateway);
+        let (gateway, places) = (Arc::clone(&gateway), Arc::clone(&places));
         let answer = move |request: Request<Incoming>| {
-            let gateway = Arc::clone(&gateway);
-            async move { gateway.answer(request).await }
+            let (gateway, places) = (Arc::clone(&gateway), Arc::clone(&places));
+            async move {
+                // Never closed, so there is always one in the end.
+                let place = places.acquire_owned().await.ok();
+                gateway.answer(request).await.map(|body| Holding::new(body, place))
+            }
         };
         let seat = tasks.seat();
         tasks.spawn(serve(stream, LIMITS, seat, answer));
@@ -83,6 +91,7 @@ const LIMITS: Limits = Limits {
     first_head: Some(Duration::from_secs(10)),
     header_timeout: Some(Duration::from_secs(75)),
     max_headers: 100,
+    streams: Some(100),
 };
 /// With one to the broker for each, below the usual limit of 1024 descriptors.
 const MAX_CONNECTIONS: usize = 448;

@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 
 use super::answer::{self, Reply};
+use super::coding::{Codings, DecodeError};
 use super::error::{Failure, guess_api};
 use super::log_only::LogOnly;
 use super::route::{Aim, Target, route};
@@ -23,7 +24,7 @@ use super::screen::{Screen, Shown};
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
 use crate::config::{Config, Provider};
-use crate::hop::{self, CollectError, Connect, Pool};
+use crate::hop::{self, CollectError, Connect, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::pipeline::{Exchange, Pipeline, Verdict, Watch};
 use crate::provider::endpoint::{Endpoint, Takes};
@@ -111,7 +112,7 @@ impl<L: BrokerLink> Gateway<L> {
     async fn answer_to(&self, request: Request<Incoming>) -> Response<Reply> {
         let (head, body) = request.into_parts();
         let policy = self.policy();
-        let target = admit::admit(self.listen, &head.uri, &head.headers)
+        let target = admit::admit(self.listen, head.version, &head.uri, &head.headers)
             .and_then(|()| route(&policy.providers, &head.method, &head.uri, &head.headers));
         match target {
             Ok(Target::Local) => answer::alive(),
@@ -139,11 +140,15 @@ impl<L: BrokerLink> Gateway<L> {
         head: &Parts,
         body: Incoming,
     ) -> (Result<Response<Reply>, Failure>, Arc<Policy>) {
-        if let Err(failure) = policy.check_head(endpoint.takes, &head.headers) {
-            policy.discard(&head.headers, body).await;
-            return (Err(failure), policy);
-        }
-        let body = match policy.collect(body).await {
+        let codings = match policy.check_head(endpoint.takes, &head.headers) {
+            Ok(codings) => codings,
+            Err(failure) => {
+                policy.discard(&head.headers, body).await;
+                return (Err(failure), policy);
+            }
+        };
+        let body = policy.collect(body).await.and_then(|body| policy.decode(&codings, body));
+        let body = match body {
             Ok(body) => body,
             Err(failure) => return (Err(failure), policy),
         };
@@ -231,11 +236,8 @@ impl<L: BrokerLink> Gateway<L> {
 
 impl Policy {
     /// What can be refused before a byte of the body is read.
-    fn check_head(&self, takes: Takes, headers: &HeaderMap) -> Result<(), Failure> {
-        let encodings = headers.get_all(header::CONTENT_ENCODING);
-        if !encodings.iter().all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Failure::ContentEncoding);
-        }
+    fn check_head(&self, takes: Takes, headers: &HeaderMap) -> Result<Codings, Failure> {
+        let codings = Codings::of(headers).ok_or(Failure::ContentEncoding)?;
         let mut forms = headers.get_all(header::CONTENT_TYPE).iter();
         let json = forms.next().is_some_and(is_json) && forms.next().is_none();
         if takes == Takes::Json && !json {
@@ -244,7 +246,7 @@ impl Policy {
         let limit = self.max_body_bytes;
         let announced = hop::content_length(headers).unwrap_or(0);
         if usize::try_from(announced).is_ok_and(|announced| announced <= limit) {
-            Ok(())
+            Ok(codings)
         } else {
             Err(Failure::BodyTooLarge { limit })
         }
@@ -261,6 +263,19 @@ impl Policy {
             Err(CollectError::Broken) => Err(Failure::BodyBroken),
             Err(CollectError::Stalled) => Err(Failure::BodyStalled),
         }
+    }
+
+    /// What the body says; the limit is for that as well.
+    fn decode(&self, codings: &Codings, body: Bytes) -> Result<Bytes, Failure> {
+        if codings.is_empty() {
+            return Ok(body);
+        }
+        let limit = self.max_body_bytes;
+        // How large it gets is not known before.
+        hop::on_cpu(usize::MAX, || codings.decode(body, limit)).map_err(|error| match error {
+            DecodeError::Malformed => Failure::BodyUndecodable,
+            DecodeError::TooLarge => Failure::BodyTooLarge { limit },
+        })
     }
 
     fn run_pipeline(
@@ -307,7 +322,14 @@ impl Call<'_> {
     fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
         let mut headers = self.head.headers.clone();
         hop::strip_hop_by_hop(&mut headers);
-        for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT, header::COOKIE] {
+        // The body goes on plain, whatever it came as.
+        for name in [
+            header::HOST,
+            header::CONTENT_ENCODING,
+            header::CONTENT_LENGTH,
+            header::EXPECT,
+            header::COOKIE,
+        ] {
             headers.remove(name);
         }
         headers.insert(header::HOST, HeaderValue::from_static("broker"));
@@ -332,8 +354,8 @@ impl<L: BrokerLink> Connect for Link<L> {
     type Io = UnixStream;
     type Error = io::Error;
 
-    async fn connect(&self) -> io::Result<UnixStream> {
-        self.0.connect().await
+    async fn connect(&self) -> io::Result<(UnixStream, Protocol)> {
+        Ok((self.0.connect().await?, Protocol::Http1))
     }
 }
 

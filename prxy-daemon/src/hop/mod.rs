@@ -1,4 +1,4 @@
-//! One HTTP/1.1 hop: what the gateway and the broker have in common towards either side.
+//! One HTTP hop: what the gateway and the broker have in common towards either side.
 //!
 //! Header rules, bounded bodies, pooled client connections, the loop that serves a connection.
 //! Not for policy: what may pass is decided in `gateway`, `pipeline` and `broker::gate`.
@@ -11,8 +11,8 @@ use http::header::{self, HeaderMap, HeaderName};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub(crate) use body::{Answer, CollectError, collect, content_length, discard};
-pub(crate) use pool::{Connect, Pool, SendError};
-pub(crate) use serve::{Limits, Tasks, serve};
+pub(crate) use pool::{Connect, Pool, Protocol, SendError};
+pub(crate) use serve::{Holding, Limits, Tasks, serve};
 
 /// Names the route as a [`RouteId`](crate::link::RouteId); set by the gateway, read by the broker, never sent on.
 pub(crate) const ROUTE: HeaderName = HeaderName::from_static("x-prxy-route");

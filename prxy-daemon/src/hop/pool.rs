@@ -1,17 +1,20 @@
-//! Client connections that are kept and used again, one request at a time.
+//! Client connections that are kept and used again: HTTP/1.1 for one request at a time, HTTP/2 for
+//! many.
 //!
-//! A request is sent a second time only when the first connection turned out to be closed before a
-//! single byte of it was written: a body that may have been processed is never repeated.
+//! A request is sent a second time only when it is certain that the first connection did nothing
+//! with it: closed before a single byte was written, or the peer's own word that it was not
+//! processed. A body that may have been processed is never repeated.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri, header};
 use http_body_util::Full;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::{AbortHandle, JoinSet};
@@ -26,8 +29,17 @@ pub(crate) trait Connect: Send + Sync + 'static {
     /// Why there is none.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Opens a connection that is ready for HTTP.
-    fn connect(&self) -> impl Future<Output = Result<Self::Io, Self::Error>> + Send;
+    /// Opens a connection that is ready for HTTP, of the version that was agreed on.
+    fn connect(&self) -> impl Future<Output = Result<(Self::Io, Protocol), Self::Error>> + Send;
+}
+
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1
+    Http1,
+    /// HTTP/2
+    Http2,
 }
 
 /// A request got no answer.
@@ -61,60 +73,72 @@ impl<C: Connect> Pool<C> {
     pub(crate) fn retire(&self) {
         self.shelf.retired.store(true, Ordering::SeqCst);
         lock(&self.shelf.idle).clear();
+        lock(&self.shelf.shared).clear();
     }
 
     pub(crate) fn connector(&self) -> &C {
         &self.connector
     }
 
-    /// Sends `request` over an idle connection, or over a new one.
+    /// Sends `request` over a connection that is there, or over a new one.
     ///
-    /// Dropping the future, or the answer's body before its end, closes the connection.
+    /// Dropping the future, or the answer's body before its end, cancels the request: it closes the
+    /// HTTP/1.1 connection, or resets the stream of the HTTP/2 connection.
     pub(crate) async fn send(
         &self,
         mut request: Request<Full<Bytes>>,
     ) -> Result<Response<Answer>, SendError<C::Error>> {
-        if let Some(mut connection) = self.shelf.take().await {
-            match connection.sender.try_send_request(request).await {
-                Ok(response) => return Ok(self.lease(connection, response)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(SendError::Lost(error.into_error())),
-                },
+        if let Some(lease) = self.shelf.take().await {
+            match self.send_over(lease, request).await {
+                Ok(response) => return Ok(response),
+                Err(Unanswered { unsent: Some(unsent), .. }) => request = *unsent,
+                Err(Unanswered { error, .. }) => return Err(SendError::Lost(error)),
             }
         }
-        let mut connection = self.open().await?;
-        match connection.sender.try_send_request(request).await {
-            Ok(response) => Ok(self.lease(connection, response)),
-            Err(error) => Err(SendError::Lost(error.into_error())),
-        }
+        let lease = self.open().await?;
+        self.send_over(lease, request).await.map_err(|lost| SendError::Lost(lost.error))
     }
 
-    async fn open(&self) -> Result<Connection, SendError<C::Error>> {
-        let io = self.connector.connect().await.map_err(SendError::Connect)?;
-        let (sender, driver) = http1::Builder::new()
-            .max_headers(MAX_HEADERS)
-            .handshake(TokioIo::new(io))
-            .await
-            .map_err(SendError::Lost)?;
-        let driver = self.shelf.drive(async move {
-            // The request that the error belongs to reports it.
-            let _ = driver.await;
-        });
-        Ok(Connection { sender, driver })
-    }
-
-    fn lease(
+    async fn send_over(
         &self,
-        connection: Connection,
-        response: Response<hyper::body::Incoming>,
-    ) -> Response<Answer> {
-        let lease = Lease { connection, shelf: Arc::clone(&self.shelf) };
-        response.map(|incoming| Answer::new(incoming, lease))
+        mut lease: Lease,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Answer>, Unanswered> {
+        let sent = match &mut lease.connection {
+            Connection::Own(own) => own.sender.try_send_request(request).await.map_err(Into::into),
+            Connection::Stream(stream) => stream.send(request).await,
+        };
+        sent.map(|response| response.map(|incoming| Answer::new(incoming, lease)))
+    }
+
+    async fn open(&self) -> Result<Lease, SendError<C::Error>> {
+        // Where one connection serves many, those who come at once wait for the first one's.
+        let opening = match self.shelf.shares.load(Ordering::Relaxed) {
+            true => Some(self.shelf.opening.lock().await),
+            false => None,
+        };
+        if opening.is_some()
+            && let Some(stream) = self.shelf.stream()
+        {
+            return Ok(self.shelf.lease(Connection::Stream(stream)));
+        }
+        let connected = self.connector.connect().await;
+        let shares = matches!(connected, Ok((_, Protocol::Http2)));
+        // Else those who wait would find out one after the other that there is no connection.
+        self.shelf.shares.store(shares, Ordering::Relaxed);
+        let (io, protocol) = connected.map_err(SendError::Connect)?;
+        let io = TokioIo::new(io);
+        let connection = match protocol {
+            Protocol::Http1 => Connection::Own(self.shelf.own(io).await.map_err(SendError::Lost)?),
+            Protocol::Http2 => {
+                Connection::Stream(self.shelf.share(io).await.map_err(SendError::Lost)?)
+            }
+        };
+        Ok(self.shelf.lease(connection))
     }
 }
 
-/// A connection whose answer is still being read; dropped, it is closed.
+/// A connection, or a stream of one, whose answer is still being read; dropped, it is cancelled.
 pub(super) struct Lease {
     connection: Connection,
     shelf: Arc<Shelf>,
@@ -123,24 +147,124 @@ pub(super) struct Lease {
 impl Lease {
     /// Puts the connection back for the next request.
     pub(super) fn release(self) {
-        self.shelf.put(self.connection);
+        if let Connection::Own(own) = self.connection {
+            self.shelf.put(own);
+        }
     }
 }
 
-/// An open connection; its driver task ends with it.
-struct Connection {
-    sender: SendRequest<Full<Bytes>>,
+enum Connection {
+    Own(Own),
+    Stream(Stream),
+}
+
+/// A request that got no answer; whole, if the peer has certainly done nothing with it.
+struct Unanswered {
+    unsent: Option<Box<Request<Full<Bytes>>>>,
+    error: hyper::Error,
+}
+
+impl From<TrySendError<Request<Full<Bytes>>>> for Unanswered {
+    fn from(mut error: TrySendError<Request<Full<Bytes>>>) -> Self {
+        Self { unsent: error.take_message().map(Box::new), error: error.into_error() }
+    }
+}
+
+/// An open HTTP/1.1 connection; its driver task ends with it.
+struct Own {
+    sender: http1::SendRequest<Full<Bytes>>,
     driver: AbortHandle,
 }
 
-impl Drop for Connection {
+impl Drop for Own {
     fn drop(&mut self) {
         self.driver.abort();
     }
 }
 
+/// An open HTTP/2 connection. It ends when nobody holds it and its last stream has ended.
+struct Shared {
+    sender: http2::SendRequest<Full<Bytes>>,
+    /// Streams that the peer takes at once.
+    most: Arc<AtomicUsize>,
+    streams: AtomicUsize,
+    /// The peer has said that it takes no more.
+    leaving: AtomicBool,
+    last_used: Mutex<Instant>,
+}
+
+impl Shared {
+    fn is_usable(&self) -> bool {
+        let idle = self.streams.load(Ordering::SeqCst) == 0;
+        let open = !self.sender.is_closed() && !self.leaving.load(Ordering::Relaxed);
+        open && !(idle && lock(&self.last_used).elapsed() > MAX_IDLE)
+    }
+}
+
+/// One place of a shared connection.
+struct Stream(Arc<Shared>);
+
+impl Stream {
+    /// A place, unless all are taken.
+    fn of(shared: &Arc<Shared>) -> Option<Self> {
+        let most = shared.most.load(Ordering::Relaxed).min(MAX_STREAMS);
+        let one_more = |streams| (streams < most).then_some(streams + 1);
+        shared.streams.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).ok()?;
+        Some(Self(Arc::clone(shared)))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Unanswered> {
+        let mut sender = self.0.sender.clone();
+        match sender.try_send_request(absolute(request.clone())).await {
+            Ok(response) => Ok(response),
+            Err(error) => {
+                let mut lost = Unanswered::from(error);
+                if lost.unsent.is_some() || is_unprocessed(&lost.error) {
+                    self.0.leaving.store(true, Ordering::Relaxed);
+                    lost.unsent = Some(Box::new(request));
+                }
+                Err(lost)
+            }
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        *lock(&self.0.last_used) = Instant::now();
+        self.0.streams.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The form in which HTTP/2 names its target: `:scheme` and `:authority` instead of `host`.
+fn absolute(mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+    let Some(host) = request.headers_mut().remove(header::HOST) else { return request };
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.scheme = Some(http::uri::Scheme::HTTPS);
+    parts.authority = host.as_bytes().try_into().ok();
+    // With an authority missing it would be no URI, and hyper refuses the empty one.
+    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+    request
+}
+
+/// Whether the peer itself said that it has not looked at the request (RFC 9113 §8.7).
+///
+/// Of the streams of a connection that it says goodbye on, only those get that error that it named
+/// as not processed; the others find the connection closed.
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.and_then(|error| error.downcast_ref::<h2::Error>()).is_some_and(|error| {
+        error.is_remote()
+            && match error.reason() {
+                Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
+                Some(h2::Reason::NO_ERROR) => error.is_go_away(),
+                _ => false,
+            }
+    })
+}
+
 struct Idle {
-    connection: Connection,
+    connection: Own,
     since: Instant,
 }
 
@@ -148,13 +272,25 @@ struct Idle {
 struct Shelf {
     /// Oldest first; the newest is used first, so that a burst's surplus ages out.
     idle: Mutex<Vec<Idle>>,
+    /// The first with a place is used, so that a burst's surplus ages out here too.
+    shared: Mutex<Vec<Arc<Shared>>>,
+    /// Whether the last connection was one for many.
+    shares: AtomicBool,
+    opening: tokio::sync::Mutex<()>,
     /// Nothing is put back any more.
     retired: AtomicBool,
     drivers: Mutex<JoinSet<()>>,
 }
 
 impl Shelf {
-    async fn take(&self) -> Option<Connection> {
+    fn lease(self: &Arc<Self>, connection: Connection) -> Lease {
+        Lease { connection, shelf: Arc::clone(self) }
+    }
+
+    async fn take(self: &Arc<Self>) -> Option<Lease> {
+        if let Some(stream) = self.stream() {
+            return Some(self.lease(Connection::Stream(stream)));
+        }
         loop {
             let Idle { mut connection, since } = lock(&self.idle).pop()?;
             if since.elapsed() > MAX_IDLE || connection.sender.is_closed() {
@@ -168,12 +304,18 @@ impl Shelf {
                     Ok(Ok(()))
                 )
             {
-                return Some(connection);
+                return Some(self.lease(Connection::Own(connection)));
             }
         }
     }
 
-    fn put(&self, connection: Connection) {
+    fn stream(&self) -> Option<Stream> {
+        let mut shared = lock(&self.shared);
+        shared.retain(|shared| shared.is_usable());
+        shared.iter().find_map(Stream::of)
+    }
+
+    fn put(&self, connection: Own) {
         if connection.sender.is_closed() {
             return;
         }
@@ -186,6 +328,52 @@ impl Shelf {
         if idle.len() < MAX_IDLE_CONNECTIONS {
             idle.push(Idle { connection, since: Instant::now() });
         }
+    }
+
+    async fn own<I>(&self, io: TokioIo<I>) -> hyper::Result<Own>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (sender, driver) = http1::Builder::new().max_headers(MAX_HEADERS).handshake(io).await?;
+        let driver = self.drive(async move {
+            // The request that the error belongs to reports it.
+            let _ = driver.await;
+        });
+        Ok(Own { sender, driver })
+    }
+
+    async fn share<I>(&self, io: TokioIo<I>) -> hyper::Result<Stream>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (sender, mut driver) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_header_list_size(MAX_HEADER_LIST_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .handshake(io)
+            .await?;
+        let most = Arc::new(AtomicUsize::new(driver.current_max_send_streams()));
+        let told = Arc::clone(&most);
+        self.drive(std::future::poll_fn(move |cx| {
+            let ended = std::pin::Pin::new(&mut driver).poll(cx).map(drop);
+            told.store(driver.current_max_send_streams(), Ordering::Relaxed);
+            ended
+        }));
+        let shared = Arc::new(Shared {
+            sender,
+            most,
+            streams: AtomicUsize::new(1),
+            leaving: AtomicBool::new(false),
+            last_used: Mutex::new(Instant::now()),
+        });
+        let mut shelf = lock(&self.shared);
+        if !self.retired.load(Ordering::SeqCst) {
+            shelf.push(Arc::clone(&shared));
+        }
+        Ok(Stream(shared))
     }
 
     fn drive(&self, driver: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
@@ -205,3 +393,16 @@ const MAX_IDLE: Duration = Duration::from_secs(45);
 const MAX_IDLE_CONNECTIONS: usize = 32;
 const MAX_HEADERS: usize = 100;
 const SETTLE: Duration = Duration::from_millis(50);
+/// Of one connection, whatever the peer allows.
+const MAX_STREAMS: usize = 64;
+const MAX_HEADER_LIST_BYTES: u32 = 64 * 1024;
+/// What may come unread: a client that reads slowly must not hold up the others, so the connection
+/// has room for all of its streams.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 64 * STREAM_WINDOW_BYTES;
+/// A connection that has died would hold up all of its streams.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,18 @@
 //! Serving one connection until it ends or the drain signal comes.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response};
-use http_body::Body;
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -22,8 +24,10 @@ pub(crate) struct Limits {
     pub(crate) first_head: Option<Duration>,
     /// From the connection's or the last answer's end until the next request's head is complete.
     pub(crate) header_timeout: Option<Duration>,
-    /// Number of header fields.
+    /// Number of header fields; over HTTP/2 their size is bounded instead.
     pub(crate) max_headers: usize,
+    /// Requests at once on one HTTP/2 connection; `None`: HTTP/1.1 only.
+    pub(crate) streams: Option<u32>,
 }
 
 /// The connections of one server, and the signal that drains them.
@@ -46,11 +50,61 @@ struct Voice {
     heard: AtomicBool,
     /// The server needs the place.
     leave: Notify,
+    /// Requests whose answer has not ended.
+    busy: watch::Sender<usize>,
 }
 
 impl Voice {
     fn is_silent(&self) -> bool {
         !self.heard.load(Ordering::Relaxed)
+    }
+
+    fn ask(self: &Arc<Self>) -> Busy {
+        self.heard.store(true, Ordering::Relaxed);
+        self.busy.send_modify(|requests| *requests += 1);
+        Busy(Arc::clone(self))
+    }
+}
+
+/// One request of a connection, until its answer has ended.
+struct Busy(Arc<Voice>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.send_modify(|requests| *requests -= 1);
+    }
+}
+
+/// A body that keeps something until it has ended.
+pub(crate) struct Holding<B, T> {
+    body: B,
+    #[expect(dead_code, reason = "held, and dropped with the body")]
+    held: T,
+}
+
+impl<B, T> Holding<B, T> {
+    pub(crate) fn new(body: B, held: T) -> Self {
+        Self { body, held }
+    }
+}
+
+impl<B: Body + Unpin, T: Unpin> Body for Holding<B, T> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -111,7 +165,8 @@ impl Tasks {
     }
 }
 
-/// Answers the requests of one connection with `answer`, in order, until either side ends it.
+/// Answers the requests of one connection with `answer` until either side ends it. The first bytes
+/// tell which version of HTTP is spoken.
 pub(crate) async fn serve<I, A, F, B>(
     io: I,
     limits: Limits,
@@ -120,24 +175,29 @@ pub(crate) async fn serve<I, A, F, B>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<B>>,
-    B: Body + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let service = service_fn(|request| {
-        voice.heard.store(true, Ordering::Relaxed);
+        let busy = voice.ask();
         let answered = answer(request);
-        async { Ok::<_, Infallible>(answered.await) }
+        async { Ok::<_, Infallible>(answered.await.map(|body| Holding::new(body, busy))) }
     });
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_headers(limits.max_headers);
+    let builder = limits.builder();
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = silent_too_long(&voice, limits.first_head) => return,
+        () = idle_too_long(&voice, limits.header_timeout) => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(LAST_CHANCE, connection.as_mut()).await {
+                Ok(ended) => ended,
+                // A request that came at the last moment.
+                Err(_) if *voice.busy.borrow() > 0 => connection.await,
+                Err(_) => return,
+            }
+        }
         _ = drain.changed() => {
             connection.as_mut().graceful_shutdown();
             match tokio::time::timeout(LAST_CHANCE, connection.as_mut()).await {
@@ -148,10 +208,31 @@ pub(crate) async fn serve<I, A, F, B>(
         }
     };
     if let Err(error) = ended
-        && !super::is_hangup(&error)
+        && let Some(error) = error.downcast_ref::<hyper::Error>()
+        && !super::is_hangup(error)
         && !error.is_timeout()
     {
         tracing::debug!(parse = error.is_parse(), user = error.is_user(), "connection ended early");
+    }
+}
+
+impl Limits {
+    fn builder(self) -> auto::Builder<TokioExecutor> {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .max_headers(self.max_headers);
+        let Some(streams) = self.streams else { return builder.http1_only() };
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(streams)
+            .max_header_list_size(MAX_HEADER_LIST_BYTES)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT);
+        builder
     }
 }
 
@@ -167,6 +248,24 @@ async fn silent_too_long(voice: &Voice, patience: Option<Duration>) {
     }
 }
 
+/// Ends when all of a connection's answers ended long ago. HTTP/1.1 has its own clock for that.
+async fn idle_too_long(voice: &Voice, patience: Option<Duration>) {
+    let Some(patience) = patience else { return std::future::pending().await };
+    let mut busy = voice.busy.subscribe();
+    loop {
+        // The sender lives in `voice`.
+        let _ = busy.wait_for(|requests| *requests == 0).await;
+        if tokio::time::timeout(patience, busy.wait_for(|requests| *requests > 0)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Of one request, by HTTP/2's own count.
+const MAX_HEADER_LIST_BYTES: u32 = 64 * 1024;
+/// Whether the peer is still there is asked while it has requests open.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a drain waits for the rest of a connection's first head: whoever sends half of one must
 /// not keep a restart waiting.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
@@ -188,6 +287,7 @@ mod tests {
             first_head: Some(first_head),
             header_timeout: Some(Duration::from_secs(60)),
             max_headers: 10,
+            streams: Some(10),
         };
         let answer = |_| async { Response::new(Full::new(Bytes::from_static(b"hi"))) };
         let seat = tasks.seat();

@@ -19,7 +19,7 @@ pub enum HelloError {
     /// An extension that the broker does not use.
     #[error("extension {0:#06x} is not on the list")]
     Extension(u16),
-    /// Another protocol than HTTP/1.1 over TLS 1.2 or 1.3 is offered.
+    /// Something other than HTTP/2 and HTTP/1.1 over TLS 1.2 or 1.3 is offered.
     #[error("offers another protocol or version")]
     Protocol,
 }
@@ -35,7 +35,7 @@ pub fn check(bytes: &[u8], host: Option<&str>) -> Result<(), HelloError> {
     }
     let new = |version: &[u8]| matches!(version, [3, 3 | 4]);
     match (offer.protocols, offer.versions) {
-        (Some(HTTP_1_1), Some(versions)) if versions.chunks(2).all(new) => Ok(()),
+        (Some(HTTP), Some(versions)) if versions.chunks(2).all(new) => Ok(()),
         _ => Err(HelloError::Protocol),
     }
 }
@@ -150,7 +150,8 @@ const HOST_NAME: u8 = 0;
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
 const SUPPORTED_VERSIONS: u16 = 43;
-const HTTP_1_1: &[u8] = b"\x08http/1.1";
+/// The broker's list, as it stands (RFC 7540 §3.1, RFC 7301 §3.1).
+const HTTP: &[u8] = b"\x02h2\x08http/1.1";
 /// What rustls says with the broker's configuration, and nothing else.
 const EXTENSIONS: [u16; 12] = [
     SERVER_NAME,

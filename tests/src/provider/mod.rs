@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+mod http2;
 pub mod script;
 mod surface;
 pub mod wire;
@@ -148,6 +149,9 @@ async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Sha
     drop(stream.set_nodelay(true));
     let served = match tls {
         Some(tls) => match tls.accept(stream).await {
+            Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                http2::serve(stream, shared).await
+            }
             Ok(stream) => serve(stream, &shared).await,
             Err(error) => Err(error.into()),
         },
@@ -163,25 +167,34 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: &Shared) ->
         let body = wire.request_body(&head).await?;
         let script = locked(&shared.script).clone();
         let answer = answer(&head, &body, &script);
-        let slot = {
-            let mut requests = locked(&shared.requests);
-            let keep = *locked(&shared.keep) == Keep::All;
-            keep.then(|| {
-                requests.push(Recorded { head, body, state: Exchange::Open });
-                requests.len() - 1
-            })
-        };
+        let slot = shared.record(head, body);
         let state = send(wire.stream(), answer, &script).await?;
-        if let Some(slot) = slot
-            && let Some(request) = locked(&shared.requests).get_mut(slot)
-        {
-            request.state = state;
-        }
+        shared.settle(slot, state);
         if state == Exchange::Cancelled || !matches!(script.ending, Ending::Clean) {
             break;
         }
     }
     Ok(())
+}
+
+impl Shared {
+    /// Keeps a request, unless nothing is kept; its place.
+    fn record(&self, head: Head, body: Vec<u8>) -> Option<usize> {
+        let mut requests = locked(&self.requests);
+        let keep = *locked(&self.keep) == Keep::All;
+        keep.then(|| {
+            requests.push(Recorded { head, body, state: Exchange::Open });
+            requests.len() - 1
+        })
+    }
+
+    fn settle(&self, slot: Option<usize>, state: Exchange) {
+        if let Some(slot) = slot
+            && let Some(request) = locked(&self.requests).get_mut(slot)
+        {
+            request.state = state;
+        }
+    }
 }
 
 struct Prepared {

@@ -25,7 +25,9 @@ pub(super) enum Payload {
 impl Format {
     /// The format that a path stands for.
     pub fn of_path(path: &str) -> Option<Self> {
-        match path.split('?').next().unwrap_or_default() {
+        let path = path.split('?').next().unwrap_or_default();
+        let below = super::surface::PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix));
+        match below.unwrap_or(path) {
             "/v1/messages" => Some(Self::Anthropic),
             "/v1/chat/completions" => Some(Self::OpenAi),
             _ => None,

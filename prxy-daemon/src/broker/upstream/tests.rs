@@ -265,14 +265,18 @@ async fn versions_and_groups_that_servers_insist_on() {
     assert_eq!(bed.kinds(1).await, [HandshakeKind::FullWithHelloRetryRequest]);
 
     for (case, protocols, expected) in [
-        ("HTTP/1.1", vec![&b"http/1.1"[..]], Ok(())),
-        ("no protocol", vec![], Ok(())),
-        ("HTTP/2 first", vec![&b"h2"[..], b"http/1.1"], Ok(())),
-        ("HTTP/2 only", vec![&b"h2"[..]], Err("tls-failed")),
+        ("HTTP/1.1", vec![&b"http/1.1"[..]], Ok(Protocol::Http1)),
+        ("no protocol", vec![], Ok(Protocol::Http1)),
+        ("HTTP/1.1 first", vec![&b"http/1.1"[..], b"h2"], Ok(Protocol::Http1)),
+        ("HTTP/2 first", vec![&b"h2"[..], b"http/1.1"], Ok(Protocol::Http2)),
+        ("HTTP/2 only", vec![&b"h2"[..]], Ok(Protocol::Http2)),
+        ("something else only", vec![&b"spdy/3"[..]], Err("tls-failed")),
     ] {
         let mut server = shown().server(ANY);
         server.alpn_protocols = protocols.into_iter().map(<[u8]>::to_vec).collect();
-        assert_eq!(Bed::tls(server).connect(&ca, &[]).await, expected, "{case}");
+        let connected = Bed::tls(server).upstream(&ca, &[]).connect().await;
+        let agreed = connected.map(|(_, protocol)| protocol).map_err(|error| error.reason());
+        assert_eq!(agreed, expected, "{case}");
     }
 }
 
@@ -285,7 +289,7 @@ async fn a_resumed_session_passes_netgate_as_well() {
         let bed = Bed::tls(shown.server(versions));
         let upstream = bed.upstream(&ca, &keys);
         for _ in 0..2 {
-            let mut stream = upstream.connect().await.unwrap();
+            let (mut stream, _) = upstream.connect().await.unwrap();
             assert_eq!(stream.read_u8().await.unwrap(), b'x');
         }
         assert_eq!(bed.kinds(2).await, [HandshakeKind::Full, HandshakeKind::Resumed]);

@@ -9,12 +9,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
@@ -24,6 +25,7 @@ use super::HOST;
 /// What the provider got.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
+    pub(super) version: Version,
     pub(super) uri: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -90,13 +92,15 @@ pub(super) struct MockState {
     pub(super) seen: Mutex<Vec<Seen>>,
     pub(super) connections: AtomicUsize,
     pub(super) open: AtomicUsize,
+    pub(super) cancelled: AtomicUsize,
     /// Requests after which a connection is closed, silently.
     pub(super) requests_per_connection: AtomicUsize,
     pub(super) script: Mutex<Script>,
 }
 
 impl Mock {
-    pub(super) async fn start() -> Self {
+    /// A provider that offers these protocols.
+    pub(super) async fn start(protocols: &[&str]) -> Self {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
         ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -117,13 +121,14 @@ impl Mock {
                 leaf_key.serialize_der().try_into().unwrap(),
             )
             .unwrap();
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        tls.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let acceptor = TlsAcceptor::from(Arc::new(tls));
 
         let state = Arc::new(MockState {
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            cancelled: AtomicUsize::new(0),
             requests_per_connection: AtomicUsize::new(usize::MAX),
             script: Mutex::new(Arc::new(|_| Play::json("{}"))),
         });
@@ -148,6 +153,10 @@ impl Mock {
 
     pub(super) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn cancelled(&self) -> usize {
+        self.state.cancelled.load(Ordering::SeqCst)
     }
 
     pub(super) fn open(&self) -> usize {
@@ -176,17 +185,23 @@ async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, state: Arc
 }
 
 async fn play(
-    stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send,
+    stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     state: &Arc<MockState>,
 ) {
-    let served = AtomicUsize::new(0);
-    let last = tokio::sync::Notify::new();
+    let served = Arc::new(AtomicUsize::new(0));
+    let last = Arc::new(tokio::sync::Notify::new());
     let service = service_fn(|request: Request<Incoming>| {
-        let (state, last, served) = (Arc::clone(state), &last, &served);
+        let (state, last, served) = (Arc::clone(state), Arc::clone(&last), Arc::clone(&served));
         async move {
             let (head, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();
-            let seen = Seen { uri: head.uri.to_string(), headers: head.headers, body };
+            let gone = Gone(Arc::clone(&state));
+            let seen = Seen {
+                version: head.version,
+                uri: head.uri.to_string(),
+                headers: head.headers,
+                body,
+            };
             let script = Arc::clone(&state.script.lock().unwrap());
             let play = script(&seen);
             state.seen.lock().unwrap().push(seen);
@@ -198,6 +213,7 @@ async fn play(
             if play.mute {
                 std::future::pending::<()>().await;
             }
+            std::mem::forget(gone);
             let mut response = Response::builder().status(play.status);
             for (name, value) in &play.headers {
                 response = response.header(*name, value);
@@ -206,14 +222,13 @@ async fn play(
                 (1, false) => {
                     Full::new(play.pieces[0].clone()).map_err(|never| match never {}).boxed_unsync()
                 }
-                _ => pieces(play).boxed_unsync(),
+                _ => pieces(play, &state).boxed_unsync(),
             };
             Ok::<_, hyper::Error>(response.body(body).unwrap())
         }
     });
-    let mut connection = std::pin::pin!(
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service)
-    );
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => {}
         // Cut without a `connection: close`, once the answer is out.
@@ -222,8 +237,9 @@ async fn play(
 }
 
 /// Every piece in a write of its own.
-fn pieces(play: Play) -> Pieces {
+fn pieces(play: Play, state: &Arc<MockState>) -> Pieces {
     let (sender, receiver) = mpsc::channel(1);
+    let gone = Gone(Arc::clone(state));
     tokio::spawn(async move {
         for piece in play.pieces {
             if sender.send(piece).await.is_err() {
@@ -233,9 +249,20 @@ fn pieces(play: Play) -> Pieces {
         }
         if play.hangs {
             sender.closed().await;
+            return;
         }
+        std::mem::forget(gone);
     });
     Pieces(receiver)
+}
+
+/// Counts the requests whose answer was not wanted to its end.
+struct Gone(Arc<MockState>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.cancelled.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 struct Pieces(mpsc::Receiver<Bytes>);

@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "clients and mock providers of the tests")]
 
 mod bad_input;
+mod coded;
+mod http2;
 mod life;
 mod mock;
 mod raw;
@@ -108,7 +110,15 @@ impl Bed {
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let mock = Mock::start().await;
+        Self::before(Mock::start(&["http/1.1"]).await, change).await
+    }
+
+    /// Before a provider that speaks HTTP/2.
+    async fn http2() -> Self {
+        Self::before(Mock::start(&["h2", "http/1.1"]).await, |_| {}).await
+    }
+
+    async fn before(mock: Mock, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ca_file = dir.path().join("ca.pem");
         std::fs::write(&ca_file, &mock.ca_pem).unwrap();

@@ -248,7 +248,7 @@ async fn redirects_are_refused_and_compressed_answers_too() {
     assert_eq!(got.header("x-should-retry"), Some("false"));
     assert_eq!(got.json()["error"]["type"], "api_error");
 
-    bed.mock.script(|_| Play::json("{}").with("content-encoding", "gzip"));
+    bed.mock.script(|_| Play::json("{}").with("content-encoding", "zstd"));
     let got = bed.post("/v1/messages", &messages("hi")).await;
     assert_eq!((got.status.as_u16(), got.reason()), (502, "encoded-answer"));
     assert_eq!(bed.mock.seen().len(), 2);

@@ -41,7 +41,7 @@ fn good() -> Parts {
         compression: vec![0],
         extensions: vec![
             (SERVER_NAME, names(&[(HOST_NAME, HOST)])),
-            (ALPN, sized(2, &sized(1, b"http/1.1"))),
+            (ALPN, sized(2, HTTP)),
             (SUPPORTED_VERSIONS, sized(1, &[3, 4, 3, 3])),
         ],
     }
@@ -243,17 +243,20 @@ fn no_extension_can_hide_a_name_or_send_early() {
 }
 
 #[test]
-fn only_http_1_1_over_tls_1_2_or_1_3_is_offered() {
+fn only_http_2_and_1_1_over_tls_1_2_or_1_3_is_offered() {
     let alpn = |list: &[u8]| (ALPN, Some(sized(2, list)));
     let versions = |list: &[u8]| (SUPPORTED_VERSIONS, Some(sized(1, list)));
     for (case, (kind, data)) in [
         ("no protocol", (ALPN, None)),
         ("an empty list", alpn(b"")),
-        ("HTTP/2", alpn(b"\x02h2")),
-        ("HTTP/2 as well", alpn(b"\x02h2\x08http/1.1")),
-        ("HTTP/1.1 twice", alpn(b"\x08http/1.1\x08http/1.1")),
+        ("HTTP/2 alone", alpn(b"\x02h2")),
+        ("HTTP/1.1 alone", alpn(b"\x08http/1.1")),
+        ("the other order", alpn(b"\x08http/1.1\x02h2")),
+        ("HTTP/2 without TLS", alpn(b"\x03h2c\x08http/1.1")),
+        ("HTTP/3 as well", alpn(b"\x02h2\x08http/1.1\x02h3")),
+        ("HTTP/1.1 twice", alpn(b"\x02h2\x08http/1.1\x08http/1.1")),
         ("a certificate challenge", alpn(b"\x0aacme-tls/1")),
-        ("upper case", alpn(b"\x08HTTP/1.1")),
+        ("upper case", alpn(b"\x02H2\x08HTTP/1.1")),
         ("no version", (SUPPORTED_VERSIONS, None)),
         ("TLS 1.1", versions(&[3, 4, 3, 2])),
         ("SSL 3", versions(&[3, 0])),

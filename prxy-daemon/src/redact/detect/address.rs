@@ -58,7 +58,36 @@ fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         .or_else(|| street_first(bytes, &head))
         .or_else(|| number_first(bytes, &head))
         .or_else(|| behind_kind(bytes, &head))?;
-    Some(unit_before(bytes, street.start)..rest_end(bytes, street.end))
+    let end = rest_end(bytes, street.end);
+    // `12 Path View` may be anything.
+    if end == street.end && weak(&bytes[head.start..head.end]) && street.end >= head.end {
+        return None;
+    }
+    Some(unit_before(bytes, street.start)..end)
+}
+
+/// Kinds of streets that are words first: an address needs its town or post code.
+fn weak(kind: &[u8]) -> bool {
+    const KINDS: &[&[u8]] = &[
+        b"way",
+        b"walk",
+        b"row",
+        b"hill",
+        b"wharf",
+        b"green",
+        b"trail",
+        b"rise",
+        b"croft",
+        b"vale",
+        b"mead",
+        b"ridge",
+        b"hollow",
+        b"pike",
+        b"crossing",
+        b"view",
+        b"alley",
+    ];
+    KINDS.iter().any(|word| kind.eq_ignore_ascii_case(word))
 }
 
 /// Where a flat before the street begins: `Flat 3, 22 Kensington Road`.
@@ -231,6 +260,10 @@ fn street_end(bytes: &[u8], head: &Word) -> usize {
 
 /// `rue de la Paix`, `Calle Mayor 5`, `ul. Długa 5`, `12 rue …`: the kind of street first.
 fn behind_kind(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
+    if &bytes[head.start..head.end] == b"C" && bytes.get(head.end) == Some(&b'/') {
+        let blank = usize::from(bytes.get(head.end + 1) == Some(&b' '));
+        return named_street(bytes, head, head.end + 1 + blank);
+    }
     let (kind, first) = if head.is(STREET) && head.case == Case::Title {
         let mut next = head.end;
         next += usize::from(bytes.get(next) == Some(&b'.'));
@@ -242,6 +275,11 @@ fn behind_kind(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
     if !kind.is(STREET) || is_english(bytes, &kind) {
         return None;
     }
+    named_street(bytes, &kind, first)
+}
+
+/// The street whose kind is `kind` and whose name begins at `first`.
+fn named_street(bytes: &[u8], kind: &Word, first: usize) -> Option<Range<usize>> {
     // The name: words and particles, up to six.
     let (mut end, mut i, mut capitals) = (first, first, 0);
     for _ in 0..7 {
@@ -287,7 +325,7 @@ fn behind_kind(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
     }
     if at > 0
         && let Some(start) = numbered(bytes, at, at, 1)
-        && french(bytes, &kind)
+        && french(bytes, kind)
     {
         return Some(start..end);
     }
@@ -363,6 +401,25 @@ fn is_english(bytes: &[u8], kind: &Word) -> bool {
         b"place",
         b"passage",
         b"cours",
+        b"way",
+        b"walk",
+        b"row",
+        b"hill",
+        b"wharf",
+        b"green",
+        b"trail",
+        b"rise",
+        b"croft",
+        b"wynd",
+        b"brae",
+        b"vale",
+        b"mead",
+        b"ridge",
+        b"hollow",
+        b"pike",
+        b"crossing",
+        b"view",
+        b"alley",
     ];
     let text = bytes[kind.start..kind.end].to_ascii_lowercase();
     KINDS.contains(&text.as_slice()) && kind.capital()

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::lexicon::*;
+use super::lone::doubtful_again;
 use super::name::joined;
 use super::person::{NAME, code_around};
 use super::{Detector, Trigger};
@@ -34,6 +35,8 @@ pub(super) const AGAIN: Detector = Detector {
 fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
     let bytes = text.as_bytes();
     let mut parts: HashSet<u64> = HashSet::new();
+    // Those that are ordinary words too.
+    let mut doubtful: HashSet<u64> = HashSet::new();
     let mut shortest = usize::MAX;
     for range in people {
         let mut at = range.start;
@@ -43,6 +46,9 @@ fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
             if counts && part.len() > 2 && !part.is(ORDINARY | PLACE | TITLE | PARTICLE) {
                 parts.insert(hash(&part));
                 shortest = shortest.min(part.len());
+            } else if counts && part.len() > 2 && part.is(GIVEN) && !part.is(PLACE | TITLE) {
+                doubtful.insert(hash(&part));
+                shortest = shortest.min(part.len());
             }
             at = part.end
                 + bytes[part.end..range.end]
@@ -51,7 +57,7 @@ fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
                     .count();
         }
     }
-    if parts.is_empty() {
+    if parts.is_empty() && doubtful.is_empty() {
         return;
     }
     let mut at = 0;
@@ -68,11 +74,16 @@ fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
             continue;
         };
         at = name.end;
-        if name.len() >= shortest
-            && name.case == Case::Title
-            && parts.contains(&hash(&name))
-            && !code_around(bytes, &name)
-        {
+        let known = name.len() >= shortest
+            && match name.case {
+                Case::Title => {
+                    parts.contains(&hash(&name))
+                        || doubtful.contains(&hash(&name)) && doubtful_again(bytes, &name)
+                }
+                Case::Upper => name.len() > 3 && parts.contains(&hash(&name)),
+                _ => false,
+            };
+        if known && !code_around(bytes, &name) {
             let whole = joined(bytes, start).unwrap_or(name);
             found.push(start..whole.end);
             at = whole.end;

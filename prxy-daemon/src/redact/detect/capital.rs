@@ -27,7 +27,7 @@ pub(in crate::redact) fn word_at(bytes: &[u8], at: usize) -> (usize, Class) {
     let mut class = word.class & !(CUED | NUMBERED);
     if matches!(before, Some(b' ' | b'\'')) || word.start > 2 && before == Some(b'.') {
         let initial = bytes[..at].ends_with(b". ") && at > 2 && bytes[at - 3].is_ascii_uppercase();
-        let cued = matches!(bytes[..at], [.., b'a'..=b'z' | b'.' | 0x80.., b' '])
+        let cued = matches!(bytes[..at], [.., b'a'..=b'z' | b'.' | b',' | 0x80.., b' '])
             && cue_before(bytes, at).is_some();
         let street = at > 2
             && (bytes[at - 2] | 0x20).is_ascii_lowercase() | matches!(bytes[at - 2], b'.' | b'/')
@@ -41,7 +41,8 @@ pub(in crate::redact) fn word_at(bytes: &[u8], at: usize) -> (usize, Class) {
     let single = word.len() == 1 && bytes.get(word.end) == Some(&b'.')
         || bytes[word.start..word.end] == *b"Sp"
         || bytes[word.start..word.end] == *b"Co";
-    if single || numbered_street(bytes, &word) {
+    let calle = word.len() == 1 && bytes[at] == b'C' && bytes.get(word.end) == Some(&b'/');
+    if single || calle || numbered_street(bytes, &word) {
         class |= NUMBERED;
     }
     (word.end, class)

@@ -261,7 +261,9 @@ pub(super) fn behind(bytes: &[u8], end: usize) -> Topics {
 
 /// Whether the name of a field or column announces values of somebody.
 pub(in crate::redact) fn names_a_value(name: &str) -> bool {
-    of_name(name) & !(VERSION | CRYPTO | CARD) != 0 || super::field::key(name.as_bytes()).is_some()
+    of_name(name) & !(VERSION | CRYPTO | CARD) != 0
+        || super::field::key(name.as_bytes()).is_some()
+        || super::keyed::names_a_value(name.as_bytes())
 }
 
 /// What the name of a field or column speaks of.

@@ -162,7 +162,7 @@ pub(super) fn greeted(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let evidence = name.parts().any(|word| word.surely(GIVEN | FAMILY));
     let calls = matches!(
         &bytes[at.start..at.end],
-        b"Hello" | b"Good" | b"Welcome" | b"Sorry" | b"Thank" | b"Thanks" | b"Morning"
+        b"Sure" | b"Hello" | b"Good" | b"Welcome" | b"Sorry" | b"Thank" | b"Thanks" | b"Morning"
     );
     let unknown_counts = ends && !calls && head.len() > 2 && line_start_or_quote(bytes, at.start);
     (evidence || ends && head.is(GIVEN) || unknown_counts && head.case == Case::Title)
@@ -251,6 +251,9 @@ pub(super) fn introduced(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         return Some(head.start..head.end);
     }
     let (cue, particles) = cue_before(bytes, at.start)?;
+    if cue.is(KIN) {
+        return kin(bytes, at.start, &cue);
+    }
     let start = particles.unwrap_or(at.start);
     let own = (cue.end == cue.start + 1) || !cue.is(TITLE);
     if cue.is(TITLE) && !own {
@@ -340,6 +343,71 @@ pub(super) fn introduced(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     fits.then_some(start..name.end)
 }
 
+/// The name behind a relation: `her sister Temi`.
+fn kin(bytes: &[u8], at: usize, cue: &Word) -> Option<Range<usize>> {
+    let name = Name::read(bytes, at, Reading::Cued)?;
+    let head = *name.parts().next()?;
+    if head.no_name() || head.case != Case::Title || named_after(bytes, &name, false) {
+        return None;
+    }
+    let whose = word_before(bytes, cue.start.checked_sub(1)?);
+    let theirs = || {
+        whose.is_some_and(|whose| {
+            WHOSE.contains(&&bytes[whose.start..whose.end].to_ascii_lowercase()[..])
+        }) || bytes[..cue.start].ends_with(b"'s ")
+    };
+    let known = head.surely(GIVEN) || name.parts().any(|word| word.surely(FAMILY));
+    (known || head.len() > 2 && !head.is(ORDINARY | PLACE | ROLE) && theirs())
+        .then_some(name.start()..name.end)
+}
+
+/// Whose relation it is.
+const WHOSE: &[&[u8]] = &[
+    b"my",
+    b"his",
+    b"her",
+    b"their",
+    b"our",
+    b"your",
+    b"mon",
+    b"ma",
+    b"son",
+    b"sa",
+    b"notre",
+    b"leur",
+    b"votre",
+    b"mi",
+    b"su",
+    b"tu",
+    b"nuestra",
+    b"nuestro",
+    b"mio",
+    b"mia",
+    b"suo",
+    b"sua",
+    b"tuo",
+    b"tua",
+    b"mijn",
+    b"zijn",
+    b"haar",
+    b"onze",
+    b"hun",
+    "mój".as_bytes(),
+    b"moja",
+    "moją".as_bytes(),
+    b"jego",
+    b"jej",
+    b"ich",
+    b"meu",
+    b"minha",
+    b"seu",
+    b"dele",
+    b"dela",
+    b"swoim",
+    "swoją".as_bytes(),
+    b"moim",
+];
+
 /// Whether French is written around `at`, where `M.` is a title.
 fn near_french(bytes: &[u8], at: usize) -> bool {
     const WORDS: &[&str] = &[
@@ -380,13 +448,19 @@ pub(super) fn cue_before(bytes: &[u8], at: usize) -> Option<(Word, Option<usize>
     let mut particles = None;
     for _ in 0..3 {
         let end = match &bytes[..i] {
-            [.., b'.', b' '] => i - 2,
+            [.., b'.' | b',', b' '] => i - 2,
             [.., b' '] => i - 1,
             _ => return None,
         };
         let word = word_before(bytes, end)?;
         if word.case != Case::Lower {
             return None;
+        }
+        if bytes[end] == b',' {
+            return (i == at && word.is(KIN)).then_some((word, None));
+        }
+        if word.is(KIN) && bytes[end] == b' ' {
+            return Some((word, particles));
         }
         if word.is(NAMED | SELF | TITLE | BEFORE) && (!word.is(PARTICLE) || word.is(SELF | TITLE)) {
             return Some((word, particles));
@@ -424,6 +498,9 @@ pub(super) fn field(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     {
         return None;
     }
-    let kind = super::field::kind(bytes, at.start)?;
-    super::field::value(bytes, i, kind)
+    let key = super::field::key_before(bytes, at.start)?;
+    let kind = super::field::key(key)?;
+    // A form in capitals.
+    let shouted = !key.iter().any(|b| b.is_ascii_lowercase() || *b == b'_');
+    super::field::value(bytes, i, kind, shouted)
 }

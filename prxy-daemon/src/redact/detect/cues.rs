@@ -11,7 +11,7 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         "mr mrs ms miss mx dr drs doctor prof professor madam sir dame rev reverend fr herr herrn frau fräulein \
         mag ing dipl med phil jur habil mme mmes mlle monsieur madame mademoiselle mgr maître señor señora señorita sr sra srta don doña \
         doctora dra lic sig signor signora signorina sigra dott dottssa dottoressa dottor avv geom rag \
-        meneer mevrouw mevr mw dhr heer jonkheer pan pani panie paniu pana panem panu panią panna senhor senhora dona eng sig.ra \
+        meneer mevrouw mevr mw dhr heer jonkheer dña dom soussigné soussignée pan pani panie paniu pana panem panu panią panna senhor senhora dona eng sig.ra \
         dottore doutor doutora",
     ),
     (
@@ -23,11 +23,13 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         mieter mieterin vermieter vermieterin tenant landlord plaintiff defendant claimant respondent petitioner appellant witness kläger klägerin beklagter beklagte \
         kollege kollegin kollegen familie nachbar nachbarin professorin arzt ärztin rechtsanwalt rechtsanwältin anwalt schwester notar notarin chefarzt oberarzt \
         docteur docteure avocat avocate colleague employee manager supervisor teacher student lekarz mecenas panstwo doktor \
-        minister mitarbeiter mitarbeiterin erbe erblasser zeuge zeugin testator decedent insured policyholder applicant",
+        mitarbeiter mitarbeiterin erbe erblasser zeuge zeugin testator decedent insured policyholder applicant pc constable dci carer \
+        bruder ehefrau ehemann sohn tochter mutter vater oma opa onkel tante nichte neffe enkel enkelin freundin freund partnerin verlobte verlobter \
+        tochter witwe witwer gatte gattin betreuer betreuerin pflegekraft zeugen testigo testimone świadek getuige testemunha témoin",
     ),
     (
         SALUTE,
-        "dear hi hello hey hiya greetings morning afternoon evening hallo liebe lieber liebes hi moin servus sehr grüezi bonjour bonsoir salut cher chère coucou \
+        "sure dear hi hello hey hiya greetings morning afternoon evening hallo liebe lieber liebes hi moin servus sehr grüezi bonjour bonsoir salut cher chère coucou \
         hola estimado estimada querido querida apreciado apreciada ciao caro cara gentile gentilissima gentilissimo egregio egregia salve buongiorno buonasera \
         beste geachte hoi dag goedemorgen goedemiddag lieve cześć witaj drogi droga szanowny szanowna kochany kochana \
         olá oi prezado prezada buenos buenas bom boa good guten thanks thank danke merci gracias grazie obrigado obrigada bedankt dziękuję dzięki sorry welcome",
@@ -53,11 +55,15 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         università ospedale clinica banca fondazione istituto liceo policlinico universiteit ziekenhuis kliniek hogeschool huisartsenpraktijk uniwersytet szpital politechnika \
         przychodnia fundacja universidade faculdade fundação academy school associates partners holdings holding group consulting consultants solutions \
         industries enterprises ventures logistics pharmaceuticals pharma insurance versicherung versicherungen apotheke praxis zahnarztpraxis kanzlei ministry ministerium council committee agency \
-        laboratory laboratories trust church museum library hotel center centre school kindergarten",
+        laboratory laboratories trust church museum library hotel center centre school kindergarten \
+        practice surgery collège centro przedszkole szkoła stichting gesamtschule pflegeheim seniorenheim kita arztpraxis notariat steuerkanzlei \
+        farmacia pharmacie farmácia apteka apotheek notaría gestoría kancelaria condominio kopieerwinkel bakkerij bäckerei boulangerie panadería solicitors builders \
+        textiles nursery hospice dental orthodontics motors bakery",
     ),
     (
         STREET,
-        "street avenue ave road rd boulevard blvd lane drive court square terrace crescent parkway pkwy highway hwy circle close gardens grove mews rue via viale piazza piazzale corso \
+        "way walk row hill wharf green trail rise croft wynd brae vale mead ridge hollow pike crossing view alley ctra pza \
+        street avenue ave road rd boulevard blvd lane drive court square terrace crescent parkway pkwy highway hwy circle close gardens grove mews rue via viale piazza piazzale corso \
         vicolo largo strada lungomare calle avenida avda plaza paseo carrer carretera ronda camino travesía glorieta rua av alameda travessa praça rodovia estrada ulica ul aleja aleje al osiedle os plac pl \
         bd chemin allée impasse quai cours place route passage square straße strasse str gasse weg platz allee damm ring ufer st dr ln ct pl",
     ),
@@ -79,22 +85,44 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         BEFORE,
         "with ask asked asking tell told telling contact contacted call called calling email emailed met meet meeting from by and for to thank thanks remind invite invited visit visited \
         saw know knows love married mit von bei fragt fragte frag traf und für an rief avec par pour et chez à demande con por para y a da per e con z od do dla i oraz com por e met voor aan en door bij van vraag \
-        cc about hired hire fired see help say says that because when if told paging loop notify where but",
+        cc about hired hire fired see help say says that because when if told paging loop notify where but \
+        carer caregiver colleague coworker teammate boss assistant neighbour neighbor roommate flatmate tutor therapist solicitor accountant nanny \
+        collègue collega colega colleghi kolega koleżanka koledze ping pinged text texted phone phoned join joined than whether did does is was \
+        ob dass wenn weil czy że si que dile dille hai as",
     ),
     (
         AFTER,
         "said says asked asks wrote writes called calls told tells will would has had is was wants wanted needs needed can could should may might went goes came left arrived works worked lives lived \
         thinks thought feels felt agreed replied reported mentioned noted joined signed sent received met born did does hat ist war sagt sagte schrieb schreibt fragte fragt wird möchte kann soll kommt ging wohnt arbeitet meint rief bat und \
         a est était dit demande et habite travaille veut peut doit es era dijo dice está tiene quiere puede va y è era ha detto dice vuole può abita lavora e is was zei zegt heeft wil kan moet woont werkt en \
-        jest był była powiedział powiedziała mówi chce może ma i mieszka pracuje é era disse diz tem quer pode mora trabalha who whose aged picked started finished moved lost got takes took",
+        jest był była powiedział powiedziała mówi chce może ma i mieszka pracuje é era disse diz tem quer pode mora trabalha who whose aged picked started finished moved lost got takes took brought gave gives sits sat stopped forgot confirmed offered \
+        suggested joins reports explained noticed describes described stated seems made tried shall",
     ),
     (
         NAMED,
-        "heiße heisse heiss heet heette llamo llama chiamo chiama appelle nazywam chamo chama named namens genannt nommé nommée llamado llamada chamado chamada genaamd undersigned unterzeichnende unterzeichnete",
+        "heiße heisse heiss heet heette llamo llama chiamo chiama appelle nazywam chamo chama named namens genannt nommé nommée llamado llamada chamado chamada genaamd undersigned unterzeichnende unterzeichnete soussigné soussignée \
+        sottoscritto sottoscritta firmante ondergetekende podpisany podpisana assinado assinada",
     ),
     (
         SELF,
         "am m bin suis soy sono ben jestem sou is ist es è é est się v vs versus patient byline author",
+    ),
+    (
+        KIN,
+        "husband wife son daughter brother sister mother father mom mum dad mommy mummy daddy aunt uncle cousin niece nephew grandmother grandfather grandma grandpa \
+        granny grandson granddaughter stepson stepdaughter stepfather stepmother stepbrother stepsister girlfriend boyfriend fiancé fiancée friend widow widower twin spouse ex \
+        mari femme épouse époux fils fille frère sœur mère père maman papa oncle tante cousine neveu nièce ami amie copain copine compagnon compagne \
+        esposa esposo marido mujer hijo hija hermano hermana madre padre tío tía primo prima sobrino sobrina abuelo abuela novio novia amigo amiga cuñado cuñada suegra suegro nieto nieta \
+        moglie marito figlio figlia fratello sorella zio zia cugino cugina nipote nonno nonna fidanzato fidanzata amico amica \
+        vrouw man zoon dochter broer zus zusje moeder vader oom neef nicht opa oma vriend vriendin echtgenoot echtgenote \
+        mąż żona syn córka brat siostra matka ojciec mama tata wujek ciocia babcia dziadek przyjaciel przyjaciółka narzeczony narzeczona mężem żoną synem córką bratem siostrą męża żony syna córki brata siostry \
+        mulher filho filha irmão irmã mãe pai tio tia avó avô namorado namorada",
+    ),
+    (
+        HUMAN,
+        "ask asked asking tell told telling email emailed texted phoned met meet meeting thank thanked remind reminded invite invited married hired fired paging cc spoke talked chatted \
+        said says wrote writes replied replies agreed thinks thought wants wanted mentioned lives lived works worked knows knew told phoned emailed forgot prefers promised insisted smiled laughed nodded \
+        sagt sagte schrieb fragt fragte meint wohnt arbeitet demande dit habite travaille dijo dice quiere vive trabaja disse diz mora trabalha abita lavora zegt zei woont werkt powiedział powiedziała mówi mieszka pracuje",
     ),
     (POBOX, "box postfach postbus apartado skrytka casella bp"),
 ];

@@ -62,6 +62,137 @@ pub(super) const EMAIL: Detector = Detector {
     ],
 };
 
+/// Spelled in words, as people do against collectors of addresses.
+pub(super) const EMAIL_SPELLED: Detector = Detector {
+    name: "email-spelled",
+    shape: "local at domain dot tld, in words, in the languages of Europe",
+    validator: "the last word is a common top-level domain, and each part one word",
+    score: 80,
+    trigger: Trigger::Literals(&[
+        " dot com",
+        " dot org",
+        " dot net",
+        " dot de",
+        " dot fr",
+        " dot es",
+        " dot it",
+        " dot nl",
+        " dot pl",
+        " dot io",
+        " dot edu",
+        " dot co",
+        " dot eu",
+        " dot uk",
+        " dot ch",
+        " dot at",
+        " dot pt",
+        " dot br",
+        " punkt de",
+        " punkt com",
+        " punkt net",
+        " punkt org",
+        " punkt at",
+        " punkt ch",
+        " point fr",
+        " point com",
+        " punto es",
+        " punto com",
+        " punto it",
+        " ponto com",
+        " ponto pt",
+        " kropka pl",
+        " kropka com",
+        " punt nl",
+        " punt com",
+    ]),
+    find: spelled,
+    positives: &[
+        "write to ⟦tomasz dot nowak at gmail dot com⟧.",
+        "⟦anna at corp dot co dot uk⟧",
+        "meine Adresse: ⟦anna punkt weber at web punkt de⟧",
+        "mi correo es ⟦luis arroba correo punto es⟧",
+    ],
+    look_alikes: &[
+        "look at example dot com",
+        "we met at noon dot dot dot",
+        "say dot com",
+        "dot com bubble at work",
+    ],
+    ..EMAIL
+};
+
+/// The address whose last point and domain are the literal at `at`.
+fn spelled(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.') || *b >= 0x80;
+    let mut end = at.end;
+    if bytes.get(end).is_some_and(|b| part(b) && *b != b'.') {
+        return None;
+    }
+    // ` dot co dot uk`.
+    for tail in [" dot uk", " dot br", " dot au", " ponto br"] {
+        if text[end..].starts_with(tail) {
+            end += tail.len();
+        }
+    }
+    let word = |end: usize| {
+        let run = bytes[..end].iter().rev().take(40).take_while(|b| part(b)).count();
+        (run > 0 && run < 40).then_some(end - run)
+    };
+    let joined = |start: usize, marks: &[&str]| {
+        marks.iter().find(|mark| text[..start].ends_with(**mark)).map(|mark| start - mark.len())
+    };
+    let mut start = word(at.start)?;
+    for _ in 0..3 {
+        let Some(end) = joined(start, POINTS) else { break };
+        start = word(end)?;
+    }
+    let at = joined(start, ATS)?;
+    let mut start = word(at)?;
+    let mut pointed = false;
+    for _ in 0..3 {
+        let Some(end) = joined(start, POINTS) else { break };
+        (start, pointed) = (word(end)?, true);
+    }
+    let local = &text[start..at];
+    // `look at example dot com`, `hosted at …`: a word that is no name of a box.
+    let verb = !pointed
+        && [
+            "look",
+            "looks",
+            "hosted",
+            "site",
+            "website",
+            "us",
+            "available",
+            "me",
+            "it",
+            "him",
+            "her",
+            "them",
+            "page",
+            "found",
+            "live",
+            "is",
+            "up",
+        ]
+        .contains(&local.to_ascii_lowercase().as_str());
+    (!verb && local.len() > 1).then_some(start..end)
+}
+
+const POINTS: &[&str] =
+    &[" dot ", " punkt ", " point ", " punto ", " ponto ", " kropka ", " punt "];
+const ATS: &[&str] = &[
+    " at ",
+    " arroba ",
+    " arobase ",
+    " chiocciola ",
+    " małpa ",
+    " ät ",
+    " apenstaartje ",
+    " klammeraffe ",
+];
+
 /// The address around the `@` (or `%40`) at `at`.
 fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let start = local_start(text, at.start)?;

@@ -18,8 +18,8 @@ pub(super) enum Kind {
     Person,
 }
 
-/// What the key before the colon at `colon` says.
-pub(super) fn kind(bytes: &[u8], colon: usize) -> Option<Kind> {
+/// The key before the colon at `colon`, without quotes and what it stands in.
+pub(super) fn key_before(bytes: &[u8], colon: usize) -> Option<&[u8]> {
     let window = &bytes[colon.saturating_sub(MAX_KEY)..colon];
     let end = window
         .iter()
@@ -54,7 +54,7 @@ pub(super) fn kind(bytes: &[u8], colon: usize) -> Option<Kind> {
             )
         })
         .map_or(0, |at| at + 1);
-    key(&window[start..])
+    Some(&window[start..])
 }
 
 /// What a key, or the head of a column, says.
@@ -119,7 +119,7 @@ fn say(class: Class) -> Option<Kind> {
 }
 
 /// The name at `i`, where a value begins.
-pub(super) fn value(bytes: &[u8], i: usize, kind: Kind) -> Option<Range<usize>> {
+pub(super) fn value(bytes: &[u8], i: usize, kind: Kind, shouted: bool) -> Option<Range<usize>> {
     let first = word(bytes, i)?;
     if first.case == Case::Lower && !first.is(PARTICLE | TITLE) {
         return lower_value(bytes, i, kind);
@@ -143,6 +143,8 @@ pub(super) fn value(bytes: &[u8], i: usize, kind: Kind) -> Option<Range<usize>> 
             .parts()
             .next()
             .is_some_and(|word| word.is(GIVEN) || word.unknown() && head.is(FAMILY))
+            // `Folu, Hamish McRae`: a list.
+            && given.parts().skip(1).all(|word| word.is(GIVEN) && !word.surely(FAMILY))
             && name.parts().count() < 3
             && !head.surely(GIVEN);
         if fits && ends(bytes, given.end) {
@@ -167,7 +169,7 @@ pub(super) fn value(bytes: &[u8], i: usize, kind: Kind) -> Option<Range<usize>> 
     {
         return None;
     }
-    let typed = head.case == Case::Upper && count == 1 && !named;
+    let typed = head.case == Case::Upper && count == 1 && !named && !shouted;
     let counts = match kind {
         Kind::Person => ends && !typed || known,
         Kind::Party => known && (ends || count > 1) || named && count > 1 && ends,
@@ -271,7 +273,13 @@ const PERSONS: &[&str] = &[
     "firstname",
     "lastname",
     "surname",
+    "surnames",
     "forename",
+    "forenames",
+    "kin",
+    "absent",
+    "gp",
+    "pcp",
     "fullname",
     "givenname",
     "familyname",
@@ -424,6 +432,7 @@ const PARTIES: &[&str] = &[
     "presenter",
     "lead",
     "reviewer",
+    "reviewers",
     "approver",
     "approved",
     "prepared",

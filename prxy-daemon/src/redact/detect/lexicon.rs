@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use super::{cues, field};
+use super::{cues, field, keyed};
 
 /// What a word may be; a set of the constants below.
 pub(in crate::redact) type Class = u32;
@@ -62,6 +62,18 @@ pub(super) const KEY_PARTY: Class = 1 << 23;
 pub(super) const KEY_NAME: Class = 1 << 24;
 /// The last word of a field's key whose value is no name.
 pub(super) const KEY_DATA: Class = 1 << 25;
+/// A word of a field's key that says: a company or an institution.
+pub(super) const KEY_ORG: Class = 1 << 28;
+/// A word of a field's key that says: an address or a part of one.
+pub(super) const KEY_ADDRESS: Class = 1 << 29;
+
+/// A word of a field's key that says: a town or a post code.
+pub(super) const KEY_TOWN: Class = 1 << 30;
+
+/// A relation, such as `sister`: whoever is named behind it is a person.
+pub(super) const KIN: Class = 1 << 26;
+/// A word before or behind a name that only people have beside them, such as `asked`.
+pub(super) const HUMAN: Class = 1 << 27;
 
 /// A word of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -316,12 +328,20 @@ impl Lexicon {
                 lexicon.insert(line, *class);
             }
         }
+        let polish = [
+            (GIVEN, include_str!("lexicon/given-pl.txt")),
+            (FAMILY, include_str!("lexicon/family-pl.txt")),
+        ];
+        for (class, list) in polish {
+            let names = list.lines().skip(1).filter(|name| name.len() > 3);
+            names.for_each(|name| declined(name, |form| lexicon.insert(form, class)));
+        }
         for (class, list) in cues::LISTS {
             for word in list.split_ascii_whitespace() {
                 lexicon.insert(word, *class);
             }
         }
-        for (class, words) in field::LISTS {
+        for (class, words) in field::LISTS.iter().chain(keyed::LISTS) {
             for word in *words {
                 lexicon.insert(word, *class);
             }
@@ -359,6 +379,27 @@ impl Lexicon {
             at = (at + 1) % SLOTS;
         }
         0
+    }
+}
+
+/// The cases in which a Polish name stands: `Pawłem`, `Kasię`, `Kowalskiego`.
+fn declined(name: &str, mut see: impl FnMut(&str)) {
+    let mut add = |stem: &str, endings: &[&str]| {
+        endings.iter().for_each(|ending| see(&format!("{stem}{ending}")));
+    };
+    if let Some(stem) = name.strip_suffix("ski").or_else(|| name.strip_suffix("cki")) {
+        let stem = &name[..stem.len() + 2];
+        add(stem, &["iego", "iemu", "im", "ich"]);
+    } else if let Some(stem) = name.strip_suffix("ska").or_else(|| name.strip_suffix("cka")) {
+        add(&name[..stem.len() + 2], &["iej", "a"]);
+    } else if let Some(stem) = name.strip_suffix('a') {
+        add(stem, &["e", "y", "ie", "o"]);
+    } else if let Some(stem) = name.strip_suffix("ek") {
+        add(stem, &["kiem", "kowi"]);
+    } else if let Some(stem) = name.strip_suffix("el") {
+        add(stem, &["lem", "la", "lowi"]);
+    } else if name.ends_with(|c: char| c.is_ascii_alphabetic() && !"eiouy".contains(c)) {
+        add(name, &["a", "em", "owi"]);
     }
 }
 
@@ -414,7 +455,7 @@ const LISTS: &[(Class, &str)] = &[
 /// Twice as many as there are words, and more.
 const SLOTS: usize = 1 << 15;
 const SIEVE: usize = 1 << 17;
-const CLASS_BITS: u32 = 26;
+const CLASS_BITS: u32 = 32;
 const SEED: u64 = 0x243F_6A88_85A3_08D3;
 /// No name has a longer part.
 const MAX_WORD: usize = 32;

@@ -23,7 +23,10 @@ pub(super) fn rest_end(bytes: &[u8], street: usize) -> usize {
             {
                 (end, open, town) = (to, to, true);
             }
-        } else if let Some(to) = state(bytes, next) {
+        } else if let Some(to) = state(bytes, next).or_else(|| {
+            brazilian(bytes, next)
+                .filter(|_| bytes[..next].ends_with(b"- ") || bytes[..next].ends_with(b"/"))
+        }) {
             (end, open) = (to, to);
             if let Some(code) =
                 bytes.get(to).filter(|b| **b == b' ').and_then(|_| post_code(bytes, to + 1))
@@ -53,7 +56,7 @@ fn separator(bytes: &[u8], i: usize) -> Option<usize> {
     let mut lines = 0;
     while let Some(rest) = bytes.get(at..).filter(|_| at - i < 8) {
         let len = match rest {
-            [b',', ..] if at == i => 1,
+            [b',', b' ' | b'\n' | b'\r' | b'\\', ..] if at == i => 1,
             [b'\n', ..] => {
                 lines += 1;
                 1
@@ -64,13 +67,24 @@ fn separator(bytes: &[u8], i: usize) -> Option<usize> {
             }
             [b'\r' | b' ', ..] => 1,
             [b'-' | b';', b' ', ..] | [b'|', b' ', ..] if seen => 2,
+            [0xe2, 0x80, 0x93, b' ', ..] if seen => 4,
             [0xc2, 0xa0, ..] => 2,
+            // `São Paulo/SP`.
+            [b'/', a, b, ..] if at == i && a.is_ascii_uppercase() && b.is_ascii_uppercase() => 1,
             _ => break,
         };
         at += len;
         seen = true;
     }
-    (seen && lines <= 1 && at < bytes.len()).then_some(at)
+    // On another line: the key of the next field is none of its parts.
+    let field = || {
+        bytes[at..]
+            .iter()
+            .take(24)
+            .find(|b| !(b.is_ascii_alphabetic() || matches!(b, b' ' | b'_' | 0x80..)))
+            == Some(&b':')
+    };
+    (seen && lines <= 1 && at < bytes.len() && !(lines == 1 && field())).then_some(at)
 }
 
 /// `Apt. 4B`, `Suite 200`, `3. OG`, `3º B`, `m. 5`, `Floor 2`.
@@ -112,6 +126,11 @@ fn unit(bytes: &[u8], i: usize) -> Option<usize> {
         "apto ",
         "Apto ",
         "apto. ",
+        "ap. ",
+        "Ap. ",
+        "Apart. ",
+        "Kat. ",
+        "hus ",
         "apartamento ",
         "sala ",
         "bus ",
@@ -155,7 +174,7 @@ fn unit(bytes: &[u8], i: usize) -> Option<usize> {
     if let Some(tail) = tail {
         return Some(after + tail.len());
     }
-    let degree = ["º ", "ª ", "° ", "º", "ª"]
+    let degree = [".º ", ".ª ", "º ", "ª ", "° ", "º", "ª"]
         .iter()
         .find(|mark| bytes[after..].starts_with(mark.as_bytes()))?;
     let door = after + degree.len();
@@ -258,6 +277,13 @@ fn state(bytes: &[u8], i: usize) -> Option<usize> {
     (known && !bytes.get(end).is_some_and(u8::is_ascii_alphanumeric)).then_some(end)
 }
 
+/// A state of Brazil: `SP`.
+fn brazilian(bytes: &[u8], i: usize) -> Option<usize> {
+    let state = bytes.get(i..i + 2)?;
+    let known = STATES_BR.as_bytes().chunks(3).any(|known| known[..2] == *state);
+    (known && !bytes.get(i + 2).is_some_and(u8::is_ascii_alphanumeric)).then_some(i + 2)
+}
+
 /// The end of one to four words of a town, and whether it is one that the lists know.
 fn place(bytes: &[u8], i: usize) -> Option<(usize, bool)> {
     let first = word(bytes, i)?;
@@ -323,6 +349,10 @@ fn town_end(bytes: &[u8], i: usize) -> Option<usize> {
                     | b"Salt"
                     | b"Long"
                     | b"Santo"
+                    | b"De"
+                    | b"Het"
+                    | b"Le"
+                    | b"Ter"
                     | b"Porto"
                     | b"Saint"
                     | [b'S', 0xc3, 0xa3, b'o']
@@ -359,6 +389,16 @@ pub(super) fn number(bytes: &[u8], i: usize) -> Option<usize> {
         && (next.is_ascii_digit() || *mark == b'/' && next.is_ascii_alphabetic())
     {
         end = digits(bytes, end + 1).unwrap_or(end + 2);
+    } else if bytes.get(end) == Some(&b'-') {
+        // `263-H`, `12-III`.
+        let run = bytes[end + 1..]
+            .iter()
+            .take(4)
+            .take_while(|b| matches!(b, b'A'..=b'H' | b'I' | b'V' | b'X'))
+            .count();
+        if run > 0 && run < 4 && !bytes.get(end + 1 + run).is_some_and(u8::is_ascii_alphanumeric) {
+            end += 1 + run;
+        }
     }
     let alone = |at: usize| {
         bytes.get(at).is_some_and(u8::is_ascii_alphabetic)
@@ -387,3 +427,5 @@ pub(super) fn digits(bytes: &[u8], i: usize) -> Option<usize> {
 }
 
 const STATES: &str = "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC ON QC BC AB MB SK NS NB UK EU ";
+const STATES_BR: &str =
+    "AC AL AP AM BA CE DF ES GO MA MT MS MG PA PB PR PE PI RJ RN RS RO RR SC SP SE TO ";

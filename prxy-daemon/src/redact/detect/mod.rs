@@ -28,8 +28,10 @@ mod ip;
 mod issuer;
 mod issuers;
 mod jwt;
+mod keyed;
 mod lexicon;
 mod locality;
+mod lone;
 mod mac;
 mod name;
 mod national_forms;
@@ -41,6 +43,7 @@ mod person;
 mod phone;
 pub(super) mod placeholder;
 mod sample;
+mod spoken;
 mod text;
 mod token;
 mod user;
@@ -112,6 +115,7 @@ pub(super) type Sweep = fn(text: &str, hits: &[Range<usize>], found: &mut Vec<Ra
 /// Every built-in detector. Order decides nothing; labels group it.
 pub const DETECTORS: &[Detector] = &[
     email::EMAIL,
+    email::EMAIL_SPELLED,
     phone::PHONE,
     national_id::SSN,
     national_id::NATIONAL_NUMBER,
@@ -133,6 +137,7 @@ pub const DETECTORS: &[Detector] = &[
     crypto::CRYPTO_ADDRESS,
     user::HOME,
     user::USERNAME,
+    user::SESSION,
     card::CREDIT_CARD,
     iban::IBAN,
     ip::IPV4,
@@ -152,12 +157,17 @@ pub const DETECTORS: &[Detector] = &[
     person::SIGNED,
     person::INTRODUCED,
     person::FIELD,
+    spoken::SAID,
+    spoken::SPEAKER,
     again::AGAIN,
     hanzi::PERSON_ZH,
     organization::COMPANY,
     organization::INSTITUTION,
+    organization::COMPANY_SMALL,
+    keyed::ORGANIZATION_FIELD,
     hanzi::ORGANIZATION_ZH,
     address::ADDRESS,
+    keyed::ADDRESS_FIELD,
     hanzi::ADDRESS_ZH,
     pem::PUTTY,
     connection::URL,

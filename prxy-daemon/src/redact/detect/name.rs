@@ -41,7 +41,37 @@ impl Name {
                 _ if word.case == Case::Lower => word.is(PARTICLE),
                 _ if word.case == Case::Mixed => false,
                 _ if word.no_name() && !(word.is(PARTICLE) && word.capital()) => false,
+                // `Ortega y Gasset`.
+                _ if held > 0
+                    && name.words[name.count - 1].len() == 1
+                    && !(word.is(FAMILY)
+                        && name.count > 1
+                        && name.words[name.count - 2].is(FAMILY)) =>
+                {
+                    false
+                }
+                // `Herr Rossi della Edilizia Bresciana`: the name has ended before the particle.
+                _ if held > 0
+                    && !word.is(FAMILY)
+                    && (family > 0 || unknown > usize::from(first.unknown())) =>
+                {
+                    false
+                }
+                _ if held > 0
+                    && name.count - held == 1
+                    && !word.is(FAMILY)
+                    && behind_particle(bytes, at) =>
+                {
+                    false
+                }
                 _ if held > 0 => !word.is(PLACE) || word.is(FAMILY),
+                _ if first.case == Case::Upper
+                    && word.case == Case::Upper
+                    && reading == Reading::Cued
+                    && word.unknown() =>
+                {
+                    unknown < 2 && family == 0 && word.len() > 2
+                }
                 _ if family > 0 && word.is(ORDINARY | TERM | KIND) => false,
                 _ if word.unknown() => unknown < 2 && family == 0 && plausible(bytes, &word),
                 _ => true,
@@ -70,6 +100,17 @@ impl Name {
         if held > 0 {
             name.next = Some(name.words[name.count - held]);
             name.count -= held;
+        }
+        // `Thiago da Móveis Ipanema Ltda.`: the company begins behind the particle.
+        if name
+            .next
+            .is_some_and(|word| word.is(LEGAL) && word.capital() && word.start == name.end + 1)
+            && let Some(link) = name.words().iter().rposition(|word| word.case == Case::Lower)
+            && link > 0
+        {
+            name.next = Some(name.words[link]);
+            name.count = link;
+            name.end = name.words[link - 1].end;
         }
         (name.count > 0).then_some(name)
     }
@@ -114,6 +155,13 @@ pub(super) fn joined(bytes: &[u8], at: usize) -> Option<Word> {
         whole = Word { end: part.end, class, ..whole };
     }
     Some(whole)
+}
+
+/// Whether a particle such as `van der` stands before the name at `at`.
+fn behind_particle(bytes: &[u8], at: usize) -> bool {
+    at.checked_sub(1)
+        .and_then(|end| word_before(bytes, end))
+        .is_some_and(|word| word.case == Case::Lower && word.is(PARTICLE))
 }
 
 /// Where the initial `word` ends, its point included; `None` if it is no initial.
@@ -196,6 +244,9 @@ pub(super) fn street_like(text: &[u8]) -> bool {
         b"haven",
         b"lei",
         b"baan",
+        b"gata",
+        b"gatan",
+        b"vej",
     ];
     ENDINGS.iter().any(|end| text.len() >= end.len() + 3 && text.ends_with(end))
 }

@@ -44,6 +44,34 @@ pub(super) const COMPANY: Detector = Detector {
     ],
 };
 
+/// Written in lower case, as in `Balfour Beatty plc`.
+pub(super) const COMPANY_SMALL: Detector = Detector {
+    name: "organization-small",
+    shape: "capitalised words and a legal form in lower case",
+    trigger: Trigger::Literals(&[
+        " plc",
+        " ltd",
+        " gmbh",
+        " llc",
+        " inc.",
+        " sp. z o.o",
+        " s.r.o",
+        " d.o.o",
+        " s.r.l",
+        " s.p.a",
+    ]),
+    find: small,
+    positives: &[
+        "by ⟦Balfour Beatty plc⟧ and",
+        "(⟦Carr & Weston plc⟧)",
+        "bei ⟦Hufnagel gmbh⟧",
+        "firma ⟦Dachpol sp. z o.o.⟧ z",
+        "⟦Novák Stavby s.r.o.⟧",
+    ],
+    look_alikes: &["a plc is", "the ltd suffix", "Google llc", "what plcs do", "The plc"],
+    ..COMPANY
+};
+
 pub(super) const INSTITUTION: Detector = Detector {
     name: "organization-kind",
     shape: "a proper name and a kind of institution: `X Hospital`, `University of X`",
@@ -78,6 +106,19 @@ fn company(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let form = word(bytes, at.start)?;
     let end = form_end(bytes, &form)?;
     let start = name_start(bytes, at.start)?;
+    (!vendor(bytes, start)).then_some(start..end)
+}
+
+/// The company before a legal form in lower case.
+fn small(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let pointed = bytes[at.end - 2] == b'.' || bytes[at.end - 1] == b'.';
+    let end = at.end
+        + usize::from(pointed && bytes[at.end - 1] != b'.' && bytes.get(at.end) == Some(&b'.'));
+    if bytes.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+        return None;
+    }
+    let start = name_start(bytes, at.start + 1)?;
     (!vendor(bytes, start)).then_some(start..end)
 }
 
@@ -116,6 +157,15 @@ fn form_end(bytes: &[u8], form: &Word) -> Option<usize> {
     if let Some(form) = pointed.iter().find(|form| rest.starts_with(form.as_bytes())) {
         return Some(bytes.len() - rest.len() + form.len());
     }
+    // `Redwood Supply Co.`: of two words at least.
+    if rest.starts_with(b"Co.") && !rest[3..].first().is_some_and(u8::is_ascii_alphanumeric) {
+        let two = before(bytes, form.start)
+            .filter(|word| word.case == Case::Title)
+            .and_then(|word| before(bytes, word.start))
+            .is_some_and(|word| word.case == Case::Title && !word.is(TITLE));
+        let county = rest.starts_with(b"Co. ") && bytes[..form.start].ends_with(b", ");
+        return (two && !county).then_some(form.start + 3);
+    }
     if !form.is(LEGAL) || code_around(bytes, form) {
         return None;
     }
@@ -131,6 +181,24 @@ fn form_end(bytes: &[u8], form: &Word) -> Option<usize> {
             bytes.get(form.end) == Some(&b'.')
                 && !matches!(text, b"GmbH" | b"AG" | b"KG" | b"LLC" | b"LLP"),
         );
+    // The point of the sentence.
+    let last = matches!(&bytes[end..], [] | [b'\n', ..] | [b' ', b'A'..=b'Z', ..]);
+    if last
+        && matches!(
+            text,
+            b"Ltd"
+                | b"LTD"
+                | b"Limited"
+                | b"LIMITED"
+                | b"Corporation"
+                | b"AS"
+                | b"AB"
+                | b"BV"
+                | b"NV"
+        )
+    {
+        end = form.end;
+    }
     for tail in [" & Co. KGaA", " & Co. KG", " & Co KG", " & Co. OHG", " Ltd.", " Ltd", " Inc."] {
         if bytes[form.end..].starts_with(tail.as_bytes()) {
             end = form.end + tail.len();
@@ -192,7 +260,7 @@ fn name_start(bytes: &[u8], at: usize) -> Option<usize> {
                     | b"do"
                     | b"da"
             );
-            if !links || count == 0 || joint {
+            if !links || count == 0 || joint || person_ends(bytes, &word) {
                 break;
             }
         } else {
@@ -238,6 +306,22 @@ fn name_start(bytes: &[u8], at: usize) -> Option<usize> {
     start.filter(|_| own)
 }
 
+/// Whether the particle `link` stands behind the name of a person: `Frau van der Meulen van`, `Thiago da`.
+fn person_ends(bytes: &[u8], link: &Word) -> bool {
+    if !link.is(PARTICLE) {
+        return false;
+    }
+    let Some(word) = before(bytes, link.start) else { return false };
+    let particle = before(bytes, word.start)
+        .is_some_and(|word| word.case == Case::Lower && word.is(PARTICLE) || word.is(TITLE));
+    let next = word_at_blank(bytes, link.end);
+    particle || word.surely(GIVEN) && !word.is(FAMILY) && !next.is_some_and(|next| next.is(FAMILY))
+}
+
+fn word_at_blank(bytes: &[u8], end: usize) -> Option<Word> {
+    bytes.get(end).filter(|b| **b == b' ').and_then(|_| word(bytes, end + 1))
+}
+
 /// An institution around the word for its kind.
 fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
@@ -260,6 +344,23 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         if word.is(ORDINARY) && !word.is(GIVEN | FAMILY) && line_start(bytes, word.start) {
             break;
         }
+        if matches!(
+            &bytes[word.start..word.end],
+            b"The"
+                | b"El"
+                | b"La"
+                | b"Le"
+                | b"Il"
+                | b"De"
+                | b"Het"
+                | b"Die"
+                | b"Das"
+                | b"Der"
+                | b"Los"
+                | b"Las"
+        ) {
+            break;
+        }
         if word.is(TITLE | SALUTE) && !word.is(GIVEN | FAMILY) && !saint {
             break;
         }
@@ -268,7 +369,17 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     }
     let care = matches!(
         &bytes[kind.start..kind.end],
-        b"Hospital" | b"University" | b"College" | b"Clinic" | b"School" | b"Academy"
+        b"Hospital"
+            | b"University"
+            | b"College"
+            | b"Clinic"
+            | b"School"
+            | b"Academy"
+            | b"Bank"
+            | b"Practice"
+            | b"Surgery"
+            | b"Museum"
+            | b"Trust"
     );
     own |= care
         && before(bytes, start).is_some_and(|word| word.case == Case::Lower)
@@ -312,7 +423,9 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             }
             linked = true;
             if after.case == Case::Title {
-                if after.is(ORDINARY) && !after.is(PLACE | GIVEN | FAMILY) && !own {
+                let more = word_at_blank(bytes, after.end)
+                    .is_some_and(|word| word.case == Case::Title && !word.is(ORDINARY));
+                if after.is(ORDINARY) && !after.is(PLACE | GIVEN | FAMILY) && !own && !more {
                     break;
                 }
                 own |= !after.is(ORDINARY);
@@ -356,6 +469,8 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
                 | b"associates"
                 | b"solutions"
         );
+        // `Bank Spółdzielczy`, `Centre Hospitalier`.
+        let english = english && !(start == at.start && next.unknown());
         if english
             || end != kind.end && !next.is(PLACE | FAMILY | GIVEN | PARTICLE) && !next.unknown()
         {
@@ -374,7 +489,7 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
 }
 
 /// Whether the name at `start` is one that everybody in the trade names all day.
-fn vendor(bytes: &[u8], start: usize) -> bool {
+pub(super) fn vendor(bytes: &[u8], start: usize) -> bool {
     let rest = &bytes[start..bytes.len().min(start + 24)];
     VENDORS.iter().any(|vendor| {
         rest.len() >= vendor.len()

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::cued::{field, greeted, introduced, signed, titled};
 use super::lexicon::*;
+use super::lone;
 use super::name::{Name, Reading, joined, line_end, line_start, street_like};
 use super::text::spelled_escape;
 use super::{Detector, Trigger};
@@ -211,10 +212,13 @@ fn full_or_lone(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let name = Name::read(bytes, at.start, Reading::Plain)?;
-    if !first.is(GIVEN) && !pinyin_name(bytes, &name)
+    if !first.is(GIVEN) && !pinyin_name(bytes, &name) && !romanised(bytes, &first)
         || named_after(bytes, &name, name.parts().count() > 1)
     {
         return None;
+    }
+    if bytes[first.start..first.end].contains(&b'-') && romanised(bytes, &first) {
+        return Some(name.start()..name.end);
     }
     if !first.is(GIVEN) || is_full(bytes, &name, before) {
         return Some(name.start()..name.end);
@@ -228,9 +232,13 @@ fn full_or_lone(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if first.case == Case::Upper {
         return None;
     }
-    (first.surely(GIVEN) && name.parts().count() == 1 && lone_counts(bytes, &first, before)
-        || speaks(bytes, &first))
-    .then_some(lone)
+    let counts = name.parts().count() == 1
+        && if first.surely(GIVEN) {
+            lone_counts(bytes, &first, before) || lone::in_prose(bytes, &first, before)
+        } else {
+            lone::doubtful(bytes, &first, before)
+        };
+    (counts || speaks(bytes, &first)).then_some(lone)
 }
 
 /// Whether the words are a whole name.
@@ -253,6 +261,17 @@ fn is_full(bytes: &[u8], name: &Name, before: Option<Word>) -> bool {
     let next_capital = name.next.is_some_and(|word| {
         word.capital() && bytes[name.end] == b' ' && word.start == name.end + 1
     });
+    // `our insured, Patience Boateng, was`.
+    if !first.is(PLACE)
+        && first.is(GIVEN)
+        && name.parts().count() == 2
+        && second.unknown()
+        && bytes[name.end..].starts_with(b", ")
+        && bytes[..name.start()].ends_with(b", ")
+        && word_before(bytes, name.start() - 2).is_some_and(|word| word.case == Case::Lower)
+    {
+        return true;
+    }
     if first.surely(GIVEN) {
         return family
             || initial
@@ -379,7 +398,11 @@ fn family_comma(bytes: &[u8], at: usize, given: &Word) -> Option<usize> {
     let opens = line_start(bytes, family.start)
         || matches!(bytes[family.start - 1], b'"' | b'(' | b';' | b'|' | b'\t' | b'>')
         || matches!(bytes[..family.start], [.., b';' | b':' | b'|' | b'*' | b'-', b' ']);
+    // `Sunita Rao, Anna`: a list.
+    let listed = before(bytes, family.start)
+        .is_some_and(|word| word.capital() && word.is(GIVEN) && !word.is(TITLE));
     let fits = given.surely(GIVEN)
+        && !listed
         && given.case == family.case
         && (family.surely(FAMILY) || opens && family.unknown());
     (family.capital() && fits).then_some(family.start)
@@ -399,6 +422,15 @@ pub(super) fn named_after(bytes: &[u8], name: &Name, full: bool) -> bool {
             word.is(TERM | KIND | LEGAL | STREET) && !word.is(FAMILY | PARTICLE) && word.len() > 2;
         thing && (word.capital() || !full && word.is(TERM)) && !(full && owned > 1)
             || owned == 1 && word.capital() && street_like(&bytes[word.start..word.end])
+            // `Newton's second law`.
+            || owned > 1
+                && !full
+                && matches!(
+                    &bytes[word.start..word.end],
+                    b"first" | b"second" | b"third" | b"last" | b"little" | b"great"
+                )
+                && bytes.get(word.end) == Some(&b' ')
+                && super::lexicon::word(bytes, word.end + 1).is_some_and(|word| word.is(TERM))
     })
 }
 
@@ -415,6 +447,15 @@ fn pinyin_name(bytes: &[u8], name: &Name) -> bool {
         && !given.is(ORDINARY | PLACE)
         && (syllables(&text) == Some(2)
             || syllables(&text) == Some(1) && !family.is(ORDINARY | PLACE))
+}
+
+/// `Wei-Ling`: a given name of two syllables of pinyin.
+fn romanised(bytes: &[u8], name: &Word) -> bool {
+    let text = &bytes[name.start..name.end];
+    let Some(hyphen) = memchr::memchr(b'-', text) else { return false };
+    let (head, tail) =
+        (text[..hyphen].to_ascii_lowercase(), text[hyphen + 1..].to_ascii_lowercase());
+    name.case == Case::Title && syllables(&head) == Some(1) && syllables(&tail) == Some(1)
 }
 
 /// The number of pinyin syllables that a word consists of.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::lexicon::{FAMILY, GIVEN, word};
 use super::{Detector, Trigger, text};
 use crate::redact::Action;
 
@@ -85,6 +86,8 @@ pub(super) const USERNAME: Detector = Detector {
         "USERNAME=⟦mkowalski⟧",
         "userName: '⟦mkowalski⟧'",
         "my username is ⟦mkowalski⟧.",
+        "login ok user=⟦jkowalski⟧ ip=10.0.0.4",
+        "user=⟦mthornbury⟧ attempts=3",
     ],
     look_alikes: &[
         "username: string",
@@ -106,9 +109,99 @@ pub(super) const USERNAME: Detector = Detector {
         "user: 1000",
         "USERNAME=os.environ",
         "Username: your-username",
+        "user=scheduler ip=10.0.0.4",
+        "user=value",
         "username: &str,",
     ],
 };
+
+/// Accounts in what a system writes of its logins.
+pub(super) const SESSION: Detector = Detector {
+    name: "login-session",
+    shape: "the account in the lines of `sshd`, `sudo` and `su`",
+    validator: "no account of a system",
+    trigger: Trigger::Literals(&[
+        "Accepted publickey for ",
+        "Accepted password for ",
+        "Failed password for ",
+        "Failed publickey for ",
+        "invalid user ",
+        "Invalid user ",
+        " for user ",
+        "authenticating user ",
+        " sudo: ",
+        "; USER=",
+        "su: (to ",
+    ]),
+    find: session,
+    positives: &[
+        "sshd[2211]: Accepted publickey for ⟦dbrennan⟧ from 192.168.1.20 port 50122 ssh2",
+        "Failed password for invalid user ⟦oracle9⟧ from 10.0.0.1",
+        "web01 sudo: ⟦dbrennan⟧ : TTY=pts/0 ; PWD=/srv ; USER=root ;",
+        "pam_unix(sshd:session): session opened for user ⟦dbrennan⟧ by (uid=0)",
+    ],
+    look_alikes: &[
+        "Accepted password for root from 10.0.0.1",
+        "the settings for user accounts",
+        "web01 sudo: pam_unix(sudo:auth): failed",
+        "options for user input and more",
+    ],
+    ..USERNAME
+};
+
+/// The account behind one of the literals of [`SESSION`].
+fn session(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let start = at.end;
+    let end = trimmed(bytes, start, text::run_end(bytes, start, 33, is_name));
+    if bytes[start..end].starts_with(b"invalid") {
+        return None;
+    }
+    let rest = &bytes[end..];
+    let literal = &bytes[at.clone()];
+    let fits = if literal.ends_with(b"for user ") {
+        [b" by ".as_slice(), b"(", b" from ", b"\n"].iter().any(|behind| rest.starts_with(behind))
+            || rest.is_empty() && bytes[..at.start].ends_with(b"d")
+    } else if literal.ends_with(b"sudo: ") {
+        rest.starts_with(b" : ")
+    } else {
+        rest.first().is_none_or(|b| matches!(b, b' ' | b'\n' | b')' | b';'))
+    };
+    (fits && is_account(&bytes[start..end])).then_some(start..end)
+}
+
+/// Whether another `key=value` follows on the line, as in a log.
+fn logged(bytes: &[u8], end: usize) -> bool {
+    if bytes.get(end) != Some(&b' ') {
+        return false;
+    }
+    let key = text::run_end(bytes, end + 1, 16, |b| b.is_ascii_alphabetic() || b == b'_');
+    key > end + 1 && bytes.get(key) == Some(&b'=')
+}
+
+/// Whether letters are no word that is known, nor end like what runs a service.
+fn is_unknown(value: &[u8]) -> bool {
+    const TAILS: &[&[u8]] = &[
+        b"er", b"or", b"svc", b"bot", b"job", b"service", b"system", b"admin", b"ing", b"user",
+        b"api", b"ctl", b"db", b"web", b"test", b"us", b"ion",
+    ];
+    value.iter().all(u8::is_ascii_lowercase)
+        && (6..20).contains(&value.len())
+        && word(value, 0).is_some_and(|word| word.class == 0)
+        && !TAILS.iter().any(|tail| value.ends_with(tail))
+}
+
+/// Whether an account in letters alone is made of somebody's name: `jkowalski`, `anna`.
+fn is_somebody(value: &[u8]) -> bool {
+    let name = |part: &[u8]| {
+        part.len() > 3
+            && word(part, 0)
+                .is_some_and(|word| word.end == part.len() && word.surely(FAMILY | GIVEN))
+    };
+    value.iter().all(u8::is_ascii_lowercase)
+        && value.len() > 3
+        && (name(value) || name(&value[1..]) || value.len() > 6 && name(&value[2..]))
+}
 
 fn home(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
@@ -177,6 +270,8 @@ fn named(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     };
     let telling = quoted
         || !weak
+        || bytes[quotes - 1] == b'='
+            && (is_somebody(value) || logged(bytes, end) && is_unknown(value))
         || value.iter().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'));
     let code = !quoted
         && (value.contains(&b'.') && matches!(bytes[quotes - 1], b'=')
@@ -330,6 +425,23 @@ const SYSTEM: &[&[u8]] = &[
     b"allusers",
     b"all",
     b"public-user",
+    b"prometheus",
+    b"grafana",
+    b"telegraf",
+    b"consul",
+    b"keycloak",
+    b"sonarqube",
+    b"influxdb",
+    b"clickhouse",
+    b"www",
+    b"httpd",
+    b"sshd",
+    b"systemd",
+    b"syslog",
+    b"messagebus",
+    b"polkitd",
+    b"chrony",
+    b"unknown",
     b"products",
     b"page",
     b"index",

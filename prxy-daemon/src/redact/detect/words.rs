@@ -19,7 +19,7 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
         "numéro de portable", "appeler", "appelez", "joindre", "mob", "teléfono", "teléfonos", "telefonos",
         "móvil", "movil", "celular", "tfno", "tlf", "tlfn", "llame", "llamar", "llámame", "cellulare", "cell",
         "chiamare", "chiamami", "recapito", "fisso", "mobiel", "mobiele", "telefoon*", "gsm", "bellen", "bel",
-        "telnr", "komórka", "komórk*", "komorka", "kom", "kontaktowy", "zadzwoń", "dzwonić", "telefone",
+        "telnr", "pod nr", "pod numer*", "na numer", "nr kom", "komórka", "komórk*", "komorka", "kom", "kontaktowy", "zadzwoń", "dzwonić", "telefone",
         "telefones", "telemóvel", "telemovel", "telm", "ligar", "ligue", "zap", "fone", "ramal", "celulares",
         "电话", "手机", "联系方式", "传真", "座机", "致电", "热线", "電話", "手機", "拨打", "contact number", "contact no",
         "phone*number", "phonenumber", "mobilenumber", "phoneno", "mobileno", "homephone", "workphone",
