@@ -8,6 +8,7 @@ mod demo;
 mod fuzz;
 mod quality;
 mod run;
+mod sdk_test;
 mod setup;
 mod shell;
 mod test;
@@ -36,6 +37,7 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
         "run" => run::run(rest),
         "demo" => demo::run(rest),
         "test" => test::run(rest),
+        "sdk-test" => sdk_test::run(rest),
         "bench" => bench::run(rest),
         "bench-kernel" => bench_kernel::run(rest),
         "quality" => quality::run(rest),
@@ -57,6 +59,7 @@ cargo xtask VERB
   run     build, then start the daemon [arguments of `prxy serve`]
   demo    show the whole promise on this machine, without key or internet
   test    all tests, as root [arguments of `cargo test`]
+  sdk-test  the providers' own SDKs for Python and Node drive the daemon; part of `test`
   bench   measure latency, throughput, memory and start [--json FILE]
   bench-kernel  measure the kernel programs: nanoseconds a run, throughput with and without
   quality measure the detectors on the corpus, against its floors [--quick] [--label L] [--lang L]

@@ -7,12 +7,18 @@ use crate::{setup, shell};
 
 /// Builds both sides and runs every test. Extra arguments go to `cargo test`.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let all = ["--workspace", "--exclude", "prxy-ebpf"].map(str::to_owned);
+    run_these(&[&all[..], arguments].concat())
+}
+
+/// Builds both sides and runs the tests that these arguments of `cargo test` choose.
+pub(crate) fn run_these(arguments: &[String]) -> Result<()> {
     ensure!(shell::is_root(), "run this as root: the tests make namespaces, cgroups and captures");
     setup::programs(PROGRAMS)?;
     setup::python()?;
     build::all(Profile::Dev)?;
     let mut test = shell::cargo();
-    test.args(["test", "--workspace", "--exclude", "prxy-ebpf"]).args(arguments);
+    test.arg("test").args(arguments);
     test.env("PRXY_BIN", build::daemon(Profile::Dev));
     shell::run(&mut test)
 }
@@ -25,4 +31,6 @@ pub(crate) const PROGRAMS: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("systemctl", "systemd"),
     ("nsenter", "util-linux"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
 ];

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
-use super::{Audit, Enforcement, OnFull, guardrails, pipeline, providers};
+use super::{Audit, Enforcement, OnFull, Vault, guardrails, pipeline, providers, vault};
 use crate::redact::Rules;
 
 /// What the file says; `None` where it is silent.
@@ -21,6 +21,7 @@ pub(super) struct Parts {
     pub(super) enforcement: Option<Enforcement>,
     pub(super) max_body_bytes: Option<usize>,
     pub(super) audit: Audit,
+    pub(super) vault: Vault,
 }
 
 /// Reads the top level. Parts with problems are missing or incomplete.
@@ -62,6 +63,9 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
     }
     if let Some(fields) = fields.get("audit").and_then(|node| found.fields(node, AUDIT_KEYS)) {
         parts.audit = audit(fields, found);
+    }
+    if let Some(fields) = fields.get("vault").and_then(|node| found.fields(node, vault::KEYS)) {
+        parts.vault = vault::decode(fields, found);
     }
     parts
 }
@@ -247,7 +251,7 @@ impl<'n> Fields<'n> {
 }
 
 pub(super) const TOP_KEYS: &[&str] =
-    &["listen", "pipeline", "providers", "dns", "enforcement", "limits", "audit"];
+    &["listen", "pipeline", "providers", "dns", "enforcement", "limits", "audit", "vault"];
 pub(super) const DNS_KEYS: &[&str] = &["nameservers"];
 pub(super) const AUDIT_KEYS: &[&str] = &["max_bytes", "keep", "on_full"];
 pub(super) const LIMIT_KEYS: &[&str] = &["max_body_bytes"];

@@ -185,6 +185,7 @@ impl Origin {
             enforcement: parts.enforcement.unwrap_or(Enforcement::Required),
             max_body_bytes: parts.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY),
             audit: parts.audit,
+            vault: parts.vault,
             file: config_file,
         })
     }

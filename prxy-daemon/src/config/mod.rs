@@ -18,6 +18,7 @@ mod providers;
 mod suggest;
 mod summary;
 mod url;
+mod vault;
 mod yaml;
 
 #[cfg(test)]
@@ -40,6 +41,8 @@ pub use models::ModelPattern;
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
+pub(crate) use vault::age;
+pub use vault::{Scope as VaultScope, TenantBy, Vault};
 
 /// The effective configuration of one daemon.
 #[derive(Clone, Debug)]
@@ -60,6 +63,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// How the audit log is kept.
     pub audit: Audit,
+    /// How the vault is kept.
+    pub vault: Vault,
     /// The file that was read, if there was one.
     pub file: Option<ConfigFile>,
 }

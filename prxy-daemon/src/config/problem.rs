@@ -150,6 +150,8 @@ pub(super) enum Kind {
     Host(#[from] super::url::HostProblem),
     #[error("bad listen address {0}: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099")]
     BadListen(Quoted),
+    #[error("bad time {0}: expected two hours or more, such as 90d or 36h")]
+    BadAge(Quoted),
     #[error(
         "bad nameserver {0}: expected an address, such as 10.0.0.1, 10.0.0.1:53 or [fd00::1]:53"
     )]

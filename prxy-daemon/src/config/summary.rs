@@ -83,7 +83,8 @@ impl fmt::Display for Summary<'_> {
             OnFull::Stop => "stop",
         };
         let Rotation { max_bytes, keep } = rotation;
-        writeln!(f, "audit: {{ max_bytes: {max_bytes}, keep: {keep}, on_full: {on_full} }}")
+        writeln!(f, "audit: {{ max_bytes: {max_bytes}, keep: {keep}, on_full: {on_full} }}")?;
+        writeln!(f, "vault: {}", config.vault)
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn admit(
 /// Whom a request is for, if it says so without contradicting itself.
 ///
 /// HTTP/2 has `:authority` for that, beside which `host` may stand and say the same (RFC 9113 §8.3.1).
-fn host<'r>(version: Version, uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
+pub(super) fn host<'r>(version: Version, uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
     let authority = uri.authority().filter(|_| version == Version::HTTP_2).map(Authority::as_str);
     if headers.contains_key(header::HOST) {
         let host = single(headers, &header::HOST)?;

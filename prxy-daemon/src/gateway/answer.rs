@@ -1,5 +1,6 @@
 //! The way back: a provider's answer with the original values in it again.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use super::coding::Decoded;
 use super::error::Failure;
 use crate::hop::{self, Answer};
+use crate::json::{Edits, Path, StringToken, Visitor, walk};
 use crate::provider::endpoint::{Endpoint, Gives};
 use crate::redact::Vault;
 use crate::redact::rehydrate::{self, Form, KeptTools};
@@ -45,6 +47,8 @@ pub(super) struct Restorer {
     pub(super) vault: Arc<dyn Vault>,
     /// The tools that are given more or less than others.
     pub(super) kept: KeptTools,
+    /// What the client put before the path of what it asked for.
+    pub(super) base: Option<String>,
 }
 
 impl Restorer {
@@ -85,20 +89,59 @@ pub(super) async fn restore(
             head.headers.remove(header::CONTENT_LENGTH);
             Either::Right(Either::Right(Restored::new(restorer.stream().of_documents(), body)))
         }
-        (Form::Whole, Some(Restorer { endpoint, vault, kept })) => {
+        (Form::Whole, Some(Restorer { endpoint, vault, kept, base })) => {
             let body = hop::collect(&mut body, MAX_ANSWER_BYTES, ANSWER_PATIENCE)
                 .await
                 .map_err(|_| Failure::BadAnswer)?;
+            let mut body = body;
             let restored = hop::on_cpu(body.len(), || {
                 rehydrate::whole(endpoint.surface, &body, &*vault, &kept)
             });
+            body = restored.map_or(body, Bytes::from);
+            if endpoint.path.starts_with(BATCHES)
+                && let Some(base) = base
+                && let Some(ours) = results_at(&base, &body)
+            {
+                body = ours.into();
+            }
             // The length is the new body's, and hyper's to state.
             head.headers.remove(header::CONTENT_LENGTH);
-            whole(Full::new(restored.map_or(body, Bytes::from)))
+            whole(Full::new(body))
         }
         (Form::Other, _) | (_, None) => Either::Right(Either::Left(body)),
     };
     Ok(Response::from_parts(head, reply))
+}
+
+/// The origin and the path that a client put before one of [`BATCHES`].
+pub(super) fn base(host: &str, path: &str) -> Option<String> {
+    let before = path.split_once(BATCHES.trim_start_matches("/v1"))?.0;
+    Some(format!("http://{host}{}", before.trim_end_matches("/v1")))
+}
+
+/// Lets `results_url` lead here instead of to the provider: an SDK that follows it there would go
+/// around us, with its key, and get placeholders. `None` where there is none.
+fn results_at(base: &str, body: &[u8]) -> Option<Vec<u8>> {
+    struct Urls<'u> {
+        base: &'u str,
+        edits: Edits,
+    }
+    impl<'a> Visitor<'a> for Urls<'_> {
+        type Error = Infallible;
+
+        fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Infallible> {
+            if !token.is_key && path.ends_in("results_url") {
+                let url = token.decode();
+                if let Some(at) = url.rfind(BATCHES) {
+                    self.edits.replace_text(token.range, &format!("{}{}", self.base, &url[at..]));
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut urls = Urls { base, edits: Edits::new() };
+    walk(body, &mut urls).ok()?;
+    (!urls.edits.is_empty()).then(|| urls.edits.apply(body))
 }
 
 /// What the broker says when it has no answer.
@@ -123,7 +166,14 @@ pub(super) struct Restored {
     /// `None` once the answer has ended.
     stream: Option<rehydrate::Stream>,
     /// How it broke off; told after what was held of it.
-    broken: Option<io::Error>,
+    broken: Option<Broken>,
+}
+
+enum Broken {
+    /// What came before is with hyper, which throws away what it has not written when it hears of an
+    /// error.
+    Unwritten(io::Error),
+    Written(io::Error),
 }
 
 impl Restored {
@@ -143,7 +193,15 @@ impl Body for Restored {
         let this = self.get_mut();
         loop {
             let Some(stream) = &mut this.stream else {
-                return Poll::Ready(this.broken.take().map(Err));
+                return match this.broken.take() {
+                    Some(Broken::Unwritten(error)) => {
+                        this.broken = Some(Broken::Written(error));
+                        cx.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                    Some(Broken::Written(error)) => Poll::Ready(Some(Err(error))),
+                    None => Poll::Ready(None),
+                };
             };
             let mut restored = Vec::new();
             match std::task::ready!(Pin::new(&mut this.answer).poll_frame(cx)) {
@@ -155,7 +213,7 @@ impl Body for Restored {
                 ended => {
                     stream.finish(&mut restored);
                     this.stream = None;
-                    this.broken = ended.and_then(Result::err);
+                    this.broken = ended.and_then(Result::err).map(Broken::Unwritten);
                 }
             }
             if !restored.is_empty() {
@@ -173,9 +231,53 @@ impl Body for Restored {
     }
 }
 
+/// Anthropic's message batches.
+const BATCHES: &str = "/v1/messages/batches";
 /// Far above any answer that is not streamed.
 const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
 /// Some APIs keep a slow answer alive with white space; more than this between two pieces is no answer.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10 * 60);
 const MAX_FAILURE_BYTES: usize = 64 * 1024;
 const NO_MESSAGE: &str = "the broker refused without a word";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_results_of_a_batch_are_asked_for_here() {
+        for (path, url, expected) in [
+            (
+                "/v1/messages/batches",
+                "https://api.anthropic.com/v1/messages/batches/b/results",
+                "http://localhost:3099/v1/messages/batches/b/results",
+            ),
+            (
+                "/anthropic/v1/messages/batches/b",
+                "https://api.anthropic.com/v1/messages/batches/b/results",
+                "http://localhost:3099/anthropic/v1/messages/batches/b/results",
+            ),
+            (
+                "/lab/messages/batches/b",
+                "https://lab.example/api/v2/v1/messages/batches/b/results",
+                "http://localhost:3099/lab/v1/messages/batches/b/results",
+            ),
+            (
+                "/v1/messages/batches",
+                "https://elsewhere.example/results",
+                "https://elsewhere.example/results",
+            ),
+        ] {
+            let base = base("localhost:3099", path).unwrap();
+            let body = |url: &str| {
+                format!(
+                    r#"{{"data":[{{"id":"b", "results_url":"{url}"}},{{"results_url":null}}]}}"#
+                )
+            };
+            let got = results_at(&base, body(url).as_bytes());
+            let expected = (url != expected).then(|| body(expected).into_bytes());
+            assert_eq!(got, expected, "{path}");
+        }
+        assert_eq!(base("localhost:3099", "/v1/messages"), None);
+    }
+}

@@ -16,6 +16,7 @@ mod log_only;
 mod request;
 mod route;
 mod screen;
+mod tenant;
 #[cfg(test)]
 mod tests;
 

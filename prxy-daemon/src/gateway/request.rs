@@ -22,9 +22,10 @@ use super::local::{self, Local};
 use super::log_only::LogOnly;
 use super::route::{Aim, Target, route};
 use super::screen::{Screen, Shown};
+use super::tenant::tenant;
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
-use crate::config::{Config, Provider};
+use crate::config::{Config, Provider, TenantBy};
 use crate::hop::{self, CollectError, Connect, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::pipeline::{Exchange, Pipeline, Verdict, Watch};
@@ -52,6 +53,7 @@ pub(crate) struct Policy {
     log_only: Option<LogOnly>,
     local: Local,
     max_body_bytes: usize,
+    tenant_by: TenantBy,
 }
 
 impl Policy {
@@ -62,8 +64,9 @@ impl Policy {
             HeaderValue::try_from(pipeline.names()).unwrap_or(HeaderValue::from_static(""));
         let (providers, max_body_bytes) = (config.providers.clone(), config.max_body_bytes);
         let log_only = config.is_log_only().then(LogOnly::new);
+        let tenant_by = config.vault.tenant_by;
         let local = Local::of(config);
-        Ok(Self { epoch, providers, pipeline, modules, log_only, local, max_body_bytes })
+        Ok(Self { epoch, providers, pipeline, modules, log_only, local, max_body_bytes, tenant_by })
     }
 }
 
@@ -188,7 +191,8 @@ impl<L: BrokerLink> Gateway<L> {
         let number = aim.provider(&policy.providers, &body)?;
         let mut call = policy.call(head, number, aim)?;
         let endpoint = call.aim.endpoint;
-        let vault: Arc<dyn Vault> = self.store.vault(crate::store::TENANT);
+        let tenant = tenant(policy.tenant_by, &head.headers, call.aim.key.as_ref())?;
+        let vault: Arc<dyn Vault> = self.store.vault(&tenant);
         let began = Instant::now();
         let shown =
             self.screen.as_ref().map(|screen| screen.exchange(&head.method, head.uri.path()));
@@ -218,6 +222,8 @@ impl<L: BrokerLink> Gateway<L> {
             endpoint,
             vault,
             kept: policy.pipeline.kept_tools(),
+            base: admit::host(head.version, &head.uri, &head.headers)
+                .and_then(|host| answer::base(host, head.uri.path())),
         });
         let mut response = answer::restore(restorer, sent).await?;
         if let Some(value) = counts(&masked) {

@@ -153,23 +153,23 @@ impl Pipeline {
 mod tests {
     use std::net::Ipv4Addr;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
     use crate::config::{Addresses, Config, Enforcement, Host, OnViolation, Transport};
     use crate::provider::Api;
     use crate::redact::note::{NOTE, Note};
-    use crate::redact::{Policy, VaultError};
+    use crate::redact::{Number, Policy, VaultError};
 
     #[derive(Default)]
-    struct Counter(AtomicU64);
+    struct Counter(AtomicU32);
 
     impl Vault for Counter {
-        fn number(&self, _: &Label, _: &str) -> Result<u64, VaultError> {
-            Ok(self.0.fetch_add(1, Ordering::SeqCst) + 1)
+        fn number(&self, _: &Label, _: &str) -> Result<Number, VaultError> {
+            Ok(Number::first(self.0.fetch_add(1, Ordering::SeqCst) + 1))
         }
 
-        fn original(&self, _: &str, _: u64) -> Option<Arc<str>> {
+        fn original(&self, _: &str, _: Number) -> Option<Arc<str>> {
             None
         }
     }
@@ -197,6 +197,7 @@ mod tests {
             enforcement: Enforcement::BestEffort,
             max_body_bytes: 1024,
             audit: crate::config::Audit::default(),
+            vault: crate::config::Vault::default(),
             file: None,
         }
     }
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(modules: Vec<config::Module>, names: &str, expected: &str, numbered: u64) {
+    fn check(modules: Vec<config::Module>, names: &str, expected: &str, numbered: u32) {
         let config = config(modules);
         let pipeline = Pipeline::build(&config).unwrap();
         assert_eq!(pipeline.names(), names);

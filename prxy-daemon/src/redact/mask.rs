@@ -18,13 +18,15 @@ mod telling;
 pub(super) mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use super::rehydrate::lookalikes;
 use super::scan::{Found, Hidden, LabelId, Scanner, ScannerError, Span};
-use super::{Action, Attachments, Label, Policy, Vault};
+use super::{Action, Attachments, Label, Lasts, Policy, Vault, placeholder};
 use crate::json::{self, NumberToken, Path, StringToken, SyntaxError, WalkError};
+use crate::provider::answer::Spelling;
 use crate::provider::place::{Outline, Place};
 use crate::provider::request::{Position, is_text_token, may_be_data, position};
 use crate::provider::{Api, Surface};
@@ -108,7 +110,25 @@ impl Masker {
             plan = Plan::new(self, surface, &outline).with_echoes(echoes);
             json::walk(body, &mut plan).map_err(Refusal::from)?;
         }
+        self.leave_strange(body, vault)?;
         plan.carry_out(body, vault)
+    }
+
+    /// Entries may have labels that the policy does not know any more, or that came from elsewhere:
+    /// where `body` has text that looks like their placeholders, the answer is not restored.
+    fn leave_strange(&self, body: &[u8], vault: &dyn Vault) -> Result<(), Refusal> {
+        let strange = vault.strange_labels(&|label| self.scanner().knows(label));
+        let (false, Ok(text)) = (strange.is_empty(), std::str::from_utf8(body)) else {
+            return Ok(());
+        };
+        let mut names = BTreeSet::new();
+        let knows = |label: &str| strange.iter().any(|known| **known == *label);
+        lookalikes(text, Spelling::Json, &knows, |_, name| {
+            names.insert(name.to_owned());
+        });
+        let looks: Vec<_> = names.iter().filter_map(|name| placeholder::split(name)).collect();
+        vault.typed(&looks, Lasts::OneAnswer)?;
+        Ok(())
     }
 
     /// Makes sure that `body`, ready to be sent, holds nothing that the policy masks or blocks.

@@ -17,14 +17,14 @@ pub(super) mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use regex::Regex;
 use thiserror::Error;
 
 use super::detect::{self, DETECTORS};
 use super::rehydrate::lookalikes;
-use super::{Action, Label, Policy, Vault, VaultError};
+use super::{Action, Label, Policy, placeholder};
+use crate::provider::answer::Spelling;
 use crate::provider::place::Place;
 pub(super) use lists::DENIED;
 use lists::Lists;
@@ -491,14 +491,14 @@ impl Scanner {
     /// Everything that looks like one of our placeholders.
     fn placeholders(&self, text: &str, found: &mut Vec<Span>) {
         for at in memchr::memchr_iter(b'<', text.as_bytes()) {
-            let Some((range, label)) = detect::placeholder::at(text, at) else { continue };
+            let Some((range, label)) = placeholder::at(text, at) else { continue };
             if self.knows(label) {
                 found.push(self.literal_at(range));
             }
         }
         // Whatever else would be restored if a model said it, and is not there yet.
         let mut others = Vec::new();
-        lookalikes(text, &Labels(self), |range| {
+        lookalikes(text, Spelling::Plain, &|label| self.knows(label), |range, _| {
             let before = found.partition_point(|own| own.end <= range.start);
             if found.get(before).is_none_or(|own| own.start >= range.end) {
                 others.push(self.literal_at(range));
@@ -510,26 +510,27 @@ impl Scanner {
         }
     }
 
-    fn knows(&self, label: &str) -> bool {
+    /// The name of the placeholder that such a text would be taken for, such as `EMAIL_1`.
+    pub(super) fn looks_like(&self, text: &str) -> Option<String> {
+        if let Some((range, _)) =
+            placeholder::at(text, 0).filter(|(range, _)| range.end == text.len())
+        {
+            return Some(text[range.start + 1..range.end - 1].to_owned());
+        }
+        let mut name = None;
+        lookalikes(text, Spelling::Plain, &|label| self.knows(label), |_, found| {
+            name = Some(found.to_owned());
+        });
+        name
+    }
+
+    pub(super) fn knows(&self, label: &str) -> bool {
         Label::new(label).is_some_and(|label| self.ids.contains_key(&label))
     }
 
     fn literal_at(&self, range: Range<usize>) -> Span {
         let (start, end, label) = (range.start, range.end, self.literal);
         Span { start, end, label, score: 100, detector: "placeholder" }
-    }
-}
-
-/// Every placeholder of labels that are known, as a vault that has them all would say.
-struct Labels<'s>(&'s Scanner);
-
-impl Vault for Labels<'_> {
-    fn number(&self, _: &Label, _: &str) -> Result<u64, VaultError> {
-        Err(VaultError("not a vault".to_owned()))
-    }
-
-    fn original(&self, label: &str, _: u64) -> Option<Arc<str>> {
-        self.0.knows(label).then(|| "".into())
     }
 }
 

@@ -35,6 +35,7 @@ providers:
 enforcement: required
 limits: { max_body_bytes: 67108864 }
 audit: { max_bytes: 67108864, keep: 64, on_full: continue }
+vault: { scope: persistent, tenant_by: none }
 ";
 
 #[test]
@@ -115,6 +116,7 @@ dns: { nameservers: [10.0.0.1, '10.0.0.2:5353', '[fd00::1]:53', 'fd00::2', '[fd0
 enforcement: best-effort
 limits: { max_body_bytes: 1048576 }
 audit: { max_bytes: 65536, keep: 0, on_full: stop }
+vault: { scope: persistent, tenant_by: none }
 ";
 
 const FULL_SHOWN: &str = r"listen: '[::1]:3100'
@@ -160,6 +162,7 @@ dns: { nameservers: ['10.0.0.1:53', '10.0.0.2:5353', '[fd00::1]:53', '[fd00::2]:
 enforcement: best-effort
 limits: { max_body_bytes: 1048576 }
 audit: { max_bytes: 65536, keep: 0, on_full: stop }
+vault: { scope: persistent, tenant_by: none }
 ";
 
 #[test]
@@ -273,7 +276,7 @@ proptest! {
 
 #[test]
 fn the_guide_names_everything_and_its_example_loads() {
-    use crate::config::{decode, guardrails, pipeline, providers};
+    use crate::config::{decode, guardrails, pipeline, providers, vault};
 
     let guide = include_str!("../../../../docs/configuration.md");
     for (prefix, keys) in [
@@ -281,6 +284,7 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("dns.", decode::DNS_KEYS),
         ("limits.", decode::LIMIT_KEYS),
         ("audit.", decode::AUDIT_KEYS),
+        ("vault.", vault::KEYS),
         ("provider_fetch.", providers::FETCH_KEYS),
         ("airgap.", pipeline::AIRGAP_KEYS),
         ("guardrails.", guardrails::GUARDRAILS_KEYS),
@@ -288,7 +292,7 @@ fn the_guide_names_everything_and_its_example_loads() {
     ] {
         for key in keys {
             let row = format!("\n| `{prefix}{key}` |");
-            let section = ["dns", "limits", "audit"].contains(key);
+            let section = ["dns", "limits", "audit", "vault"].contains(key);
             assert!(section || guide.contains(&row), "{row}");
         }
     }

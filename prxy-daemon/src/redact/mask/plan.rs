@@ -1,10 +1,13 @@
 //! What has to change in one request: first gathered and judged whole, then carried out.
 
+mod typed;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
-use super::attachment::{self, Attachment, Encoded};
+use self::typed::Left;
+use super::attachment::{self, Attachment};
 use super::echo::Echoes;
 use super::fate::{Fate, Spot, fate};
 use super::nested::{Hit, nested_hits};
@@ -15,7 +18,7 @@ use crate::provider::Surface;
 use crate::provider::place::{Outline, Place as Speaker};
 use crate::provider::request::{Position, is_text_token, may_be_data, may_hold_json, position};
 use crate::redact::scan::{Found, Hidden, LabelId, Span};
-use crate::redact::{Action, Label, Vault, VaultError};
+use crate::redact::{Action, Label, Lasts, Number, Vault, VaultError};
 
 /// The changes that a walk gathers.
 pub(super) struct Plan<'m, 'a> {
@@ -23,11 +26,15 @@ pub(super) struct Plan<'m, 'a> {
     surface: Surface,
     outline: &'m Outline,
     changes: Vec<Change<'a>>,
-    numbers: BTreeMap<LabelId, HashMap<Box<str>, u64>>,
+    numbers: BTreeMap<LabelId, HashMap<Box<str>, Number>>,
     counts: BTreeMap<LabelId, u32>,
     stream: bool,
     model: Option<String>,
     echoes: Option<Echoes>,
+    left: Left,
+    lasts: Lasts,
+    /// Whether it names something that the provider has kept.
+    refers: bool,
 }
 
 /// One string or number that has to change.
@@ -52,6 +59,9 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
     type Error = Refusal;
 
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Refusal> {
+        if token.is_key && path.depth() == 0 && STATE.contains(&token.raw()) {
+            (self.refers, self.lasts) = (true, Lasts::Longer);
+        }
         if !token.is_key && path.depth() == 1 && path.ends_in("model") {
             self.model = Some(token.decode().into_owned());
         }
@@ -157,6 +167,10 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         if path.depth() == 1 && path.ends_in("stream") {
             self.stream = literal == Literal::True;
         }
+        let keeps = path.depth() == 1 && path.ends_in("store");
+        if keeps && !self.refers && self.surface != Surface::MessageBatch {
+            self.lasts = if literal == Literal::False { Lasts::OneAnswer } else { Lasts::Longer };
+        }
         Ok(())
     }
 }
@@ -173,6 +187,13 @@ impl<'m, 'a> Plan<'m, 'a> {
             stream: false,
             model: None,
             echoes: None,
+            left: Left::default(),
+            lasts: match surface {
+                // OpenAI keeps what is not asked to be forgotten; a batch is answered elsewhere.
+                Surface::Responses | Surface::MessageBatch => Lasts::Longer,
+                _ => Lasts::OneAnswer,
+            },
+            refers: false,
         }
     }
 
@@ -216,11 +237,28 @@ impl<'m, 'a> Plan<'m, 'a> {
 
     /// Asks the vault for every placeholder and edits the body.
     pub(super) fn carry_out(mut self, body: &[u8], vault: &dyn Vault) -> Result<Masked, Refusal> {
-        let mut edits = Edits::new();
         let changes = std::mem::take(&mut self.changes);
-        self.learn(changes.iter().flat_map(|change| &change.hits), vault)?;
+        let hits = || changes.iter().flat_map(|change| &change.hits);
+        let literal = self.masker.scanner().literal();
+        self.learn(hits().filter(|hit| hit.label != literal), vault)?;
+        self.leave_typed(hits(), self.lasts, vault)?;
+        let mut edits = self.edits(&changes, vault)?;
+        if self.left.clash {
+            self.left = Left::default();
+            self.counts.clear();
+            edits = self.edits(&changes, vault)?;
+        }
+        let body = (!edits.is_empty()).then(|| edits.apply(body));
+        Ok(Masked { body, masked: self.counts(), stream: self.stream, model: self.model })
+    }
+
+    fn edits(&mut self, changes: &[Change<'_>], vault: &dyn Vault) -> Result<Edits, Refusal> {
+        let mut edits = Edits::new();
+        let hits: Vec<&Hit> = changes.iter().flat_map(|c| self.to_replace(&c.hits)).collect();
+        self.learn(hits.into_iter(), vault)?;
         for change in changes {
-            let placeholders = self.placeholders(&change.hits, vault)?;
+            let hits = self.to_replace(&change.hits);
+            let placeholders = self.placeholders(&hits, vault)?;
             match &change.place {
                 Place::Number(token) => {
                     edits.replace(token.range.clone(), placeholders.concat().as_bytes())
@@ -228,23 +266,24 @@ impl<'m, 'a> Plan<'m, 'a> {
                 Place::Encoded(token) => {
                     let value = token.decode();
                     if let Attachment::Encoded(read) = attachment::read(&value) {
-                        self.edit_document(
-                            &change,
-                            token,
-                            &read,
-                            &placeholders,
-                            &mut edits,
+                        let masked = replaced(&read.text, &hits, &placeholders);
+                        let settled = self.settle(
+                            self.masker.by(change.set),
+                            (&masked, None, &change.path),
                             vault,
                         )?;
+                        if !hits.is_empty() || settled.is_some() {
+                            let text = read.encode(&settled.unwrap_or(masked));
+                            edits.replace_text(token.range.clone(), &text);
+                        }
                     }
                 }
                 Place::String(token) => {
-                    self.edit_string(&change, token, &placeholders, &mut edits, vault)?
+                    self.edit_string(change, token, (&hits, &placeholders), &mut edits, vault)?
                 }
             }
         }
-        let body = (!edits.is_empty()).then(|| edits.apply(body));
-        Ok(Masked { body, masked: self.counts(), stream: self.stream, model: self.model })
+        Ok(edits)
     }
 
     /// Masks a text that is no JSON.
@@ -253,6 +292,11 @@ impl<'m, 'a> Plan<'m, 'a> {
         let found = at.scanner.scan_both(text);
         at.refuse_grave(&found.spans, || "$".to_owned())?;
         let hits: Vec<Hit> = found.spans.iter().map(|span| Hit::plain(span, text)).collect();
+        let literal = self.masker.scanner().literal();
+        self.learn(hits.iter().filter(|hit| hit.label != literal), vault)?;
+        // Nobody knows when the text is to be unmasked.
+        self.leave_typed(hits.iter(), Lasts::Longer, vault)?;
+        let hits = self.to_replace(&hits);
         let placeholders = self.placeholders(&hits, vault)?;
         let masked = replaced(text, &hits, &placeholders);
         Ok(self.settle(at, (&masked, None, "$"), vault)?.unwrap_or(masked))
@@ -262,41 +306,23 @@ impl<'m, 'a> Plan<'m, 'a> {
         self.counts.iter().map(|(id, count)| (self.masker.label(*id), *count)).collect()
     }
 
-    /// Writes a text in base64 anew.
-    fn edit_document(
-        &mut self,
-        change: &Change<'_>,
-        token: &StringToken<'_>,
-        read: &Encoded<'_>,
-        placeholders: &[String],
-        edits: &mut Edits,
-        vault: &dyn Vault,
-    ) -> Result<(), Refusal> {
-        let masked = replaced(&read.text, &change.hits, placeholders);
-        let settled = self
-            .settle(self.masker.by(change.set), (&masked, None, &change.path), vault)?
-            .unwrap_or(masked);
-        edits.replace_text(token.range.clone(), &read.encode(&settled));
-        Ok(())
-    }
-
     /// Rewrites the hits of one string; all of it only where that made something new to hide.
     fn edit_string(
         &mut self,
         change: &Change<'_>,
         token: &StringToken<'_>,
-        placeholders: &[String],
+        (hits, placeholders): (&[&Hit], &[String]),
         edits: &mut Edits,
         vault: &dyn Vault,
     ) -> Result<(), Refusal> {
-        let masked = replaced(&token.decode(), &change.hits, placeholders);
+        let masked = replaced(&token.decode(), hits, placeholders);
         let place = (&*masked, change.name.as_deref(), &*change.path);
         if let Some(settled) = self.settle(self.masker.by(change.set), place, vault)? {
             edits.replace_text(token.range.clone(), &settled);
             return Ok(());
         }
         let mut locator = token.locator();
-        for (hit, placeholder) in change.hits.iter().zip(placeholders) {
+        for (hit, placeholder) in hits.iter().zip(placeholders) {
             edits.replace_text(locator.raw_range(hit.range.clone()), placeholder);
         }
         Ok(())
@@ -323,6 +349,7 @@ impl<'m, 'a> Plan<'m, 'a> {
                 return Err(unstable());
             }
             let hits: Vec<Hit> = found.rest.iter().map(|span| Hit::plain(span, text)).collect();
+            let hits: Vec<&Hit> = hits.iter().collect();
             let placeholders = self.placeholders(&hits, vault)?;
             settled = Some(replaced(text, &hits, &placeholders));
         }
@@ -335,8 +362,8 @@ impl<'m, 'a> Plan<'m, 'a> {
     }
 
     /// What takes the place of each hit.
-    fn placeholders(&mut self, hits: &[Hit], vault: &dyn Vault) -> Result<Vec<String>, Refusal> {
-        self.learn(hits.iter(), vault)?;
+    fn placeholders(&mut self, hits: &[&Hit], vault: &dyn Vault) -> Result<Vec<String>, Refusal> {
+        self.learn(hits.iter().copied(), vault)?;
         let mut placeholders = Vec::with_capacity(hits.len());
         for hit in hits {
             let known =
@@ -372,6 +399,7 @@ impl<'m, 'a> Plan<'m, 'a> {
             asked.iter().map(|(id, value)| (self.masker.scanner().label(*id), *value)).collect();
         let numbers = vault.number_all(&values)?;
         for ((id, value), number) in asked.into_iter().zip(numbers) {
+            self.left.meet(self.masker.scanner().label(id).as_str(), number);
             self.numbers.entry(id).or_default().insert(value.into(), number);
         }
         Ok(())
@@ -393,10 +421,11 @@ fn refuse_hidden(at: At<'_>, found: &Found, path: impl FnOnce() -> String) -> Re
 }
 
 /// `text` with every hit replaced.
-fn replaced(text: &str, hits: &[Hit], placeholders: &[String]) -> String {
+fn replaced(text: &str, hits: &[&Hit], placeholders: &[String]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    for (Hit { range: Range { start, end }, .. }, placeholder) in hits.iter().zip(placeholders) {
+    for (hit, placeholder) in hits.iter().zip(placeholders) {
+        let Range { start, end } = &hit.range;
         out.push_str(&text[at..*start]);
         out.push_str(placeholder);
         at = *end;
@@ -405,5 +434,8 @@ fn replaced(text: &str, hits: &[Hit], placeholders: &[String]) -> String {
     out
 }
 
+/// What a request names that the provider has kept, and that may come back in the answers to others.
+const STATE: [&str; 5] =
+    ["previous_response_id", "conversation", "thread", "cachedContent", "cached_content"];
 /// Hits that masking creates can create others; no sane text does so more often.
 const ROUNDS: usize = 3;

@@ -17,13 +17,14 @@ mod tests;
 
 use std::convert::Infallible;
 use std::ops::Range;
+use std::sync::Arc;
 
 pub use stream::Stream;
 pub use tools::{KeptTools, ToolNames};
 
 use self::find::{Found, Text};
 use self::tools::{Given, seeing};
-use super::Vault;
+use super::{Label, Number, Vault, VaultError};
 use crate::json::{Container, Edits, Path, StringToken, Visitor, escape, walk};
 use crate::provider::Surface;
 use crate::provider::answer::{self, Spelling, Whole};
@@ -169,20 +170,41 @@ fn replace(edits: &mut Edits, raw: Range<usize>, original: &str, spelling: Spell
     }
 }
 
-/// Where `text` looks like placeholders of labels that `known` knows, in whichever form.
+/// Where `text` looks like placeholders of labels that `knows` knows, in whichever form, and the
+/// name of each, such as `EMAIL_1`.
 pub(in crate::redact) fn lookalikes(
     text: &str,
-    vault: &dyn Vault,
-    mut see: impl FnMut(Range<usize>),
+    spelling: Spelling,
+    knows: &(dyn Fn(&str) -> bool + Sync),
+    mut see: impl FnMut(Range<usize>, &str),
 ) {
     let numbered = |at: usize| text.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
     if !memchr::memchr_iter(b'_', text.as_bytes()).any(numbered) {
         return;
     }
-    let text = Text::whole(text, Spelling::Plain);
+    let text = Text::whole(text, spelling);
     let mut at = 0;
-    while let Some(Found::Placeholder { range, .. }) = text.next(at, vault) {
+    while let Some(Found::Placeholder { range, original }) = text.next(at, &Everything { knows }) {
         at = range.end;
-        see(range);
+        // The `s` of a plural or a genitive stands behind the name.
+        let letter = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let name = original.split(|c| !letter(c)).next().unwrap_or_default();
+        see(range, name);
+    }
+}
+
+/// As a vault would answer that has given out every number of the labels that are known; its
+/// values are the placeholders' names.
+struct Everything<'k> {
+    knows: &'k (dyn Fn(&str) -> bool + Sync),
+}
+
+impl Vault for Everything<'_> {
+    fn number(&self, _: &Label, _: &str) -> Result<Number, VaultError> {
+        Err(VaultError("not a vault".to_owned()))
+    }
+
+    fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
+        (self.knows)(label).then(|| format!("{label}_{number}").into())
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::redact::{Label, Vault, VaultError, is_secret};
+use crate::redact::{Label, Number, Vault, VaultError, is_secret};
 
 /// Names of tools.
 pub type ToolNames = Arc<BTreeSet<String>>;
@@ -59,11 +59,11 @@ impl KeptTools {
 pub(super) struct Public<'v>(pub(super) &'v dyn Vault);
 
 impl Vault for Public<'_> {
-    fn number(&self, label: &Label, value: &str) -> Result<u64, VaultError> {
+    fn number(&self, label: &Label, value: &str) -> Result<Number, VaultError> {
         self.0.number(label, value)
     }
 
-    fn original(&self, label: &str, number: u64) -> Option<Arc<str>> {
+    fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
         if is_secret(label) { None } else { self.0.original(label, number) }
     }
 
