@@ -174,15 +174,20 @@ fn share(score: u8) -> f64 {
 /// Every label with what the policy does to it and who finds it.
 fn catalogue(policy: &Policy, as_json: bool) -> String {
     let rows = labels().map(|(label, default)| {
-        let named = Label::new(label).and_then(|label| policy.actions.get(&label).copied());
+        let known = Label::new(label);
+        let named = known.as_ref().and_then(|label| policy.actions.get(label).copied());
+        let action = match known.is_some_and(|label| policy.ignore.contains(&label)) {
+            true => "ignore",
+            false => word(named.unwrap_or(default)),
+        };
         let detectors: Vec<&str> =
             DETECTORS.iter().filter(|row| row.label == label).map(|row| row.name).collect();
-        (label, default, named.unwrap_or(default), detectors)
+        (label, word(default), action, detectors)
     });
     if as_json {
         let rows = rows.map(|(label, default, action, detectors)| {
             json!({
-                "label": label, "default": word(default), "action": word(action),
+                "label": label, "default": default, "action": action,
                 "detectors": detectors,
             })
         });
@@ -190,14 +195,19 @@ fn catalogue(policy: &Policy, as_json: bool) -> String {
     }
     let mut text = format!("{:18} {:8} {:8} detectors\n", "label", "default", "action");
     for (label, default, action, detectors) in rows {
-        let (default, action) = (word(default), word(action));
         let _ = writeln!(text, "{label:18} {default:8} {action:8} {}", detectors.join(" "));
     }
     text
 }
 
-fn word(action: Action) -> String {
-    format!("{action:?}").to_lowercase()
+/// As the configuration says it.
+fn word(action: Action) -> &'static str {
+    match action {
+        Action::Allow => "allow",
+        Action::Mask => "mask",
+        Action::RouteLocal => "route_local",
+        Action::Block => "block",
+    }
 }
 
 /// As long as the longest request body that is read by default.

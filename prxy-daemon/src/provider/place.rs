@@ -220,10 +220,11 @@ impl<'a> Visitor<'a> for Outline {
     fn enter(&mut self, path: &Path<'a>, what: Container, _: usize) -> Result<(), Self::Error> {
         let Some(surface) = self.surface else { return Ok(()) };
         let depth = surface.envelope(path);
-        if path.depth() == depth + 1 && key_at(path, depth, list_of(surface)) {
-            if let Some(talk) = talk_mut(&mut self.talks, talk_of(surface, path)) {
-                talk.lists += 1;
-            }
+        if path.depth() == depth + 1
+            && key_at(path, depth, list_of(surface))
+            && let Some(talk) = talk_mut(&mut self.talks, talk_of(surface, path))
+        {
+            talk.lists += 1;
         }
         if let Some((turn, depth)) = self.at(path)
             && path.depth() == depth + 1

@@ -144,7 +144,7 @@ impl Policy {
 
     /// Every label that this policy can find, with what happens to it in a place.
     pub fn at(&self, place: Place) -> BTreeMap<Label, Action> {
-        let built_in = detect::labels().filter_map(|(name, _)| Label::new(name));
+        let built_in = defaults().keys().filter_map(|name| Label::new(name));
         let named = self.actions.keys().chain(self.positions.values().flat_map(BTreeMap::keys));
         let own = self.patterns.iter().map(|(label, _)| label).chain(self.deny.keys());
         let labels: BTreeSet<Label> = built_in.chain(named.chain(own).cloned()).collect();
@@ -160,14 +160,17 @@ impl Policy {
 
 /// What a built-in label does where no rule names it.
 fn built_in(label: &Label) -> Option<Action> {
-    detect::labels().find(|(name, _)| *name == label.as_str()).map(|(_, action)| action)
+    defaults().get(label.as_str()).copied()
 }
 
 /// Whether a label stands for what opens something: those that block by default.
 pub fn is_secret(label: &str) -> bool {
-    static SECRETS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
-        let blocked = detect::labels().filter(|(_, action)| *action == Action::Block);
-        blocked.map(|(name, _)| name).collect()
-    });
-    SECRETS.contains(label)
+    defaults().get(label) == Some(&Action::Block)
+}
+
+/// The built-in labels with their actions.
+fn defaults() -> &'static BTreeMap<&'static str, Action> {
+    static DEFAULTS: LazyLock<BTreeMap<&str, Action>> =
+        LazyLock::new(|| detect::labels().collect());
+    &DEFAULTS
 }

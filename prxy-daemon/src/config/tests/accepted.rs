@@ -354,7 +354,7 @@ pipeline:
         PERSON: 1
       allow: ['support@corp.example']
       deny:
-        CLIENT: ['Ada Lovelace', '4711']
+        CLIENT: ['4711', 'Ada Lovelace']
 providers:
   openai: { policy: { EMAIL: mask }, positions: { history: { CLIENT: mask } } }
   box: { base_url: 'http://127.0.0.1:11434', api: openai, private: true, dangerously_allow_plaintext: true }
@@ -373,7 +373,7 @@ providers:
     let logged = config.summary_for_log().to_string();
     assert!(!logged.contains("Lovelace") && !logged.contains("support@"), "{logged}");
     assert!(logged.contains("# allow: 1 texts") && logged.contains("# deny: 2 texts"), "{logged}");
-    let wrong = text.replace("'4711']", "'4711', x]");
+    let wrong = text.replace("Lovelace']", "Lovelace', x]");
     let told = errors(load(&wrong));
     assert!(told.contains("expected 2 to 256") && !told.contains("Lovelace"), "{told}");
     // A public address is not local, whatever its provider is called.
