@@ -8,7 +8,6 @@ use std::ffi::OsString;
 use std::io::{IsTerminal as _, Read as _, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow, bail};
 use nix::unistd::{Gid, Uid};
@@ -20,7 +19,7 @@ use super::{Arguments, Failure, data_dir, print};
 use crate::config::age;
 use crate::redact::placeholder::split;
 use crate::redact::{Label, Number};
-use crate::store::{AnonStore, Entry, Store, TENANT};
+use crate::store::{AnonStore, Entry, Store, TENANT, now};
 use crate::sys::privilege;
 
 /// Does what the words say.
@@ -121,8 +120,7 @@ impl Wanted {
                     known: known(),
                 };
                 let age = age(text).ok_or_else(wrong)?;
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Some(i64::try_from(now.saturating_sub(age).as_secs()).unwrap_or(i64::MAX))
+                Some(now().saturating_sub_unsigned(age.as_secs()))
             }
         };
         let anon = match arguments.format.as_deref() {
@@ -295,8 +293,7 @@ fn row(entry: &Entry, values: bool) -> Value {
 
 fn in_words(entry: &Entry, values: bool) -> String {
     let days = |at: i64| at.div_euclid(24 * 3600);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let ago = |at: i64| (days(i64::try_from(now).unwrap_or(i64::MAX)) - days(at)).max(0);
+    let ago = |at: i64| (days(now()) - days(at)).max(0);
     let (placeholder, tenant) = (entry.placeholder(), short(&entry.tenant));
     let (created, used) = (ago(entry.created), ago(entry.used));
     // What is in a value must not steer the terminal.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -66,9 +66,9 @@ fn remove_old_backups(path: &Path) {
     for version in 1..schema::VERSION {
         let copy = schema::backup(path, version);
         let made = copy.symlink_metadata().and_then(|copy| copy.modified());
-        let old = made.is_ok_and(|made| {
-            SystemTime::now().duration_since(made).is_ok_and(|age| age > KEEP_BACKUPS)
-        });
+        let made = made.ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+        let kept_from = now().saturating_sub_unsigned(KEEP_BACKUPS.as_secs()).cast_unsigned();
+        let old = made.is_some_and(|made| made.as_secs() < kept_from);
         if old && let Err(error) = fs::remove_file(&copy) {
             tracing::warn!(%error, "an old copy of the vault cannot be removed");
         }

@@ -286,7 +286,8 @@ fn create(dir: &Path, path: &Path) -> io::Result<()> {
 }
 
 /// Seconds since 1970, as the database has them.
-fn now() -> i64 {
+#[expect(clippy::disallowed_methods, reason = "ages are of days, and last over restarts")]
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -83,9 +83,8 @@ impl Vault for Scratch {
 
     fn may_begin(&self, prefix: &str) -> bool {
         let labels = self.labels();
-        let given = |(label, values): (&Box<str>, &Values)| {
+        labels.iter().any(|(label, values)| {
             values.last > 0 && begins(label, values.last, values.spellings, prefix)
-        };
-        labels.iter().any(given)
+        })
     }
 }
