@@ -104,7 +104,9 @@ fn ask(scene: &Scene, (format, key, value, _): &Case) -> Answer {
 /// A scene whose providers have these further keys.
 fn scene_with(keys: &str) -> Scene {
     let mut scene = Scene::empty().unwrap();
-    let config = scene.config(&Setting::default());
+    // Whole members are compared, so the model is told nothing.
+    let pipeline = "[{ airgap: {} }, { guardrails: { system_inject: false } }]".into();
+    let config = scene.config(&Setting { pipeline, ..Setting::default() });
     let changed = config.replace(", private: true }", &format!(", private: true, {keys} }}"));
     assert_ne!(config, changed, "the scene's configuration looks different now");
     scene.launch_on(&changed, &[]).unwrap();

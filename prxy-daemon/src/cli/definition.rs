@@ -13,6 +13,13 @@ pub(super) enum Verb {
     Detect,
     Mask,
     Unmask,
+    VaultList,
+    VaultShow,
+    VaultDelete,
+    VaultExpire,
+    VaultStats,
+    VaultImport,
+    VaultExport,
     ConfigCheck,
     ConfigShow,
     Version,
@@ -48,6 +55,8 @@ impl Command {
     pub(super) fn places(&self) -> &'static str {
         match self.verb {
             Verb::AuditVerify => "[DIR or FILE]...",
+            Verb::VaultShow | Verb::VaultDelete => "PLACEHOLDER...",
+            Verb::VaultImport => "FILE",
             _ => "",
         }
     }
@@ -128,6 +137,48 @@ pub(super) const COMMANDS: &[Command] = &[
         options: &["data-dir"],
     },
     Command {
+        words: &["vault", "list"],
+        verb: Verb::VaultList,
+        summary: "Print the entries of the vault, without their values",
+        options: &["label", "values", "tenant", "json", "data-dir"],
+    },
+    Command {
+        words: &["vault", "show"],
+        verb: Verb::VaultShow,
+        summary: "Print the entries of some placeholders",
+        options: &["values", "tenant", "json", "data-dir"],
+    },
+    Command {
+        words: &["vault", "delete"],
+        verb: Verb::VaultDelete,
+        summary: "Delete entries: what they stood for stays masked",
+        options: &["tenant", "json", "data-dir"],
+    },
+    Command {
+        words: &["vault", "expire"],
+        verb: Verb::VaultExpire,
+        summary: "Delete the entries that have not been used for long",
+        options: &["older-than", "json", "data-dir"],
+    },
+    Command {
+        words: &["vault", "stats"],
+        verb: Verb::VaultStats,
+        summary: "Count the entries by label",
+        options: &["json", "data-dir"],
+    },
+    Command {
+        words: &["vault", "import"],
+        verb: Verb::VaultImport,
+        summary: "Add the entries of a file: anon-proxy's store, or lines of JSON",
+        options: &["tenant", "json", "data-dir"],
+    },
+    Command {
+        words: &["vault", "export"],
+        verb: Verb::VaultExport,
+        summary: "Print every entry with its value",
+        options: &["format", "label", "tenant", "data-dir"],
+    },
+    Command {
         words: &["config", "check"],
         verb: Verb::ConfigCheck,
         summary: "Check the configuration and print every problem",
@@ -202,6 +253,15 @@ pub(super) const OPTIONS: &[Opt] = &[
     },
     Opt { name: "labels", value: "", summary: "Print the labels, their detectors and actions" },
     Opt { name: "memory", value: "", summary: "Use no vault: forget the values at the end" },
+    Opt { name: "label", value: "LABEL", summary: "Only entries of this label" },
+    Opt { name: "values", value: "", summary: "Print the values too" },
+    Opt {
+        name: "tenant",
+        value: "NAME",
+        summary: "Only this tenant's; the beginning of a name will do",
+    },
+    Opt { name: "older-than", value: "AGE", summary: "Not used for so long, such as 30d or 12h" },
+    Opt { name: "format", value: "NAME", summary: "jsonl (default) or anon-proxy" },
     Opt {
         name: "markdown",
         value: "",

@@ -3,17 +3,14 @@
 //! They may run beside the daemon on the same data directory: the database sees to it that a
 //! number is given once.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use anyhow::anyhow;
-
-use super::{Arguments, Failure, data_dir, detect, print};
+use super::{Arguments, Failure, data_dir, detect, print, vault};
 use crate::redact::mask::Masker;
-use crate::redact::{Label, Vault, VaultError, rehydrate};
+use crate::redact::{Vault, rehydrate};
 use crate::store::{Store, TENANT};
 
 /// Prints the text with a placeholder for every value that the policy masks.
@@ -28,7 +25,7 @@ pub(super) fn mask(
     let masker = Masker::new(&policy).map_err(anyhow::Error::new)?;
     let text = detect::read(input)?;
     let vault: Arc<dyn Vault> = match memory {
-        true => Arc::new(Forgetful::default()),
+        true => Store::of_requests().vault(TENANT),
         false => open(directory, env)?,
     };
     let (masked, _) = masker.text(&text, &*vault).map_err(anyhow::Error::new)?;
@@ -53,27 +50,5 @@ fn open(
     env: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Arc<dyn Vault>, Failure> {
     let state = data_dir(directory, env)?.join("state");
-    let store = Store::open(&state).map_err(|error| anyhow!("vault: {error}"))?;
-    Ok(store.vault(TENANT))
-}
-
-/// Numbers for one run; nothing is kept.
-#[derive(Default)]
-struct Forgetful(Mutex<HashMap<String, Vec<String>>>);
-
-impl Vault for Forgetful {
-    fn number(&self, label: &Label, value: &str) -> Result<u64, VaultError> {
-        let mut labels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let values = labels.entry(label.as_str().to_owned()).or_default();
-        let known = values.iter().position(|one| one == value);
-        let at = known.unwrap_or_else(|| {
-            values.push(value.to_owned());
-            values.len() - 1
-        });
-        Ok(at as u64 + 1)
-    }
-
-    fn original(&self, _: &str, _: u64) -> Option<Arc<str>> {
-        None
-    }
+    Ok(vault::open(&state)?.vault(TENANT))
 }

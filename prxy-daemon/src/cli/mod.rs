@@ -12,6 +12,7 @@ mod mask;
 mod reload;
 mod serve;
 mod status;
+mod vault;
 mod verify;
 
 #[cfg(test)]
@@ -108,6 +109,13 @@ pub fn run(
         Verb::Detect => return detect::run(arguments, env, input, out),
         Verb::Mask => return mask::mask(arguments, env, input, out),
         Verb::Unmask => return mask::unmask(arguments, env, input, out),
+        Verb::VaultList
+        | Verb::VaultShow
+        | Verb::VaultDelete
+        | Verb::VaultExpire
+        | Verb::VaultStats
+        | Verb::VaultImport
+        | Verb::VaultExport => return vault::run(arguments, env, out),
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             Config::load(&sources)?;

@@ -48,6 +48,13 @@ Commands:
   detect        Say what the detectors find in the text on standard input
   mask          Print the text on standard input masked, and keep the values in the vault
   unmask        Print the text on standard input with the values of its placeholders
+  vault list    Print the entries of the vault, without their values
+  vault show    Print the entries of some placeholders
+  vault delete  Delete entries: what they stood for stays masked
+  vault expire  Delete the entries that have not been used for long
+  vault stats   Count the entries by label
+  vault import  Add the entries of a file: anon-proxy's store, or lines of JSON
+  vault export  Print every entry with its value
   config check  Check the configuration and print every problem
   config show   Print the effective configuration
   version       Print the version
@@ -144,7 +151,7 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
     for (line, text) in [
         (
             "",
-            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, config check, config show, version, help",
+            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, vault list, vault show, vault delete, vault expire, vault stats, vault import, vault export, config check, config show, version, help",
         ),
         ("config", "which command? One of: config check, config show"),
         ("srve", "unknown command `srve`; did you mean `serve`?"),

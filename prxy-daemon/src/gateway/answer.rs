@@ -45,7 +45,7 @@ pub(super) struct Restorer {
     pub(super) endpoint: &'static Endpoint,
     /// The originals.
     pub(super) vault: Arc<dyn Vault>,
-    /// The tools whose arguments stay masked.
+    /// The tools that are given more or less than others.
     pub(super) kept: KeptTools,
     /// What the client put before the path of what it asked for.
     pub(super) base: Option<String>,
@@ -166,7 +166,14 @@ pub(super) struct Restored {
     /// `None` once the answer has ended.
     stream: Option<rehydrate::Stream>,
     /// How it broke off; told after what was held of it.
-    broken: Option<io::Error>,
+    broken: Option<Broken>,
+}
+
+enum Broken {
+    /// What came before is with hyper, which throws away what it has not written when it hears of an
+    /// error.
+    Unwritten(io::Error),
+    Written(io::Error),
 }
 
 impl Restored {
@@ -186,7 +193,15 @@ impl Body for Restored {
         let this = self.get_mut();
         loop {
             let Some(stream) = &mut this.stream else {
-                return Poll::Ready(this.broken.take().map(Err));
+                return match this.broken.take() {
+                    Some(Broken::Unwritten(error)) => {
+                        this.broken = Some(Broken::Written(error));
+                        cx.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                    Some(Broken::Written(error)) => Poll::Ready(Some(Err(error))),
+                    None => Poll::Ready(None),
+                };
             };
             let mut restored = Vec::new();
             match std::task::ready!(Pin::new(&mut this.answer).poll_frame(cx)) {
@@ -198,7 +213,7 @@ impl Body for Restored {
                 ended => {
                     stream.finish(&mut restored);
                     this.stream = None;
-                    this.broken = ended.and_then(Result::err);
+                    this.broken = ended.and_then(Result::err).map(Broken::Unwritten);
                 }
             }
             if !restored.is_empty() {

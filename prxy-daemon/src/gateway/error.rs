@@ -42,6 +42,9 @@ pub(super) enum Failure {
     /// The query could carry anything.
     #[error("the query has an unusual form")]
     BadQuery,
+    /// Clients are told apart by their keys, and this one has none, or two of a kind.
+    #[error("clients are told apart by their API keys (vault.tenant_by): bring one")]
+    NoClientKey,
     /// What is asked for takes no body.
     #[error("this method and path take no body")]
     UnexpectedBody,
@@ -94,6 +97,7 @@ impl Failure {
             Self::ForeignOrigin | Self::Pipeline(pipeline::Refusal::HostNotAllowed { .. }) => {
                 StatusCode::FORBIDDEN
             }
+            Self::NoClientKey => StatusCode::UNAUTHORIZED,
             Self::UnknownPath | Self::UnknownModel => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -121,6 +125,7 @@ impl Failure {
             Self::UnknownPath => "unknown-path",
             Self::WrongMethod { .. } => "wrong-method",
             Self::UnknownModel => "unknown-model",
+            Self::NoClientKey => "no-client-key",
             Self::UnexpectedBody => "unexpected-body",
             Self::BadQuery => "bad-query",
             Self::ContentType => "unsupported-content-type",

@@ -11,10 +11,12 @@ mod admit;
 mod answer;
 mod coding;
 mod error;
+mod local;
 mod log_only;
 mod request;
 mod route;
 mod screen;
+mod tenant;
 #[cfg(test)]
 mod tests;
 

@@ -15,7 +15,7 @@ use std::{fmt, io, thread};
 
 use crate::json::{NumberToken, Path, StringToken, Visitor, walk};
 use crate::pipeline::Watch;
-use crate::redact::{Label, Vault, VaultError};
+use crate::redact::{Label, Lasts, Number, Typed, Vault, VaultError};
 
 /// The terminal; lines are dropped, and counted, where it does not keep up.
 pub struct Screen {
@@ -70,7 +70,7 @@ impl fmt::Debug for Screen {
 pub(super) struct Shown {
     screen: Arc<Screen>,
     number: u64,
-    restored: Mutex<BTreeSet<(String, u64)>>,
+    restored: Mutex<BTreeSet<(String, Number)>>,
 }
 
 impl Shown {
@@ -102,15 +102,15 @@ struct Watched {
 }
 
 impl Vault for Watched {
-    fn number(&self, label: &Label, value: &str) -> Result<u64, VaultError> {
+    fn number(&self, label: &Label, value: &str) -> Result<Number, VaultError> {
         self.vault.number(label, value)
     }
 
-    fn number_all(&self, values: &[(&Label, &str)]) -> Result<Vec<u64>, VaultError> {
+    fn number_all(&self, values: &[(&Label, &str)]) -> Result<Vec<Number>, VaultError> {
         self.vault.number_all(values)
     }
 
-    fn original(&self, label: &str, number: u64) -> Option<Arc<str>> {
+    fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
         let original = self.vault.original(label, number)?;
         let mut restored = self.shown.restored.lock().unwrap_or_else(|broken| broken.into_inner());
         if restored.len() < MAX_RESTORED && restored.insert((label.to_owned(), number)) {
@@ -118,6 +118,14 @@ impl Vault for Watched {
             self.shown.line(&text);
         }
         Some(original)
+    }
+
+    fn typed(&self, looks: &[(&str, Number)], lasts: Lasts) -> Result<Vec<Typed>, VaultError> {
+        self.vault.typed(looks, lasts)
+    }
+
+    fn strange_labels(&self, known: &dyn Fn(&str) -> bool) -> Vec<Box<str>> {
+        self.vault.strange_labels(known)
     }
 
     fn may_begin(&self, prefix: &str) -> bool {

@@ -35,7 +35,7 @@ pub trait Module: Send + Sync {
         false
     }
 
-    /// The tools whose arguments it leaves masked.
+    /// The tools that it gives more or less than others.
     fn kept_tools(&self) -> Option<&KeptTools> {
         None
     }
@@ -88,6 +88,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the request may be sent to a local provider instead.
+    pub fn is_for_local(&self) -> bool {
+        matches!(self, Self::Guardrails(mask::Refusal::NotForRemote { .. }))
+    }
+
     /// The stable word for it.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -110,7 +115,9 @@ impl Pipeline {
                 config::Module::Airgap { allowed_hosts, on_violation } => {
                     Box::new(Airgap::new(allowed_hosts, *on_violation, &config.providers))
                 }
-                config::Module::Guardrails(policy) => Box::new(Guardrails::new(policy)?),
+                config::Module::Guardrails(policy) => {
+                    Box::new(Guardrails::new(policy, &config.providers)?)
+                }
             })
         };
         Ok(Self { modules: config.pipeline.iter().map(module).collect::<Result<_, _>>()? })
@@ -131,7 +138,7 @@ impl Pipeline {
         self.modules.iter().any(|module| module.masks())
     }
 
-    /// The tools whose arguments stay masked.
+    /// The tools that are given more or less than others.
     pub fn kept_tools(&self) -> KeptTools {
         self.modules.iter().find_map(|module| module.kept_tools()).cloned().unwrap_or_default()
     }
@@ -146,23 +153,23 @@ impl Pipeline {
 mod tests {
     use std::net::Ipv4Addr;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
     use crate::config::{Addresses, Config, Enforcement, Host, OnViolation, Transport};
     use crate::provider::Api;
     use crate::redact::note::{NOTE, Note};
-    use crate::redact::{Policy, VaultError};
+    use crate::redact::{Number, Policy, VaultError};
 
     #[derive(Default)]
-    struct Counter(AtomicU64);
+    struct Counter(AtomicU32);
 
     impl Vault for Counter {
-        fn number(&self, _: &Label, _: &str) -> Result<u64, VaultError> {
-            Ok(self.0.fetch_add(1, Ordering::SeqCst) + 1)
+        fn number(&self, _: &Label, _: &str) -> Result<Number, VaultError> {
+            Ok(Number::first(self.0.fetch_add(1, Ordering::SeqCst) + 1))
         }
 
-        fn original(&self, _: &str, _: u64) -> Option<Arc<str>> {
+        fn original(&self, _: &str, _: Number) -> Option<Arc<str>> {
             None
         }
     }
@@ -190,6 +197,7 @@ mod tests {
             enforcement: Enforcement::BestEffort,
             max_body_bytes: 1024,
             audit: crate::config::Audit::default(),
+            vault: crate::config::Vault::default(),
             file: None,
         }
     }
@@ -208,7 +216,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(modules: Vec<config::Module>, names: &str, expected: &str, numbered: u64) {
+    fn check(modules: Vec<config::Module>, names: &str, expected: &str, numbered: u32) {
         let config = config(modules);
         let pipeline = Pipeline::build(&config).unwrap();
         assert_eq!(pipeline.names(), names);

@@ -4,33 +4,46 @@
 //!
 //! Not for what the values mean (that is `redact`), and only the gateway opens it.
 
-mod checkpoint;
+mod admin;
+mod anon;
+mod cache;
+mod housekeeping;
+mod ledger;
 mod schema;
+mod scratch;
 mod vault;
 
 #[cfg(test)]
+mod benchmark;
+#[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fmt, io};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use thiserror::Error;
 
+use cache::Cache;
+use scratch::Scratch;
+
+pub use admin::{Entry, Imported, Stats};
+pub use anon::{AnonError, AnonStore};
 pub use vault::TenantVault;
 
-/// The open database; clones share it.
+use crate::redact::Vault;
+
+/// Where the vaults are; clones share it.
 #[derive(Clone)]
 pub struct Store {
-    database: Arc<Database>,
-    tenants: Arc<Mutex<HashMap<String, Arc<TenantVault>>>>,
+    /// Nothing: every request has a vault of its own.
+    database: Option<Arc<Database>>,
 }
 
 /// Why the database cannot be used; holds no value from it.
@@ -61,6 +74,9 @@ pub enum StoreError {
         /// The newest version that can be read.
         known: i64,
     },
+    /// A label has no numbers left.
+    #[error("no number is left for this label")]
+    Full,
     /// Anything else, such as a full disk.
     #[error("the database failed: {0}")]
     Failed(#[source] rusqlite::Error),
@@ -74,40 +90,93 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
         create(dir, &path).map_err(|source| StoreError::Unusable { path: path.clone(), source })?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(&path, flags)?;
+        Self::open_file(&path)
+    }
+
+    /// Opens the `prxy.db` that is in `dir`; `None` if there is none.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_existing(dir: &Path) -> Result<Option<Self>, StoreError> {
+        let path = dir.join(FILE);
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::Unusable { path, source }),
+            Ok(_) => Self::open(dir).map(Some),
+        }
+    }
+
+    /// A store that is forgotten at the end, with nothing on any disk.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::of(Connection::open_in_memory()?, None)
+    }
+
+    /// A store that keeps nothing: every vault of it is empty, and forgotten with its request.
+    pub fn of_requests() -> Self {
+        Self { database: None }
+    }
+
+    fn open_file(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         if connection.is_readonly(rusqlite::MAIN_DB)? {
-            return Err(StoreError::ReadOnly { path });
+            return Err(StoreError::ReadOnly { path: path.to_owned() });
         }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // Commits survive a crash of this process; only a power cut may lose the last of them.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
+        Self::of(connection, Some(path))
+    }
+
+    fn of(mut connection: Connection, path: Option<&Path>) -> Result<Self, StoreError> {
         connection.pragma_update(None, "trusted_schema", false)?;
+        // What was deleted is not left in the file's free pages.
+        connection.pragma_update(None, "secure_delete", true)?;
         // The sandbox has no directory for temporary files.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
-        schema::migrate(&mut connection)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        schema::migrate(&mut connection, path)?;
         // Done by a thread of its own, before this many pages are reached: it waits for the disk.
         connection.pragma_update(None, "wal_autocheckpoint", FALLBACK_CHECKPOINT_PAGES)?;
-        let checkpoints = checkpoint::start(path)?;
+        let (checkpoints, orders) = housekeeping::channel();
         let database = Arc::new(Database {
             connection: Mutex::new(connection),
+            cache: Mutex::default(),
+            path: path.map(Path::to_owned),
             checkpoints,
             unsaved: AtomicUsize::new(0),
         });
-        Ok(Self { database, tenants: Arc::default() })
+        housekeeping::start(&database, orders)?;
+        Ok(Self { database: Some(database) })
     }
 
-    /// The vault of one tenant; it is read from the database when it is first used.
-    pub fn vault(&self, tenant: &str) -> Arc<TenantVault> {
-        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(vault) = tenants.get(tenant) {
-            return Arc::clone(vault);
+    /// The vault of one tenant, for one request and its answer.
+    pub fn vault(&self, tenant: &str) -> Arc<dyn Vault> {
+        match &self.database {
+            Some(database) => {
+                // Answers ask what may begin, without looking again.
+                database.notice_others();
+                Arc::new(TenantVault::new(Arc::clone(database), tenant))
+            }
+            None => Arc::new(Scratch::default()),
         }
-        let vault = Arc::new(TenantVault::new(Arc::clone(&self.database), tenant));
-        tenants.insert(tenant.to_owned(), Arc::clone(&vault));
-        vault
+    }
+
+    /// Deletes, now and then, what has not been used for so long.
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub fn expire_after(&self, unused: Duration) -> Result<(), StoreError> {
+        match &self.database {
+            Some(database) => housekeeping::expire(database, unused),
+            None => Ok(()),
+        }
     }
 }
 
@@ -119,6 +188,7 @@ impl StoreError {
             Self::ReadOnly { .. } => "store-read-only",
             Self::Corrupt(_) => "store-corrupt",
             Self::TooNew { .. } => "store-too-new",
+            Self::Full => "store-full",
             Self::Failed(_) => "store-failed",
         }
     }
@@ -139,9 +209,13 @@ impl fmt::Debug for Store {
     }
 }
 
-/// One connection does all the reading and writing; vaults answer from memory.
+/// One connection does all the reading and writing; what is asked often is answered from memory.
 struct Database {
     connection: Mutex<Connection>,
+    /// Locked after the connection, never before it.
+    cache: Mutex<Cache>,
+    /// `None`: in memory only.
+    path: Option<PathBuf>,
     checkpoints: SyncSender<()>,
     /// Rows that were written since a checkpoint was asked for.
     unsaved: AtomicUsize,
@@ -150,6 +224,37 @@ struct Database {
 impl Database {
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets what memory has if another process has written. While the connection is busy none
+    /// has: whoever holds it has looked, or is about to.
+    fn notice_others(&self) {
+        if let Ok(connection) = self.connection.try_lock()
+            && let Err(error) = self.notice_others_on(&connection)
+        {
+            tracing::error!(reason = error.reason(), %error, "the vault cannot be read");
+            *self.cache() = Cache::default();
+        }
+    }
+
+    fn notice_others_on(&self, connection: &Connection) -> Result<(), StoreError> {
+        let version: i64 =
+            connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        let mut cache = self.cache();
+        if cache.version != version {
+            *cache = Cache::of(version);
+        }
+        Ok(())
+    }
+
+    /// Forgets what memory has.
+    fn forget(&self) {
+        let mut cache = self.cache();
+        *cache = Cache::of(cache.version);
     }
 
     /// Counts written rows, and asks for a checkpoint now and then.
@@ -180,9 +285,17 @@ fn create(dir: &Path, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Everybody's, until clients have identities of their own.
+/// Seconds since 1970, as the database has them.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Whose a vault is where clients are not told apart.
 pub const TENANT: &str = "default";
 const FILE: &str = "prxy.db";
 const ROWS_PER_CHECKPOINT: usize = 5_000;
 const FALLBACK_CHECKPOINT_PAGES: i64 = 20_000;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// More than there are in `ledger` and `admin`.
+const STATEMENTS: usize = 32;

@@ -1,194 +1,257 @@
-//! One tenant's vault: answers from memory, new numbers in the database first.
+//! One tenant's vault during one request: answers from memory or through an index, new numbers in
+//! the database first.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Database, StoreError};
-use crate::redact::{Label, Vault, VaultError};
+use super::cache::Tenant;
+use super::ledger::{self, Counter, Known, Standing, USED_EVERY};
+use super::{Database, StoreError, now};
+use crate::redact::placeholder::begins;
+use crate::redact::{Label, Lasts, Number, Typed, Vault, VaultError};
 
-/// The vault of one tenant.
+/// The vault of one tenant, as one request sees it.
 pub struct TenantVault {
     database: Arc<Database>,
     tenant: Box<str>,
-    /// Nothing until the first use. Locked after the connection, never before it.
-    entries: RwLock<Option<Entries>>,
-}
-
-#[derive(Default)]
-struct Entries {
-    /// SQLite's `data_version` when they were read: another value says that somebody else wrote.
-    version: i64,
-    labels: HashMap<String, Numbers>,
-}
-
-impl Entries {
-    fn number(&self, label: &str, value: &str) -> Option<u64> {
-        self.labels.get(label)?.by_value.get(value).copied()
-    }
-}
-
-/// What one request adds.
-#[derive(Default)]
-struct Fresh<'v> {
-    numbers: HashMap<(&'v str, &'v str), u64>,
-    last: HashMap<&'v str, u64>,
-}
-
-/// The values of one label.
-#[derive(Default)]
-struct Numbers {
-    by_value: HashMap<Arc<str>, u64>,
-    by_number: HashMap<u64, Arc<str>>,
-    last: u64,
-}
-
-impl Numbers {
-    fn add(&mut self, number: u64, value: &str) {
-        let value: Arc<str> = value.into();
-        self.by_value.insert(Arc::clone(&value), number);
-        self.by_number.insert(number, value);
-        self.last = self.last.max(number);
-    }
+    /// What this request has typed: its answer is not restored there.
+    left: Mutex<HashSet<(Box<str>, Number)>>,
 }
 
 impl TenantVault {
     pub(super) fn new(database: Arc<Database>, tenant: &str) -> Self {
-        Self { database, tenant: tenant.into(), entries: RwLock::new(None) }
+        Self { database, tenant: tenant.into(), left: Mutex::default() }
     }
 
-    fn number_values(&self, values: &[(&Label, &str)]) -> Result<Vec<u64>, StoreError> {
-        if let Some(numbers) = self.known(values) {
-            return Ok(numbers);
+    fn number_values(&self, values: &[(&Label, &str)]) -> Result<Vec<Number>, StoreError> {
+        if values.is_empty() {
+            return Ok(Vec::new());
         }
-        let mut connection = self.database.connection();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // From here on nobody else writes: what memory knows after this is what there is.
-        self.load(&transaction)?;
-        let mut entries = self.write();
-        let entries = entries.get_or_insert_default();
-        let mut fresh = Fresh::default();
-        let numbers = values
-            .iter()
-            .map(|(label, value)| self.assign(&transaction, entries, &mut fresh, label, value))
-            .collect::<rusqlite::Result<Vec<u64>>>()?;
-        for (label, last) in &fresh.last {
-            let last = last.cast_signed();
-            transaction.prepare_cached(COUNT)?.execute(params![&*self.tenant, label, last])?;
+        self.database.notice_others();
+        let now = now();
+        let fresh = |known: &Known| now < known.used + USED_EVERY;
+        let mut known = self.remembered(values);
+        if !known.iter().all(|known| known.as_ref().is_some_and(fresh)) {
+            let mut connection = self.database.connection();
+            self.database.notice_others_on(&connection)?;
+            self.look_up(&connection, values, &mut known)?;
+            if !known.iter().all(|known| known.as_ref().is_some_and(fresh)) {
+                match self.write(&mut connection, values, now) {
+                    Ok(numbers) => known = numbers.into_iter().map(Some).collect(),
+                    // Only that they were used could not be noted.
+                    Err(error) if known.iter().all(Option::is_some) => {
+                        tracing::warn!(reason = error.reason(), %error, "the vault notes no use");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
         }
-        transaction.commit()?;
-        let written = fresh.numbers.len();
-        for ((label, value), number) in fresh.numbers {
-            entries.labels.entry(label.to_owned()).or_default().add(number, value);
+        let numbers: Vec<Number> = known.into_iter().flatten().map(|known| known.number).collect();
+        let mut left = self.left();
+        if !left.is_empty() {
+            for ((label, _), number) in values.iter().zip(&numbers) {
+                left.remove(&(label.as_str().into(), *number));
+            }
         }
-        self.database.wrote(written);
         Ok(numbers)
     }
 
-    /// The numbers of values that are all known.
-    fn known(&self, values: &[(&Label, &str)]) -> Option<Vec<u64>> {
-        let entries = self.read();
-        let entries = entries.as_ref()?;
-        values.iter().map(|(label, value)| entries.number(label.as_str(), value)).collect()
+    fn remembered(&self, values: &[(&Label, &str)]) -> Vec<Option<Known>> {
+        let mut cache = self.database.cache();
+        let Some(Some(tenant)) = cache.tenant(&self.tenant) else {
+            return vec![None; values.len()];
+        };
+        let number =
+            |(label, value): &(&Label, &str)| cache.number(tenant.id, label.as_str(), value);
+        values.iter().map(number).collect()
     }
 
-    /// The number of `value`: a known one, or the next, which is written.
-    fn assign<'v>(
+    /// Reads what memory does not have.
+    fn look_up(
         &self,
-        transaction: &Transaction<'_>,
-        entries: &Entries,
-        fresh: &mut Fresh<'v>,
-        label: &'v Label,
-        value: &'v str,
-    ) -> rusqlite::Result<u64> {
-        let label = label.as_str();
-        let known = entries.number(label, value);
-        if let Some(number) = known.or_else(|| fresh.numbers.get(&(label, value)).copied()) {
-            return Ok(number);
-        }
-        let known_last = || entries.labels.get(label).map_or(0, |numbers| numbers.last);
-        let last = fresh.last.entry(label).or_insert_with(known_last);
-        *last += 1;
-        let number = *last;
-        let row = params![&*self.tenant, label, number.cast_signed(), value];
-        transaction.prepare_cached(INSERT)?.execute(row)?;
-        fresh.numbers.insert((label, value), number);
-        Ok(number)
-    }
-
-    /// Reads the tenant's entries, unless memory has them and nobody else has written since.
-    fn load(&self, connection: &Connection) -> Result<(), StoreError> {
-        let version: i64 = connection.prepare_cached(VERSION)?.query_row([], |row| row.get(0))?;
-        if self.read().as_ref().is_some_and(|entries| entries.version == version) {
-            return Ok(());
-        }
-        let mut entries = Entries { version, labels: HashMap::new() };
-        let mut statement = connection.prepare_cached(LOAD_COUNTERS)?;
-        let mut rows = statement.query(params![&*self.tenant])?;
-        while let Some(row) = rows.next()? {
-            let numbers = entries.labels.entry(row.get(0)?).or_default();
-            numbers.last = row.get::<_, i64>(1)?.cast_unsigned();
-        }
-        let mut statement = connection.prepare_cached(LOAD)?;
-        let mut rows = statement.query(params![&*self.tenant])?;
-        while let Some(row) = rows.next()? {
-            let label = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            let value = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-            let number = row.get::<_, i64>(1)?.cast_unsigned();
-            if !entries.labels.contains_key(label) {
-                entries.labels.insert(label.to_owned(), Numbers::default());
-            }
-            if let Some(numbers) = entries.labels.get_mut(label) {
-                numbers.add(number, value);
+        connection: &Connection,
+        values: &[(&Label, &str)],
+        known: &mut [Option<Known>],
+    ) -> Result<(), StoreError> {
+        let Some(tenant) = self.tenant(connection)? else { return Ok(()) };
+        for ((label, value), known) in values.iter().zip(known) {
+            if known.is_none() {
+                *known = ledger::find(connection, tenant.id, label.as_str(), value)?;
+                if let Some(known) = known {
+                    self.database.cache().put_number(tenant.id, label.as_str(), value, *known);
+                }
             }
         }
-        *self.write() = Some(entries);
         Ok(())
     }
 
-    /// What `answer` says of the entries; nothing if they cannot be read.
-    fn ask<T>(&self, answer: impl Fn(&Entries) -> Option<T>) -> Option<T> {
-        if let Some(entries) = self.read().as_ref() {
-            return answer(entries);
+    /// Gives every value its number, in one transaction.
+    fn write(
+        &self,
+        connection: &mut Connection,
+        values: &[(&Label, &str)],
+        now: i64,
+    ) -> Result<Vec<Known>, StoreError> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tenant = ledger::make_tenant(&transaction, &self.tenant)?;
+        let mut numbers = Vec::with_capacity(values.len());
+        for (label, value) in values {
+            let number = ledger::assign(&transaction, tenant, label.as_str(), value, now)?;
+            numbers.push(Known { number, used: now });
         }
-        if let Err(error) = self.load(&self.database.connection()) {
-            tracing::error!(reason = error.reason(), %error, "the vault cannot be read");
+        transaction.commit()?;
+        self.read_tenant(connection, tenant)?;
+        let mut cache = self.database.cache();
+        for ((label, value), known) in values.iter().zip(&numbers) {
+            cache.put_number(tenant, label.as_str(), value, *known);
+            cache.put_original(tenant, label.as_str(), known.number, Some((*value).into()));
         }
-        self.read().as_ref().and_then(answer)
+        drop(cache);
+        self.database.wrote(values.len());
+        Ok(numbers)
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Option<Entries>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    fn look_at_typed(
+        &self,
+        looks: &[(&str, Number)],
+        lasts: Lasts,
+    ) -> Result<Vec<Typed>, StoreError> {
+        if looks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.database.connection();
+        self.database.notice_others_on(&connection)?;
+        let known = self.tenant(&connection)?;
+        let standings = ledger::standings(&connection, known.map(|tenant| tenant.id), looks)?;
+        let may_be_given = |(standing, (_, number)): (&Standing, &(&str, Number))| {
+            *standing == Standing::Free && number.is_small()
+        };
+        let standings = match standings.iter().zip(looks).any(may_be_given) {
+            false => standings,
+            true => self.reserve(&mut connection, looks)?,
+        };
+        let mut left = self.left();
+        let tell = |(standing, (label, number)): (Standing, &(&str, Number))| match standing {
+            Standing::Nobodys => Typed::Stays,
+            Standing::Given if lasts == Lasts::OneAnswer => {
+                left.insert(((*label).into(), *number));
+                Typed::Stays
+            }
+            Standing::Given | Standing::Free => Typed::Masked,
+        };
+        Ok(standings.into_iter().zip(looks).map(tell).collect())
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Option<Entries>> {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner)
+    /// Keeps from every value what no value has, if it is no number of somebody's.
+    fn reserve(
+        &self,
+        connection: &mut Connection,
+        looks: &[(&str, Number)],
+    ) -> Result<Vec<Standing>, StoreError> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tenant = ledger::make_tenant(&transaction, &self.tenant)?;
+        let mut standings = ledger::standings(&transaction, Some(tenant), looks)?;
+        for (standing, (label, number)) in standings.iter_mut().zip(looks) {
+            if *standing == Standing::Free && number.is_small() {
+                ledger::reserve(&transaction, tenant, label, *number, now())?;
+                *standing = Standing::Nobodys;
+            }
+        }
+        transaction.commit()?;
+        self.read_tenant(connection, tenant)?;
+        Ok(standings)
+    }
+
+    /// The tenant, if it has entries.
+    fn tenant(&self, connection: &Connection) -> Result<Option<Tenant>, StoreError> {
+        if let Some(tenant) = self.database.cache().tenant(&self.tenant) {
+            return Ok(tenant);
+        }
+        match ledger::tenant(connection, &self.tenant)? {
+            None => {
+                self.database.cache().put_tenant(&self.tenant, None);
+                Ok(None)
+            }
+            Some(id) => self.read_tenant(connection, id).map(Some),
+        }
+    }
+
+    fn read_tenant(&self, connection: &Connection, id: i64) -> Result<Tenant, StoreError> {
+        let counters = ledger::counters(connection, id)?;
+        let tenant = Tenant { id, counters: counters.into() };
+        self.database.cache().put_tenant(&self.tenant, Some(tenant.clone()));
+        Ok(tenant)
+    }
+
+    /// The same, without the database where memory has it; nothing if it cannot be read.
+    fn known_tenant(&self) -> Option<Tenant> {
+        if let Some(tenant) = self.database.cache().tenant(&self.tenant) {
+            return tenant;
+        }
+        logged(self.tenant(&self.database.connection()))?
+    }
+
+    fn find_original(&self, label: &str, number: Number) -> Option<Arc<str>> {
+        self.database.notice_others();
+        let tenant = self.known_tenant()?;
+        let given = |counter: &Counter| {
+            *counter.label == *label
+                && number.value <= counter.last
+                && number.spelling <= counter.spellings
+        };
+        if !tenant.counters.iter().any(given) {
+            return None;
+        }
+        if let Some(known) = self.database.cache().original(tenant.id, label, number) {
+            return known;
+        }
+        let connection = self.database.connection();
+        let original = logged(ledger::value(&connection, tenant.id, label, number))?;
+        self.database.cache().put_original(tenant.id, label, number, original.clone());
+        original
+    }
+
+    fn left(&self) -> MutexGuard<'_, HashSet<(Box<str>, Number)>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Vault for TenantVault {
-    fn number(&self, label: &Label, value: &str) -> Result<u64, VaultError> {
+    fn number(&self, label: &Label, value: &str) -> Result<Number, VaultError> {
         let numbers = self.number_all(&[(label, value)])?;
         numbers.first().copied().ok_or_else(|| VaultError("no number was given".to_owned()))
     }
 
-    fn number_all(&self, values: &[(&Label, &str)]) -> Result<Vec<u64>, VaultError> {
+    fn number_all(&self, values: &[(&Label, &str)]) -> Result<Vec<Number>, VaultError> {
         self.number_values(values).map_err(|error| VaultError(error.to_string()))
     }
 
-    fn original(&self, label: &str, number: u64) -> Option<Arc<str>> {
-        self.ask(|entries| entries.labels.get(label)?.by_number.get(&number).cloned())
+    fn typed(&self, looks: &[(&str, Number)], lasts: Lasts) -> Result<Vec<Typed>, VaultError> {
+        self.look_at_typed(looks, lasts).map_err(|error| VaultError(error.to_string()))
+    }
+
+    fn strange_labels(&self, known: &dyn Fn(&str) -> bool) -> Vec<Box<str>> {
+        let Some(tenant) = self.known_tenant() else { return Vec::new() };
+        let labels = tenant.counters.iter().map(|counter| &counter.label);
+        labels.filter(|label| !known(label)).cloned().collect()
+    }
+
+    fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
+        if self.left().contains(&(label.into(), number)) {
+            return None;
+        }
+        self.find_original(label, number)
     }
 
     fn may_begin(&self, prefix: &str) -> bool {
-        let may = |entries: &Entries| {
-            let found =
-                entries.labels.iter().any(|(label, numbers)| begins(label, numbers.last, prefix));
-            found.then_some(())
-        };
-        self.ask(may).is_some()
+        self.known_tenant().is_some_and(|tenant| {
+            let may =
+                |counter: &Counter| begins(&counter.label, counter.last, counter.spellings, prefix);
+            tenant.counters.iter().any(may)
+        })
     }
 }
 
@@ -199,27 +262,9 @@ impl fmt::Debug for TenantVault {
     }
 }
 
-/// Whether one of `label_1` … `label_last` begins with `prefix`.
-fn begins(label: &str, last: u64, prefix: &str) -> bool {
-    let Some(rest) = prefix.strip_prefix(label) else { return label.starts_with(prefix) };
-    match rest.strip_prefix('_') {
-        None => rest.is_empty(),
-        Some("") => true,
-        Some(digits) => {
-            let plain =
-                !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
-            plain && digits.parse().is_ok_and(|number: u64| number <= last)
-        }
-    }
+fn logged<T>(read: Result<T, StoreError>) -> Option<T> {
+    read.inspect_err(|error| {
+        tracing::error!(reason = error.reason(), %error, "the vault cannot be read");
+    })
+    .ok()
 }
-
-const VERSION: &str = "PRAGMA data_version";
-
-const COUNT: &str = "INSERT INTO vault_counter (tenant, label, last) VALUES (?1, ?2, ?3)
-    ON CONFLICT (tenant, label) DO UPDATE SET last = excluded.last";
-
-const INSERT: &str = "INSERT INTO vault (tenant, label, number, value) VALUES (?1, ?2, ?3, ?4)";
-
-const LOAD: &str = "SELECT label, number, value FROM vault WHERE tenant = ?1";
-
-const LOAD_COUNTERS: &str = "SELECT label, last FROM vault_counter WHERE tenant = ?1";

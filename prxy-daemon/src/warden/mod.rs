@@ -108,7 +108,8 @@ pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenE
     kernel.install(config, &nameservers)?;
     let plan = Plan::of(Role::Warden, config, &nameservers, &kernel.places(&home));
     let settings = Settings::new(config, origin, &nameservers);
-    let roles = roles::start(config, origin, &bundles, &home, &kernel, front, nameservers, show)?;
+    let clients = roles::Clients { front, show };
+    let roles = roles::start(config, origin, &bundles, &home, &kernel, clients, nameservers)?;
     let mut supervisor = Supervisor::new(settings, kernel, roles, signals, &home)?;
     if let Err(error) = supervisor.wait_ready() {
         supervisor.abandon();

@@ -81,6 +81,9 @@ impl Settings {
         if new.enforcement != old.enforcement {
             fix("enforcement", "it decides on what the start may do without");
         }
+        if (new.vault.scope, new.vault.expire_after) != (old.vault.scope, old.vault.expire_after) {
+            fix("vault", "its scope and its expiry are chosen when it is opened");
+        }
         if on_violation(new) != on_violation(old) {
             fix(
                 "pipeline.airgap.onViolation",
@@ -344,13 +347,14 @@ mod tests {
         check(usual, "providers: { openai: { key: null } }", &[], &[]);
         check(
             usual,
-            "listen: 127.0.0.1:1\nenforcement: best-effort\n\
+            "listen: 127.0.0.1:1\nenforcement: best-effort\nvault: { scope: memory }\n\
              providers: { anthropic: { base_url: 'https://a.example:9443' }, \
              new: { base_url: 'https://b.example:8443', api: openai, key: NEW_KEY } }",
             &["192.0.2.54:5353"],
             &[
                 "listen: the listener is made before the roles; restart prxy",
                 "enforcement: it decides on what the start may do without; restart prxy",
+                "vault: its scope and its expiry are chosen when it is opened; restart prxy",
                 "providers.anthropic.key: ANTHROPIC_API_KEY was not read at the start; restart prxy",
                 "providers.anthropic.base_url: netgate may not connect to port 9443; restart prxy",
                 "providers.new.key: NEW_KEY was not read at the start; restart prxy",

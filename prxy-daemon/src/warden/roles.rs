@@ -18,16 +18,24 @@ use super::kernel::Kernel;
 use super::plan::{Places, Plan};
 use super::{During, Show, WardenError, confine};
 use crate::broker::Broker;
-use crate::config::{Bundles, Config, Host, Origin};
+use crate::config::{Bundles, Config, Host, Origin, VaultScope};
 use crate::gateway::{Gateway, Screen};
 use crate::link::reload::Orders;
 use crate::link::sockets::{FromGateway, ToBroker, ToNetgate};
 use crate::link::{ToWarden, obey};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::sys::channel::{AsyncChannel, Channel};
 use crate::sys::clone::{Clone, into_cgroup};
 use crate::sys::{environment, fds, privilege};
 use crate::{broker, gateway, netgate, resolver};
+
+/// What the gateway meets people with.
+pub(crate) struct Clients {
+    /// Where they connect.
+    pub(crate) front: TcpListener,
+    /// What is shown of them.
+    pub(crate) show: Show,
+}
 
 /// Starts all roles. The broker is first, because the keys go with it and are then wiped here.
 pub(crate) fn start(
@@ -36,10 +44,10 @@ pub(crate) fn start(
     bundles: &Bundles,
     home: &Home,
     kernel: &Kernel,
-    front: TcpListener,
+    clients: Clients,
     nameservers: Vec<SocketAddr>,
-    show: Show,
 ) -> Result<Vec<Child>, WardenError> {
+    let Clients { front, show } = clients;
     let step = "connect the roles";
     let (gateway_broker, broker_gateway) = Channel::pair().during(step)?;
     let (broker_netgate, netgate_broker) = Channel::pair().during(step)?;
@@ -144,7 +152,7 @@ fn serve_clients(
     front: TcpListener,
     screen: Option<Screen>,
 ) -> io::Result<()> {
-    let store = Store::open(state).map_err(io::Error::other)?;
+    let store = open_store(config, state).map_err(io::Error::other)?;
     warden.send(&ToWarden::Ready.encode(), None)?;
     let (drain, mut drained) = watch::channel(());
     many_threads()?.block_on(async {
@@ -166,6 +174,18 @@ fn serve_clients(
             ended = obey::as_gateway(&gateway, orders, origin, ask_to_drain) => ended,
         }
     })
+}
+
+fn open_store(config: &Config, state: &Path) -> Result<Store, StoreError> {
+    let store = match config.vault.scope {
+        VaultScope::Persistent => Store::open(state)?,
+        VaultScope::Memory => Store::in_memory()?,
+        VaultScope::Request => Store::of_requests(),
+    };
+    if let Some(unused) = config.vault.expire_after {
+        store.expire_after(unused)?;
+    }
+    Ok(store)
 }
 
 struct Starter<'a> {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{load, load_with, shown};
+use super::{errors, load, load_with, shown};
 use crate::config::{Config, Host, Module, Transport};
 
 const DEFAULTS: &str = "\
@@ -35,6 +35,7 @@ providers:
 enforcement: required
 limits: { max_body_bytes: 67108864 }
 audit: { max_bytes: 67108864, keep: 64, on_full: continue }
+vault: { scope: persistent, tenant_by: none }
 ";
 
 #[test]
@@ -115,6 +116,7 @@ dns: { nameservers: [10.0.0.1, '10.0.0.2:5353', '[fd00::1]:53', 'fd00::2', '[fd0
 enforcement: best-effort
 limits: { max_body_bytes: 1048576 }
 audit: { max_bytes: 65536, keep: 0, on_full: stop }
+vault: { scope: persistent, tenant_by: none }
 ";
 
 const FULL_SHOWN: &str = r"listen: '[::1]:3100'
@@ -160,6 +162,7 @@ dns: { nameservers: ['10.0.0.1:53', '10.0.0.2:5353', '[fd00::1]:53', '[fd00::2]:
 enforcement: best-effort
 limits: { max_body_bytes: 1048576 }
 audit: { max_bytes: 65536, keep: 0, on_full: stop }
+vault: { scope: persistent, tenant_by: none }
 ";
 
 #[test]
@@ -273,7 +276,7 @@ proptest! {
 
 #[test]
 fn the_guide_names_everything_and_its_example_loads() {
-    use crate::config::{decode, pipeline, providers};
+    use crate::config::{decode, guardrails, pipeline, providers, vault};
 
     let guide = include_str!("../../../../docs/configuration.md");
     for (prefix, keys) in [
@@ -281,18 +284,19 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("dns.", decode::DNS_KEYS),
         ("limits.", decode::LIMIT_KEYS),
         ("audit.", decode::AUDIT_KEYS),
+        ("vault.", vault::KEYS),
         ("provider_fetch.", providers::FETCH_KEYS),
         ("airgap.", pipeline::AIRGAP_KEYS),
-        ("guardrails.", pipeline::GUARDRAILS_KEYS),
+        ("guardrails.", guardrails::GUARDRAILS_KEYS),
         ("", providers::PROVIDER_KEYS),
     ] {
         for key in keys {
             let row = format!("\n| `{prefix}{key}` |");
-            let section = ["dns", "limits", "audit"].contains(key);
+            let section = ["dns", "limits", "audit", "vault"].contains(key);
             assert!(section || guide.contains(&row), "{row}");
         }
     }
-    for label in pipeline::BUILT_IN_LABELS {
+    for (label, _) in crate::redact::detect::labels() {
         assert!(guide.contains(label), "{label}");
     }
     let example = guide.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
@@ -326,4 +330,67 @@ fn what_a_provider_may_fetch_and_whose_keys_pass_is_read_and_shown() {
         "{once}"
     );
     assert_eq!(shown(load(&once)), once);
+}
+
+#[test]
+fn rules_of_all_kinds_are_read_and_shown() {
+    let text = r"
+pipeline:
+  - guardrails:
+      profile: agent
+      tools_restore_secrets: ['Bash']
+      local_provider: ['box', 'pinned']
+      local_model: 'small:8b'
+      policy:
+        CLIENT: block
+        EMAIL: route_local
+      positions:
+        user:
+          PHONE: allow
+        tool_result:
+          CLIENT: mask
+      ignore_labels: [PERSON]
+      merge_gap:
+        PERSON: 1
+      allow: ['support@corp.example']
+      deny:
+        CLIENT: ['Ada Lovelace', '4711']
+providers:
+  openai: { policy: { EMAIL: mask }, positions: { history: { CLIENT: mask } } }
+  box: { base_url: 'http://127.0.0.1:11434', api: openai, private: true, dangerously_allow_plaintext: true }
+  pinned: { base_url: 'https://llm.example', api: anthropic, private: true, pinned: [10.1.0.0/16] }
+";
+    let config = load(text).unwrap();
+    let once = shown(Ok(config.clone()));
+    let guardrails = text.split("providers:").next().unwrap().trim();
+    assert!(once.contains(guardrails), "{once}");
+    assert!(
+        once.contains("    policy:\n      EMAIL: mask\n    positions:\n      history:"),
+        "{once}"
+    );
+    assert_eq!(shown(load(&once)), once);
+    // What is listed is somebody's: no log has it.
+    let logged = config.summary_for_log().to_string();
+    assert!(!logged.contains("Lovelace") && !logged.contains("support@"), "{logged}");
+    assert!(logged.contains("# allow: 1 texts") && logged.contains("# deny: 2 texts"), "{logged}");
+    let wrong = text.replace("'4711']", "'4711', x]");
+    let told = errors(load(&wrong));
+    assert!(told.contains("expected 2 to 256") && !told.contains("Lovelace"), "{told}");
+    // A public address is not local, whatever its provider is called.
+    for other in ["[10.1.0.0/16, 192.0.2.0/24]", "[10.0.0.0/8, 203.0.113.7]"] {
+        let wrong = errors(load(&text.replace("[10.1.0.0/16]", other)));
+        assert!(wrong.contains("a local provider must be"), "{other}: {wrong}");
+    }
+    let wrong = errors(load(&text.replace(", pinned: [10.1.0.0/16]", "")));
+    assert!(wrong.contains("a local provider must be"), "{wrong}");
+}
+
+#[test]
+fn the_examples_of_the_guide_to_policy_load() {
+    let guide = include_str!("../../../../docs/policy.md");
+    let examples: Vec<_> = guide.split("```yaml\n").skip(1).collect();
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        shown(load(example.split("```").next().unwrap()));
+    }
 }

@@ -129,6 +129,41 @@ async fn an_answer_that_breaks_off_is_not_passed_off_as_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_breaks_off_has_lost_nothing_of_what_had_come() {
+    let bed = Bed::start().await;
+    bed.mock.state.requests_per_connection.store(1, Ordering::SeqCst);
+    let event = |text: &str| {
+        let delta = serde_json::json!({"type": "text_delta", "text": text});
+        let data = serde_json::json!({"type": "content_block_delta", "index": 0, "delta": delta});
+        Bytes::from(format!("data: {data}\n\n"))
+    };
+    bed.mock.script(move |_| {
+        let pieces = vec![event("to <EMAIL"), event("_1>, <EMAIL_"), "data: {\"ty".into()];
+        Play { hangs: true, ..Play::events(pieces) }
+    });
+    let stream = TcpStream::connect(bed.address).await.unwrap();
+    let body = messages("mail ada@corp.example");
+    let headers = [("content-type", "application/json")];
+    let response = send(stream, Method::POST, "/v1/messages", &headers, body.as_bytes()).await;
+    let mut body = response.into_body();
+    let (mut read, mut broken) = (Vec::new(), false);
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => read.extend_from_slice(&frame.into_data().unwrap()),
+            Err(_) => broken = true,
+        }
+    }
+    let read = String::from_utf8(read).unwrap();
+    let mut text = String::new();
+    for data in read.lines().filter_map(|line| line.strip_prefix("data: ")) {
+        let Ok(data) = serde_json::from_str::<serde_json::Value>(data) else { continue };
+        text += data["delta"]["text"].as_str().unwrap();
+    }
+    assert_eq!((text.as_str(), broken), ("to ada@corp.example, <EMAIL_", true), "{read}");
+    assert!(read.ends_with("data: {\"ty"), "{read}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_of_the_broker_is_a_503() {
     let bed = Bed::start().await;
     assert_eq!(bed.post("/v1/messages", &messages("hi")).await.status, 200);

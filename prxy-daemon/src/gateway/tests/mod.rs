@@ -157,6 +157,7 @@ impl Bed {
             enforcement: Enforcement::BestEffort,
             max_body_bytes: 4 * 1024 * 1024,
             audit: crate::config::Audit::default(),
+            vault: Default::default(),
             file: None,
         };
         change(&mut config);

@@ -54,10 +54,12 @@ pub(super) const ADDRESS: Detector = Detector {
 fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let head = joined(bytes, at.start)?;
-    let street = pobox(bytes, &head)
+    let street = june(bytes, &head)
+        .or_else(|| pobox(bytes, &head))
         .or_else(|| street_first(bytes, &head))
         .or_else(|| number_first(bytes, &head))
-        .or_else(|| behind_kind(bytes, &head))?;
+        .or_else(|| behind_kind(bytes, &head))
+        .or_else(|| unnumbered(bytes, &head))?;
     let end = rest_end(bytes, street.end);
     // `12 Path View` may be anything.
     if end == street.end && weak(&bytes[head.start..head.end]) && street.end >= head.end {
@@ -86,6 +88,14 @@ fn weak(kind: &[u8]) -> bool {
         b"crossing",
         b"view",
         b"alley",
+        b"broadway",
+        b"kingsway",
+        b"queensway",
+        b"piccadilly",
+        b"strand",
+        b"esplanade",
+        b"embankment",
+        b"cheapside",
     ];
     KINDS.iter().any(|word| kind.eq_ignore_ascii_case(word))
 }
@@ -103,6 +113,13 @@ fn unit_before(bytes: &[u8], start: usize) -> usize {
         .map_or(start, |unit| words.len() - unit.len())
 }
 
+/// The one street whose name has a number.
+fn june(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
+    let name = " des 17. Juni ".as_bytes();
+    bytes[head.end..].starts_with(name).then_some(())?;
+    Some(head.start..number(bytes, head.end + name.len())?)
+}
+
 /// `P.O. Box 123`, `Postfach 12 34`.
 fn pobox(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
     if !head.is(POBOX) || bytes.get(head.end) != Some(&b' ') {
@@ -115,6 +132,10 @@ fn pobox(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
         start -= office.len();
     }
     let mut end = number(bytes, head.end + 1)?;
+    // A blood pressure: `BP 120/80`.
+    if bytes[head.end + 1..end].contains(&b'/') {
+        return None;
+    }
     while bytes.get(end) == Some(&b' ') && end < head.end + 12 {
         match digits(bytes, end + 1) {
             Some(next) if next - end <= 4 => end = next,
@@ -189,8 +210,20 @@ fn number_first(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
     if !head.is(STREET) || !head.capital() || bytes[head.end..].starts_with(b" View") {
         return None;
     }
+    // `14 Kingsway`: the whole name in one word.
+    let whole = [
+        &b"Broadway"[..],
+        b"Kingsway",
+        b"Queensway",
+        b"Piccadilly",
+        b"Strand",
+        b"Esplanade",
+        b"Embankment",
+        b"Cheapside",
+    ]
+    .contains(&&bytes[head.start..head.end]);
     let mut i = head.start;
-    let mut words = 0;
+    let mut words = usize::from(whole);
     for _ in 0..5 {
         let at = i.checked_sub(1).filter(|at| bytes[*at] == b' ')?;
         let end = if bytes[..at].ends_with(b".") { at - 1 } else { at };
@@ -208,6 +241,36 @@ fn number_first(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
     None
 }
 
+/// `The Old Rectory, Church Lane, Little Wenlock, TF6 5BB`: a house without a number, and its post code.
+fn unnumbered(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
+    if !head.is(STREET) || head.case != Case::Title || !is_english(bytes, head) {
+        return None;
+    }
+    let titles = |mut start: usize, most: usize| {
+        for _ in 0..most {
+            let Some(word) =
+                super::person::before(bytes, start).filter(|word| word.case == Case::Title)
+            else {
+                break;
+            };
+            start = word.start;
+        }
+        start
+    };
+    let start = titles(head.start, 3);
+    let end = street_end(bytes, head);
+    let coded = bytes[end..rest_end(bytes, end)].iter().any(u8::is_ascii_digit);
+    if start == head.start || !coded {
+        return None;
+    }
+    let house = bytes[..start].ends_with(b", ").then(|| word_before(bytes, start - 2)).flatten();
+    let from = match house {
+        Some(word) if word.case == Case::Title => titles(word.start, 4),
+        _ => start,
+    };
+    Some(from..end)
+}
+
 /// Where the house number before `at` begins: `12`, `12B`, `12-14`, or an ordinal that is a street itself.
 fn numbered(bytes: &[u8], at: usize, _: usize, words: usize) -> Option<usize> {
     let run = bytes[..at]
@@ -222,6 +285,12 @@ fn numbered(bytes: &[u8], at: usize, _: usize, words: usize) -> Option<usize> {
         && token[0].is_ascii_digit();
     if ordinal {
         let before = (at - run).checked_sub(1).filter(|before| bytes[*before] == b' ')?;
+        // `1120 W 45th St`.
+        let before = match &bytes[..before] {
+            [.., b' ', b'N' | b'S' | b'E' | b'W'] => before - 2,
+            [.., b' ', b'N' | b'S' | b'E' | b'W', b'.'] => before - 3,
+            _ => before,
+        };
         return numbered(bytes, before, before, 1);
     }
     let plain = token.first().is_some_and(u8::is_ascii_digit)
@@ -296,7 +365,8 @@ fn named_street(bytes: &[u8], kind: &Word, first: usize) -> Option<Range<usize>>
         {
             break;
         }
-        if word.case == Case::Upper && kind.case == Case::Title && word.len() > 1 {
+        let roman = bytes[word.start..word.end].iter().all(|b| b"IVXLCDM".contains(b));
+        if word.case == Case::Upper && kind.case == Case::Title && word.len() > 1 && !roman {
             break;
         }
         capitals += usize::from(word.capital());
@@ -420,6 +490,14 @@ fn is_english(bytes: &[u8], kind: &Word) -> bool {
         b"crossing",
         b"view",
         b"alley",
+        b"broadway",
+        b"kingsway",
+        b"queensway",
+        b"piccadilly",
+        b"strand",
+        b"esplanade",
+        b"embankment",
+        b"cheapside",
     ];
     let text = bytes[kind.start..kind.end].to_ascii_lowercase();
     KINDS.contains(&text.as_slice()) && kind.capital()
@@ -469,6 +547,7 @@ pub(super) fn numbered_street(bytes: &[u8], word: &Word) -> bool {
                     b"An der ",
                     b"Auf der ",
                     b"Auf dem ",
+                    b"In der ",
                 ]
                 .iter()
                 .any(|at| bytes[..word.start].ends_with(at)))
@@ -478,6 +557,17 @@ pub(super) fn numbered_street(bytes: &[u8], word: &Word) -> bool {
 fn linden(text: &[u8]) -> bool {
     matches!(
         text,
-        b"Linden" | b"Anger" | b"Dorf" | b"Kamp" | b"Brink" | b"Wall" | b"Graben" | b"Bahnhof"
+        b"Linden"
+            | b"Markt"
+            | b"Tor"
+            | b"Hof"
+            | b"Park"
+            | b"Anger"
+            | b"Dorf"
+            | b"Kamp"
+            | b"Brink"
+            | b"Wall"
+            | b"Graben"
+            | b"Bahnhof"
     )
 }

@@ -2,7 +2,6 @@
 //!
 //! Not for finding the first mention: that is `person`.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::lexicon::*;
@@ -34,9 +33,11 @@ pub(super) const AGAIN: Detector = Detector {
 /// Parts of the names of `people` that stand alone elsewhere in `text`.
 fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
     let bytes = text.as_bytes();
-    let mut parts: HashSet<u64> = HashSet::new();
+    let mut parts: Vec<u64> = Vec::new();
     // Those that are ordinary words too.
-    let mut doubtful: HashSet<u64> = HashSet::new();
+    let mut doubtful: Vec<u64> = Vec::new();
+    // The first bytes of both: most capitals end there.
+    let mut firsts = [false; 256];
     let mut shortest = usize::MAX;
     for range in people {
         let mut at = range.start;
@@ -44,10 +45,12 @@ fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
             let Some(part) = joined(bytes, at).filter(|part| part.end <= range.end) else { break };
             let counts = part.case == Case::Title || part.case == Case::Upper;
             if counts && part.len() > 2 && !part.is(ORDINARY | PLACE | TITLE | PARTICLE) {
-                parts.insert(hash(&part));
+                parts.push(hash(&part));
+                firsts[usize::from(bytes[at])] = true;
                 shortest = shortest.min(part.len());
             } else if counts && part.len() > 2 && part.is(GIVEN) && !part.is(PLACE | TITLE) {
-                doubtful.insert(hash(&part));
+                doubtful.push(hash(&part));
+                firsts[usize::from(bytes[at])] = true;
                 shortest = shortest.min(part.len());
             }
             at = part.end
@@ -60,10 +63,13 @@ fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
     if parts.is_empty() && doubtful.is_empty() {
         return;
     }
+    for list in [&mut parts, &mut doubtful] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    let holds = |list: &[u64], word: &Word| list.binary_search(&hash(word)).is_ok();
     let mut at = 0;
-    while let Some(skip) =
-        bytes[at..].iter().position(|b| b.is_ascii_uppercase() || matches!(b, 0xc3..=0xc5))
-    {
+    while let Some(skip) = bytes[at..].iter().position(|b| firsts[usize::from(*b)]) {
         let start = at + skip;
         let inner = start > 0
             && (bytes[start - 1].is_ascii_alphanumeric()
@@ -77,13 +83,12 @@ fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
         let known = name.len() >= shortest
             && match name.case {
                 Case::Title => {
-                    parts.contains(&hash(&name))
-                        || doubtful.contains(&hash(&name)) && doubtful_again(bytes, &name)
+                    holds(&parts, &name) || holds(&doubtful, &name) && doubtful_again(bytes, &name)
                 }
-                Case::Upper => name.len() > 3 && parts.contains(&hash(&name)),
+                Case::Upper => name.len() > 3 && holds(&parts, &name),
                 _ => false,
             };
-        if known && !code_around(bytes, &name) {
+        if known && !code_around(bytes, &name) && !bytes[name.end..].starts_with(b" ..") {
             let whole = joined(bytes, start).unwrap_or(name);
             found.push(start..whole.end);
             at = whole.end;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::lexicon::*;
 use super::name::{Name, Reading, joined, line_end, line_start, next_line};
-use super::person::{code_around, named_after};
+use super::person::{before, code_around, named_after};
 use super::text::spelled_escape;
 
 /// The name behind a title.
@@ -14,6 +14,10 @@ pub(super) fn titled(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let title = word(bytes, at.start)?;
     if code_around(bytes, &title) && bytes.get(title.end) != Some(&b'.') {
+        return None;
+    }
+    // `Col. Juárez`: a quarter.
+    if bytes[at.clone()] == *b"Col" && bytes[..at.start].ends_with(b", ") {
         return None;
     }
     let start = behind_titles(bytes, title.end)?;
@@ -237,7 +241,13 @@ pub(super) fn introduced(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if let Some(start) = initials_before(bytes, at.start) {
         let two = bytes[start..at.start].iter().filter(|b| **b == b'.').count() > 1;
         let name = Name::read(bytes, at.start, Reading::Plain)?;
-        if (head.surely(FAMILY) || two && head.unknown()) && !named_after(bytes, &name, false) {
+        if (head.surely(FAMILY)
+            || head.unknown()
+                && (two
+                    || before(bytes, start)
+                        .is_some_and(|word| word.case == Case::Lower && word.is(BEFORE))))
+            && !named_after(bytes, &name, false)
+        {
             return Some(start..name.end);
         }
     }

@@ -58,11 +58,23 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         laboratory laboratories trust church museum library hotel center centre school kindergarten \
         practice surgery collège centro przedszkole szkoła stichting gesamtschule pflegeheim seniorenheim kita arztpraxis notariat steuerkanzlei \
         farmacia pharmacie farmácia apteka apotheek notaría gestoría kancelaria condominio kopieerwinkel bakkerij bäckerei boulangerie panadería solicitors builders \
-        textiles nursery hospice dental orthodontics motors bakery",
+        hospice orthodontics motors bakery \
+        mutuelle caisse assurances seguros assicurazioni verzekeringen ubezpieczenia seguradora mutua krankenkasse genossenschaft verein gewerkschaft verband \
+        asociación associação associazione vereniging stowarzyszenie cooperativa coopérative coöperatie spółdzielnia sindicato syndicat sindacato \
+        autohaus reisebüro steuerberatung ingenieurbüro architekturbüro werkstatt tischlerei schreinerei druckerei brauerei metzgerei gärtnerei spedition maschinenbau stadtwerke wohnbau hausverwaltung \
+        menuiserie plomberie imprimerie librairie ateliers brasserie mairie préfecture lycée maternelle \
+        talleres bodegas transportes construcciones inmobiliaria ferretería imprenta librería ayuntamiento ambulatorio consultorio residencia \
+        officina edilizia falegnameria tipografia libreria trattoria cantina autofficina ambulatorio \
+        aannemersbedrijf makelaardij drukkerij garagebedrijf bouwbedrijf gemeente woningcorporatie basisschool \
+        zakład hurtownia drukarnia piekarnia kancelaria wydawnictwo przedsiębiorstwo urząd gabinet \
+        padaria construtora imobiliária livraria transportadora prefeitura clube laboratório colégio \
+        advocacia advogados abogados avvocati avocats advocaten rechtsanwälte associados asociados \
+        plumbing roofing landscaping realty therapeutics \
+        catering",
     ),
     (
         STREET,
-        "way walk row hill wharf green trail rise croft wynd brae vale mead ridge hollow pike crossing view alley ctra pza \
+        "broadway kingsway queensway piccadilly strand esplanade embankment cheapside way walk row hill wharf green trail rise croft wynd brae vale mead ridge hollow pike crossing view alley ctra pza \
         street avenue ave road rd boulevard blvd lane drive court square terrace crescent parkway pkwy highway hwy circle close gardens grove mews rue via viale piazza piazzale corso \
         vicolo largo strada lungomare calle avenida avda plaza paseo carrer carretera ronda camino travesía glorieta rua av alameda travessa praça rodovia estrada ulica ul aleja aleje al osiedle os plac pl \
         bd chemin allée impasse quai cours place route passage square straße strasse str gasse weg platz allee damm ring ufer st dr ln ct pl",
@@ -75,7 +87,7 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         medal institute university college hospital airport street avenue road bridge park stadium museum library center centre hotel school foundation building tower hall island islands bay beach lake river mountain mount county city \
         verfahren satz krankheit syndrom algorithmus theorem test transformation verteilung preis straße platz brücke schule stiftung institut théorème maladie algorithme prix algoritmo teorema enfermedad premio \
         formula rule map gate gates diagram notation logic calculus mechanics geometry circuit cycle razor's razor bot api sdk framework library language compiler server cluster container containers engine plugin pipeline pipelines database \
-        falls railway palsy lymphoma sarcoma contracture sign reflex thyroiditis anemia anaemia score criteria classification maneuver manoeuvre fracture tumor tumour catheter procedure palace square festival championship cup",
+        falls railway palsy lymphoma sarcoma contracture sign reflex thyroiditis anemia anaemia score criteria classification maneuver manoeuvre fracture tumor tumour catheter procedure palace square festival championship cup day fonts",
     ),
     (
         PARTICLE,

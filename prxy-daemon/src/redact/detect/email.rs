@@ -68,7 +68,7 @@ pub(super) const EMAIL_SPELLED: Detector = Detector {
     shape: "local at domain dot tld, in words, in the languages of Europe",
     validator: "the last word is a common top-level domain, and each part one word",
     score: 80,
-    trigger: Trigger::Literals(&[
+    trigger: Trigger::Folded(&[
         " dot com",
         " dot org",
         " dot net",
@@ -107,6 +107,7 @@ pub(super) const EMAIL_SPELLED: Detector = Detector {
     ]),
     find: spelled,
     positives: &[
+        "reach me at ⟦marta.kuhn AT posteo DOT de⟧!",
         "write to ⟦tomasz dot nowak at gmail dot com⟧.",
         "⟦anna at corp dot co dot uk⟧",
         "meine Adresse: ⟦anna punkt weber at web punkt de⟧",
@@ -131,7 +132,9 @@ fn spelled(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     }
     // ` dot co dot uk`.
     for tail in [" dot uk", " dot br", " dot au", " ponto br"] {
-        if text[end..].starts_with(tail) {
+        if bytes[end..].len() >= tail.len()
+            && bytes[end..end + tail.len()].eq_ignore_ascii_case(tail.as_bytes())
+        {
             end += tail.len();
         }
     }
@@ -140,7 +143,10 @@ fn spelled(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         (run > 0 && run < 40).then_some(end - run)
     };
     let joined = |start: usize, marks: &[&str]| {
-        marks.iter().find(|mark| text[..start].ends_with(**mark)).map(|mark| start - mark.len())
+        marks
+            .iter()
+            .find(|mark| ends_folded(&bytes[..start], mark.as_bytes()))
+            .map(|mark| start - mark.len())
     };
     let mut start = word(at.start)?;
     for _ in 0..3 {
@@ -178,6 +184,10 @@ fn spelled(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         ]
         .contains(&local.to_ascii_lowercase().as_str());
     (!verb && local.len() > 1).then_some(start..end)
+}
+
+fn ends_folded(bytes: &[u8], end: &[u8]) -> bool {
+    bytes.len() >= end.len() && bytes[bytes.len() - end.len()..].eq_ignore_ascii_case(end)
 }
 
 const POINTS: &[&str] =

@@ -79,6 +79,21 @@ pub(super) fn names_a_value(header: &[u8]) -> bool {
     matches!(topic(header), Some(Topic::Organization | Topic::Address))
 }
 
+/// What the key before the colon at `colon` says. Most keys end with a word that says nothing.
+fn topic_before(bytes: &[u8], colon: usize) -> Option<Topic> {
+    let tail = bytes[colon.saturating_sub(6)..colon]
+        .iter()
+        .rev()
+        .take_while(|b| !b.is_ascii_alphabetic() && **b < 0x80 && **b != b'\n')
+        .count();
+    let last = word_before(bytes, colon - tail)?;
+    const KEYS: Class = KEY_ORG | KEY_ADDRESS | KEY_TOWN | KEY_NAME | KEY_DATA;
+    if last.case != Case::Mixed && !last.is(KEYS) && !bytes[..last.end].ends_with(b"ine") {
+        return None;
+    }
+    topic(key_before(bytes, colon)?)
+}
+
 fn topic(key: &[u8]) -> Option<Topic> {
     let key = key.trim_ascii();
     if key.is_empty() || key.len() > 32 {
@@ -144,7 +159,7 @@ fn organization(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let (start, _) = value_start(bytes, at.start)?;
     if !(bytes[start].is_ascii_uppercase() || bytes[start] >= 0xc3)
-        || topic(key_before(bytes, at.start)?) != Some(Topic::Organization)
+        || topic_before(bytes, at.start) != Some(Topic::Organization)
     {
         return None;
     }
@@ -178,7 +193,7 @@ fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if !(bytes[start].is_ascii_alphanumeric() || bytes[start] >= 0xc3) {
         return None;
     }
-    let topic = topic(key_before(bytes, at.start)?)?;
+    let topic = topic_before(bytes, at.start)?;
     let end = value_end(bytes, start, quoted)?;
     let value = &bytes[start..end];
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
@@ -211,7 +226,7 @@ fn value_end(bytes: &[u8], start: usize, quoted: bool) -> Option<usize> {
             b'\'' if quoted && !bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic) => break,
             b'\\' => break,
             b'}' | b']' if !quoted => break,
-            b'@' | b'{' | b'$' | b'=' | b'(' | b'_' | b'[' => return None,
+            b'@' | b'{' | b'$' | b'=' | b'(' | b')' | b'>' | b'*' | b'_' | b'[' => return None,
             // The next field of the same line.
             b':' => {
                 end = cut;

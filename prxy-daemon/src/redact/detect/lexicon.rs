@@ -396,7 +396,7 @@ fn declined(name: &str, mut see: impl FnMut(&str)) {
         add(stem, &["e", "y", "ie", "o"]);
     } else if let Some(stem) = name.strip_suffix("ek") {
         add(stem, &["kiem", "kowi"]);
-    } else if let Some(stem) = name.strip_suffix("el") {
+    } else if let Some(stem) = name.strip_suffix("el").or_else(|| name.strip_suffix("eł")) {
         add(stem, &["lem", "la", "lowi"]);
     } else if name.ends_with(|c: char| c.is_ascii_alphabetic() && !"eiouy".contains(c)) {
         add(name, &["a", "em", "owi"]);

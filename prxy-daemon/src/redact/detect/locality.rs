@@ -34,19 +34,28 @@ pub(super) fn rest_end(bytes: &[u8], street: usize) -> usize {
                 (end, open, coded) = (code, code, true);
             }
         } else if let Some((to, known)) = place(bytes, next).filter(|_| !spaced) {
+            // Behind the town, on a new line mostly, something else begins.
+            if coded && !known && town {
+                break;
+            }
             open = to;
             if known || coded {
                 end = to;
-            }
-            if coded && !known && town {
-                break;
             }
             town = true;
         } else {
             break;
         }
     }
-    end
+    // `Roma (RM)`.
+    match &bytes[end..] {
+        [b' ', b'(', a, b, b')', ..]
+            if end > street && a.is_ascii_uppercase() && b.is_ascii_uppercase() =>
+        {
+            end + 5
+        }
+        _ => end,
+    }
 }
 
 /// Behind what separates two parts of an address.
@@ -184,7 +193,10 @@ fn unit(bytes: &[u8], i: usize) -> Option<usize> {
         .iter()
         .find(|side| bytes[door..].starts_with(side.as_bytes()));
     match side {
-        Some(side) => Some(door + side.len()),
+        Some(side) => {
+            let end = door + side.len();
+            Some(end + usize::from(bytes[end..].starts_with(b".,")))
+        }
         None => Some(if letter { door + 1 } else { after + degree.trim_end().len() }),
     }
 }
@@ -415,6 +427,15 @@ pub(super) fn number(bytes: &[u8], i: usize) -> Option<usize> {
         && bytes.get(end + 2).is_none_or(|b| matches!(b, b',' | b'\n'))
     {
         end += 2;
+    }
+    for tail in [" hs", " bis", " ter", " huis", "-hs", "hs"] {
+        let next = end + tail.len();
+        if bytes[end..].starts_with(tail.as_bytes())
+            && !bytes.get(next).is_some_and(u8::is_ascii_alphabetic)
+        {
+            end = next;
+            break;
+        }
     }
     let time = matches!(bytes.get(end), Some(b':' | b'%'))
         || bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);

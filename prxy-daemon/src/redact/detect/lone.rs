@@ -148,10 +148,12 @@ fn lists_things(bytes: &[u8], name: &Word) -> bool {
     });
     back.is_some_and(|joint| {
         let word = word_before(bytes, name.start - joint.len());
-        thing(word, leads && word.is_some_and(|word| begins(bytes, &word)))
+        word.is_some_and(|word| known_together(&word, name))
+            || thing(word, leads && word.is_some_and(|word| begins(bytes, &word)))
     }) || ahead.is_some_and(|joint| {
         let at = name.end + joint.len();
-        thing(word(bytes, at), bytes.get(at) == Some(&b'I'))
+        word(bytes, at).is_some_and(|word| known_together(name, &word))
+            || thing(word(bytes, at), bytes.get(at) == Some(&b'I'))
     })
 }
 

@@ -41,7 +41,6 @@ mod password;
 mod pem;
 mod person;
 mod phone;
-pub(super) mod placeholder;
 mod sample;
 mod spoken;
 mod text;

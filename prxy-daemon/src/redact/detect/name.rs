@@ -60,6 +60,7 @@ impl Name {
                 _ if held > 0
                     && name.count - held == 1
                     && !word.is(FAMILY)
+                    && !first.surely(GIVEN)
                     && behind_particle(bytes, at) =>
                 {
                     false
@@ -121,7 +122,18 @@ impl Name {
 
     /// The words that are no initials and no particles.
     pub(super) fn parts(&self) -> impl Iterator<Item = &Word> {
-        self.words().iter().filter(|word| word.capital() && word.len() > 1)
+        // `De` of `De Santis` is none.
+        let article = |i: usize, word: &Word| {
+            i + 1 < self.count
+                && word.len() < 6
+                && word.is(PARTICLE)
+                && !word.is(GIVEN | FAMILY | PINYIN)
+        };
+        self.words()
+            .iter()
+            .enumerate()
+            .filter(move |(i, word)| word.capital() && word.len() > 1 && !article(*i, word))
+            .map(|(_, word)| word)
     }
 
     pub(super) fn start(&self) -> usize {

@@ -59,6 +59,11 @@ pub(super) const COMPANY_SMALL: Detector = Detector {
         " d.o.o",
         " s.r.l",
         " s.p.a",
+        " e.K.",
+        " e. K.",
+        " e.V.",
+        " e. V.",
+        " eG",
     ]),
     find: small,
     positives: &[
@@ -105,6 +110,10 @@ fn company(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let form = word(bytes, at.start)?;
     let end = form_end(bytes, &form)?;
+    // `KG-5067-N`: the number of an article.
+    if matches!(bytes[end..], [b'-', next, ..] if next.is_ascii_alphanumeric()) {
+        return None;
+    }
     let start = name_start(bytes, at.start)?;
     (!vendor(bytes, start)).then_some(start..end)
 }
@@ -127,6 +136,7 @@ fn form_end(bytes: &[u8], form: &Word) -> Option<usize> {
     let rest = &bytes[form.start..];
     // Forms of letters with points between them, the longest first.
     let pointed = [
+        "V.O.F.",
         "S.à r.l.",
         "S.r.l.s.",
         "S.r.l.",
@@ -171,6 +181,17 @@ fn form_end(bytes: &[u8], form: &Word) -> Option<usize> {
     }
     // As they are really written: `se` and `ag` in lower case are words.
     let text = &rest[..form.len()];
+    // `NOT LIMITED`, `OR LOSS AS`: a form in a text in capitals.
+    let doubtful =
+        matches!(text, b"LIMITED" | b"AS" | b"SE" | b"SA" | b"AB" | b"OY" | b"EV" | b"SC");
+    if doubtful
+        && before(bytes, form.start).is_some_and(|word| {
+            word.case == Case::Upper
+                && (text.len() == 2 && word.len() > 3 || word.is(ORDINARY) || word.len() < 4)
+        })
+    {
+        return None;
+    }
     let short = form.len() <= 3
         && !matches!(text, b"Inc" | b"Ltd" | b"Lda" | b"Srl" | b"Spa" | b"Pty" | b"Pte" | b"Oyj");
     if short && form.case != Case::Upper || form.case == Case::Lower {
@@ -291,8 +312,26 @@ fn name_start(bytes: &[u8], at: usize) -> Option<usize> {
                     | b"Client"
                     | b"Kunde"
                     | b"Auftraggeber"
+                    | b"Entre"
+                    | b"Between"
+                    | b"Zwischen"
+                    | b"Tra"
+                    | b"Tussen"
+                    | b"An"
+                    | b"Von"
+                    | b"Chez"
+                    | b"Para"
+                    | b"Per"
+                    | b"Voor"
+                    | b"Da"
+                    | b"Do"
             );
-            if article && !joint {
+            // `Seguros La Encina S.A.`
+            let inner = count > 0
+                && !line_start(bytes, word.start)
+                && word.is(PARTICLE)
+                && before(bytes, word.start).is_some_and(|word| word.case == Case::Title);
+            if article && !joint && !inner {
                 break;
             }
             start = Some(word.start);
@@ -376,8 +415,6 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             | b"School"
             | b"Academy"
             | b"Bank"
-            | b"Practice"
-            | b"Surgery"
             | b"Museum"
             | b"Trust"
     );
@@ -410,7 +447,8 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
                 | b"w"
                 | b"we"
         );
-        if links && !linked {
+        let again = linked && own && next.is(PARTICLE) && !next.capital();
+        if links && (!linked || again) {
             let Some(after) =
                 bytes.get(next.end).filter(|b| **b == b' ').and_then(|_| word(bytes, next.end + 1))
             else {
@@ -437,6 +475,14 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
                 end = last.end;
             }
             continue;
+        }
+        // `Przychodnia Pod Lipami`.
+        if matches!(&bytes[next.start..next.end], b"Pod" | b"Nad")
+            && let Some(last) =
+                word_at_blank(bytes, next.end).filter(|last| last.case == Case::Title)
+        {
+            (end, own) = (last.end, true);
+            break;
         }
         if next.case != Case::Title
             || next.is(ORDINARY) && !next.is(PLACE | FAMILY | GIVEN | PARTICLE)
@@ -481,6 +527,16 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         }
         own |= next.is(PLACE | FAMILY | GIVEN) || next.unknown();
         end = next.end;
+    }
+    // `Decoder Library`, `Technical Steering Committee`: parts of software.
+    if matches!(&bytes[kind.start..kind.end], b"Library" | b"Committee" | b"Council" | b"Agency") {
+        own = false;
+        let mut i = start;
+        while let Some(word) = word(bytes, i).filter(|word| word.end < end) {
+            own |= word.is(PLACE | GIVEN | FAMILY) || &bytes[i..word.end] == b"Public";
+            i = word.end + 1;
+        }
+        own |= word_at_blank(bytes, kind.end).is_some_and(|_| end > kind.end);
     }
     let alone = start == at.start && end == kind.end;
     let company = kind.is(LEGAL) && end == kind.end;

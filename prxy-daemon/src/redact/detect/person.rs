@@ -251,10 +251,19 @@ fn is_full(bytes: &[u8], name: &Name, before: Option<Word>) -> bool {
     let rest = || name.parts().skip(1);
     let family = rest().any(|word| word.surely(FAMILY | PINYIN));
     if name.parts().any(|word| word.case == Case::Upper) {
-        return first.is(GIVEN)
-            && rest().any(|word| word.is(FAMILY))
-            && name.parts().all(|word| word.is(GIVEN | FAMILY | PARTICLE))
-            && (first.surely(GIVEN) || family);
+        // The name above a CV.
+        let heading = line_start(bytes, name.start())
+            && line_end(bytes, name.end)
+            && first.surely(GIVEN)
+            && name.parts().count() == 2
+            && second.unknown()
+            && second.case == Case::Upper
+            && second.len() > 3;
+        return heading
+            || first.is(GIVEN)
+                && rest().any(|word| word.is(FAMILY))
+                && name.parts().all(|word| word.is(GIVEN | FAMILY | PARTICLE))
+                && (first.surely(GIVEN) || family);
     }
     let mid_sentence = before.is_some_and(|word| word.case == Case::Lower && !word.is(PARTICLE));
     let initial = name.words().iter().any(|word| word.len() == 1 && word.capital());

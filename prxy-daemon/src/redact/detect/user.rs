@@ -67,6 +67,13 @@ pub(super) const USERNAME: Detector = Detector {
         "用户名",
         "userid",
         "user_id",
+        "user id",
+        "identifiant",
+        "account name",
+        "gebruiker:",
+        "benutzer:",
+        "handle:",
+        "uid ",
     ]),
     find: named,
     positives: &[
@@ -129,6 +136,10 @@ pub(super) const SESSION: Detector = Detector {
         "Invalid user ",
         " for user ",
         "authenticating user ",
+        "log in as ",
+        "logged in as ",
+        "login as ",
+        " as user ",
         " sudo: ",
         "; USER=",
         "su: (to ",
@@ -162,6 +173,11 @@ fn session(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let fits = if literal.ends_with(b"for user ") {
         [b" by ".as_slice(), b"(", b" from ", b"\n"].iter().any(|behind| rest.starts_with(behind))
             || rest.is_empty() && bytes[..at.start].ends_with(b"d")
+    } else if literal.ends_with(b" as ") || literal.ends_with(b" as user ") {
+        let name = &bytes[start..end];
+        is_somebody(name)
+            || !name.iter().all(u8::is_ascii_alphabetic)
+                && name.iter().filter(|b| b.is_ascii_lowercase()).count() > 2
     } else if literal.ends_with(b"sudo: ") {
         rest.starts_with(b" : ")
     } else {
@@ -275,7 +291,8 @@ fn named(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         || value.iter().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'));
     let code = !quoted
         && (value.contains(&b'.') && matches!(bytes[quotes - 1], b'=')
-            || value.first().is_some_and(u8::is_ascii_uppercase) && behind == b':');
+            || value.first().is_some_and(u8::is_ascii_uppercase)
+                && (behind == b':' || bytes[end..].starts_with(b" = ")));
     (closed && telling && !code && is_account(value)).then_some(i..end)
 }
 
@@ -442,6 +459,7 @@ const SYSTEM: &[&[u8]] = &[
     b"polkitd",
     b"chrony",
     b"unknown",
+    b"given",
     b"products",
     b"page",
     b"index",

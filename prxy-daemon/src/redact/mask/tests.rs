@@ -1,34 +1,37 @@
 //! Masking as a whole: goldens, refusals, properties.
 
 mod goldens;
+mod policy;
 mod properties;
 mod review;
 mod surfaces;
 mod throughput;
+mod turns;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::{Masked, Masker, Refusal};
 use crate::provider::Surface;
-use crate::redact::{Action, Label, Policy, Vault, VaultError};
+use crate::redact::{Action, Label, Number, Policy, Vault, VaultError};
 
 /// A vault in memory.
 #[derive(Default)]
-pub(crate) struct Memory(Mutex<BTreeMap<(String, String), u64>>);
+pub(crate) struct Memory(Mutex<BTreeMap<(String, String), u32>>);
 
 impl Vault for Memory {
-    fn number(&self, label: &Label, value: &str) -> Result<u64, VaultError> {
+    fn number(&self, label: &Label, value: &str) -> Result<Number, VaultError> {
         let mut known = self.0.lock().unwrap();
-        let next = known.keys().filter(|(name, _)| name == label.as_str()).count() as u64 + 1;
-        Ok(*known.entry((label.as_str().into(), value.into())).or_insert(next))
+        let next = known.keys().filter(|(name, _)| name == label.as_str()).count() as u32 + 1;
+        Ok(Number::first(*known.entry((label.as_str().into(), value.into())).or_insert(next)))
     }
 
-    fn original(&self, label: &str, number: u64) -> Option<Arc<str>> {
+    fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
         let known = self.0.lock().unwrap();
         known
             .iter()
-            .find(|((name, _), n)| name == label && **n == number)
+            .find(|((name, _), n)| name == label && Number::first(**n) == number)
             .map(|((_, value), _)| value.as_str().into())
     }
 }
@@ -42,11 +45,11 @@ impl Memory {
 struct Broken;
 
 impl Vault for Broken {
-    fn number(&self, _: &Label, _: &str) -> Result<u64, VaultError> {
+    fn number(&self, _: &Label, _: &str) -> Result<Number, VaultError> {
         Err(VaultError("disk full".into()))
     }
 
-    fn original(&self, _: &str, _: u64) -> Option<Arc<str>> {
+    fn original(&self, _: &str, _: Number) -> Option<Arc<str>> {
         None
     }
 }

@@ -2,8 +2,9 @@
 //! placeholders at its end.
 //!
 //! `<EMAIL_1>`, `<email_1>`, `< EMAIL_1 >`, `&lt;EMAIL_1&gt;`, `\u003cEMAIL_1\u003e`, full-width brackets,
-//! `<EMAIL\_1>`, `<EMAIL_1's>`, and `EMAIL_1` where it stands as a word. What is found here is also what
-//! masking takes for text that looks like a placeholder, so nothing that a user typed is ever restored.
+//! `<EMAIL\_1>`, `<EMAIL_1's>`, and `EMAIL_1` where it stands as a word; the same of `EMAIL_1_2`.
+//! What is found here is also what masking takes for text that looks like a placeholder, so nothing
+//! that a user typed is ever restored.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use super::super::Vault;
-use super::super::detect::placeholder::MOST_DIGITS;
+use super::super::placeholder::{MAX_NAME, split};
 use crate::provider::answer::Spelling;
 
 /// What stands somewhere in a text.
@@ -303,16 +304,6 @@ fn joins_before(byte: u8) -> bool {
     is_letter(byte) || matches!(byte, b'$' | b'.' | b'@' | b'-' | b'%' | b'\\')
 }
 
-/// `EMAIL_1` as label and number; numbers have no leading zeros, and no more digits than a vault gives out.
-pub(crate) fn split(name: &str) -> Option<(&str, u64)> {
-    let (label, digits) = name.rsplit_once('_')?;
-    let canonical = digits.bytes().all(|b| b.is_ascii_digit())
-        && !digits.starts_with('0')
-        && digits.len() <= MOST_DIGITS;
-    let upper = label.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    Some((label, digits.parse().ok().filter(|_| canonical && upper)?))
-}
-
 /// `EMAIL_1` of `EMAIL_1S`.
 fn singular(name: &str) -> &str {
     match name.strip_suffix('S') {
@@ -347,5 +338,3 @@ const FULL_WIDTH: [&str; 2] = ["\u{ff1c}", "\u{ff1e}"];
 const ANGLES: [&str; 2] = ["\u{3008}", "\u{3009}"];
 /// How a name that owns something ends.
 const OWNERS: [&str; 2] = ["'s", "\u{2019}s"];
-/// A label of 32 bytes, `_`, the 20 digits of the largest number, and the `s` of a plural.
-const MAX_NAME: usize = 54;

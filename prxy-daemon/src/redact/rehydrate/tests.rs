@@ -1,4 +1,6 @@
+mod goldens;
 mod properties;
+mod secrets;
 mod streams;
 mod surfaces;
 mod table;
@@ -6,24 +8,31 @@ mod wholes;
 
 use std::sync::Arc;
 
-use super::super::{Label, Vault, VaultError};
+use super::super::placeholder::begins;
+use super::super::{Label, Number, Vault, VaultError};
 
 /// A vault of fixed values: `(label, values)`, numbered from 1.
 pub(super) struct Fixed(pub(super) Vec<(&'static str, Vec<String>)>);
 
 impl Vault for Fixed {
-    fn number(&self, _: &Label, _: &str) -> Result<u64, VaultError> {
+    fn number(&self, _: &Label, _: &str) -> Result<Number, VaultError> {
         Err(VaultError("fixed".to_owned()))
     }
 
-    fn original(&self, label: &str, number: u64) -> Option<Arc<str>> {
+    fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
         let (_, values) = self.0.iter().find(|(known, _)| *known == label)?;
-        Some(values.get(usize::try_from(number).ok()?.checked_sub(1)?)?.as_str().into())
+        let value = values.get(usize::try_from(number.value).ok()?.checked_sub(1)?)?;
+        match number.spelling {
+            1 => Some(value.as_str().into()),
+            2 if label == "PERSON" => Some(value.to_uppercase().into()),
+            _ => None,
+        }
     }
 
     fn may_begin(&self, prefix: &str) -> bool {
+        let spellings = |label: &str| if label == "PERSON" { 2 } else { 1 };
         self.0.iter().any(|(label, values)| {
-            (1..=values.len()).any(|number| format!("{label}_{number}>").starts_with(prefix))
+            begins(label, u32::try_from(values.len()).unwrap(), spellings(label), prefix)
         })
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Memory, agent, masker};
 use crate::provider::Surface;
-use crate::redact::Vault;
+use crate::redact::{Number, Vault};
 
 const SURFACES: [Surface; 5] = [
     Surface::Messages,
@@ -15,7 +15,7 @@ const SURFACES: [Surface; 5] = [
 ];
 
 /// Values that the agent's policy masks, whatever stands around them behind a space.
-const SECRETS: &[&str] = &[
+pub(super) const SECRETS: &[&str] = &[
     "maria@corp.com",
     "+14155550132",
     "536-22-8141",
@@ -48,7 +48,7 @@ fn spell(text: &str, choices: &[bool]) -> String {
 }
 
 /// Text of every kind, with and without something to hide.
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => "[ -~é世\n]{0,12}",
         2 => prop::sample::select(SECRETS).prop_map(String::from),
@@ -112,8 +112,8 @@ fn restored(masked: &str, vault: &Memory) -> String {
     while let Some(at) = rest.find('<') {
         out.push_str(&rest[..at]);
         let inside = rest[at + 1..].split_once('>').and_then(|(inside, _)| inside.rsplit_once('_'));
-        let original =
-            inside.and_then(|(label, number)| vault.original(label, number.parse().ok()?));
+        let original = inside
+            .and_then(|(label, number)| vault.original(label, Number::first(number.parse().ok()?)));
         match (inside, original) {
             (Some((label, number)), Some(original)) => {
                 out.push_str(&original);

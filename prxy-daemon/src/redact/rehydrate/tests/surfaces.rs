@@ -9,7 +9,8 @@ use super::vault;
 use crate::provider::Surface;
 
 fn kept(names: &[&str]) -> KeptTools {
-    Arc::new(names.iter().map(|name| (*name).to_owned()).collect())
+    let masked = Arc::new(names.iter().map(|name| (*name).to_owned()).collect());
+    KeptTools { masked, ..KeptTools::default() }
 }
 
 /// The stream, given byte by byte, piece by piece and at once, must always mean the same.
@@ -299,4 +300,33 @@ fn code_is_not_delayed() {
         let passed = data["delta"]["text"].as_str().unwrap();
         assert!(code.len() - passed.len() <= 1, "{code}: {passed}");
     }
+}
+
+/// Whatever is said, no more of it waits than the longest placeholder is long.
+#[test]
+fn no_text_waits_for_more_than_a_placeholder_is_long() {
+    let mut lags = Vec::new();
+    for text in [
+        "if (a < b && c > d) { x = y < EMAIL_COUNT; } return <div>a &amp; b</div> < EMAIL_ >",
+        "&lt;&lt;&lt;&lt; < < < < <EMAIL_<EMAIL_<EMAIL_ EMAIL_ EMAIL_EMAIL_ \\u003c\\u003cEM <PERSON_1 <PERSON_12",
+        &"<".repeat(500),
+        &"EMAIL_".repeat(200),
+        &"< EMAIL_1".repeat(100),
+    ] {
+        let (mut stream, mut given, mut passed) = (Stream::new(Surface::Messages, vault()), 0, 0);
+        for c in text.chars() {
+            let delta = json!({"type": "text_delta", "text": c.to_string()});
+            let event = json!({"type": "content_block_delta", "index": 0, "delta": delta});
+            let mut out = Vec::new();
+            stream.push(format!("data: {event}\n\n").as_bytes(), &mut out);
+            let out = String::from_utf8(out).unwrap();
+            let data = out.trim_end().strip_prefix("data: ").unwrap();
+            let data: Value = serde_json::from_str(data).unwrap();
+            given += c.len_utf8();
+            passed += data["delta"]["text"].as_str().unwrap().len();
+            lags.push(given as i64 - passed as i64);
+        }
+    }
+    let longest = "&#x3c; API_KEY_1\u{2019}s &#x3e;".len() as i64;
+    assert!((2..=longest).contains(lags.iter().max().unwrap()), "{:?}", lags.iter().max());
 }

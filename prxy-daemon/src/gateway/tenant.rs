@@ -1,0 +1,101 @@
+//! Whose vault a request uses.
+
+use http::HeaderMap;
+use http::header::{self, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
+
+use super::error::Failure;
+use crate::config::TenantBy;
+use crate::store::TENANT;
+
+/// The name of the tenant: the same for all, or the SHA-256 of the key that the client brings.
+///
+/// A client that brings several is told by the first of [`CREDENTIALS`]; one that brings none has
+/// no vault, and must not get anybody's. Google's key may also stand in the query.
+pub(super) fn tenant(
+    by: TenantBy,
+    headers: &HeaderMap,
+    in_query: Option<&HeaderValue>,
+) -> Result<String, Failure> {
+    if by == TenantBy::Nothing {
+        return Ok(TENANT.to_owned());
+    }
+    for name in &CREDENTIALS {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => {}
+            (Some(value), None) => {
+                if let Some(key) = bare(value.as_bytes()) {
+                    return Ok(sum(key));
+                }
+            }
+            (Some(_), Some(_)) => return Err(Failure::NoClientKey),
+        }
+    }
+    let key = in_query.and_then(|value| bare(value.as_bytes()));
+    key.map(sum).ok_or(Failure::NoClientKey)
+}
+
+/// The key itself; nothing if there is none.
+fn bare(credential: &[u8]) -> Option<&[u8]> {
+    let key = match credential.trim_ascii().split_at_checked(BEARER.len()) {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case(BEARER) => key,
+        _ => credential,
+    };
+    Some(key.trim_ascii()).filter(|key| !key.is_empty() && !key.eq_ignore_ascii_case(b"bearer"))
+}
+
+fn sum(key: &[u8]) -> String {
+    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const BEARER: &[u8] = b"bearer ";
+const CREDENTIALS: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+    header::AUTHORIZATION,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(headers: &[(&'static str, &'static str)], query: Option<&'static str>) -> Option<String> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        tenant(TenantBy::Key, &headers, query.map(HeaderValue::from_static).as_ref()).ok()
+    }
+
+    #[test]
+    fn a_key_makes_a_tenant_wherever_it_stands() {
+        let known = of(&[("x-api-key", "key-1")], None).unwrap();
+        assert_eq!(known, crate::audit::sha256(b"key-1"));
+        for same in [
+            of(&[("authorization", "Bearer key-1")], None),
+            of(&[("authorization", "bearer  key-1 ")], None),
+            of(&[("x-goog-api-key", "key-1")], None),
+            of(&[], Some("key-1")),
+            of(&[("x-api-key", "key-1"), ("authorization", "Bearer other")], None),
+            of(&[("x-api-key", " "), ("authorization", "Bearer key-1")], None),
+        ] {
+            assert_eq!(same.as_ref(), Some(&known));
+        }
+        assert_ne!(of(&[("x-api-key", "key-2")], None), Some(known));
+    }
+
+    #[test]
+    fn who_brings_no_key_or_two_gets_nobodys_vault() {
+        for headers in [
+            &[][..],
+            &[("x-api-key", "")],
+            &[("authorization", "Bearer ")],
+            &[("authorization", "Bearer")],
+            &[("x-api-key", "a"), ("x-api-key", "b")],
+        ] {
+            assert_eq!(of(headers, None), None, "{headers:?}");
+        }
+        assert_eq!(tenant(TenantBy::Nothing, &HeaderMap::new(), None).unwrap(), "default");
+    }
+}
