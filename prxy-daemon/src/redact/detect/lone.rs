@@ -22,7 +22,11 @@ pub(super) fn in_prose(bytes: &[u8], name: &Word, before: Option<Word>) -> bool 
         [b' ', ..] => after.is_some_and(|word| word.case == Case::Lower && !software(bytes, &word)),
         _ => false,
     };
-    if !ends || lists_things(bytes, name) || bytes[..name.start].ends_with(b":") {
+    if !ends
+        || brand(bytes, name)
+        || lists_things(bytes, name)
+        || bytes[..name.start].ends_with(b":")
+    {
         return false;
     }
     let Some(before) = before else {
@@ -113,6 +117,14 @@ pub(super) fn doubtful_again(bytes: &[u8], name: &Word) -> bool {
     !joins && (inside || acts)
 }
 
+/// Whether the name is a part of a brand such as `Ben & Jerry's`.
+pub(super) fn brand(bytes: &[u8], name: &Word) -> bool {
+    bytes[name.end..].starts_with(b" & ")
+        && word(bytes, name.end + 3).is_some_and(|next| known_together(name, &next))
+        || bytes[..name.start].ends_with(b" & ")
+            && word_before(bytes, name.start - 3).is_some_and(|other| known_together(&other, name))
+}
+
 /// Months, and names that software has.
 fn never(bytes: &[u8], name: &Word) -> bool {
     const NEVER: &[&[u8]] = &[
@@ -148,12 +160,10 @@ fn lists_things(bytes: &[u8], name: &Word) -> bool {
     });
     back.is_some_and(|joint| {
         let word = word_before(bytes, name.start - joint.len());
-        word.is_some_and(|word| known_together(&word, name))
-            || thing(word, leads && word.is_some_and(|word| begins(bytes, &word)))
+        thing(word, leads && word.is_some_and(|word| begins(bytes, &word)))
     }) || ahead.is_some_and(|joint| {
         let at = name.end + joint.len();
-        word(bytes, at).is_some_and(|word| known_together(name, &word))
-            || thing(word(bytes, at), bytes.get(at) == Some(&b'I'))
+        thing(word(bytes, at), bytes.get(at) == Some(&b'I'))
     })
 }
 

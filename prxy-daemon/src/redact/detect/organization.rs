@@ -354,7 +354,19 @@ fn person_ends(bytes: &[u8], link: &Word) -> bool {
     let particle = before(bytes, word.start)
         .is_some_and(|word| word.case == Case::Lower && word.is(PARTICLE) || word.is(TITLE));
     let next = word_at_blank(bytes, link.end);
-    particle || word.surely(GIVEN) && !word.is(FAMILY) && !next.is_some_and(|next| next.is(FAMILY))
+    if particle || next.is_some_and(|next| next.is(FAMILY)) {
+        return particle;
+    }
+    // `Ludovica De Santis di`.
+    let (mut word, mut left) = (word, 3);
+    while word.case == Case::Title && left > 0 {
+        if word.surely(GIVEN) {
+            return true;
+        }
+        let Some(next) = before(bytes, word.start) else { break };
+        (word, left) = (next, left - 1);
+    }
+    false
 }
 
 fn word_at_blank(bytes: &[u8], end: usize) -> Option<Word> {

@@ -300,7 +300,7 @@ fn is_full(bytes: &[u8], name: &Name, before: Option<Word>) -> bool {
 /// Whether something beside a given name says that a person is meant.
 fn lone_counts(bytes: &[u8], name: &Word, before: Option<Word>) -> bool {
     let (start, end) = (name.start, name.end);
-    if before.is_some_and(|word| known_together(&word, name)) {
+    if before.is_some_and(|word| known_together(&word, name)) || lone::brand(bytes, name) {
         return false;
     }
     let rest = &bytes[end..];

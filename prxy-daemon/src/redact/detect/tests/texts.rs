@@ -46,6 +46,44 @@ fn names_in_texts_written_afterwards_are_found_nearly_as_well() {
     assert!(alike.len() <= 12, "{}", alike.join("\n"));
 }
 
+/// Repetition that makes a recogniser of names look at its neighbours over and over.
+#[test]
+fn names_over_and_over_cost_no_more_than_they_must() {
+    let scanner = Scanner::new(&Policy::default()).unwrap();
+    for unit in [
+        "Mark and ",
+        "with Mark and ",
+        "Anna, ",
+        "Anna ",
+        "anna: ",
+        "Anna: ",
+        "her sister Anna, ",
+        "Jack & ",
+        "my name is ",
+        "x dot com ",
+        " dot com",
+        "a at b dot com ",
+        "Church Lane, ",
+        "The Old Rectory, ",
+        "12 Canal Walk ",
+        "Company: A ",
+        "\"city\": \"A\", ",
+        "address: 1 Aa ",
+        "A plc ",
+        "Firma de la ",
+        "Mutuelle du Val ",
+        "van der Anna ",
+        "user=anna ",
+        " for user a",
+        "De De ",
+        "C/ ",
+        "- SP, ",
+    ] {
+        let text = unit.repeat(100_000 / unit.len());
+        scanner.scan(&text, &mut Vec::new());
+    }
+}
+
 fn measure(file: &str) -> (Counts, Vec<String>) {
     let scanner = Scanner::new(&Policy::default()).unwrap();
     let (mut counts, mut wrong) = (Counts::new(), Vec::new());

@@ -9,8 +9,8 @@ use super::properties::{SECRETS, text};
 use super::{Memory, agent};
 use crate::json::escape;
 use crate::provider::Surface;
-use crate::redact::rehydrate::{self, KeptTools, Stream};
 use crate::redact::placeholder::Number;
+use crate::redact::rehydrate::{self, KeptTools, Stream};
 use crate::redact::{Label, Vault, VaultError};
 
 /// One message of each API, and what stands around all of them.
