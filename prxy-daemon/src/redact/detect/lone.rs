@@ -51,13 +51,17 @@ pub(super) fn in_prose(bytes: &[u8], name: &Word, before: Option<Word>) -> bool 
     if bytes[..name.start].ends_with(b". ") && before.capital() && before.len() < 3 {
         return false;
     }
-    if bytes[..name.start].ends_with(b". ") || before.is(CLOSE | SALUTE | BEFORE) {
+    if bytes[..name.start].ends_with(b". ")
+        || (before.is(CLOSE | SALUTE | BEFORE) && !english_article(bytes, &before))
+    {
         return true;
+    }
+    if english_article(bytes, &before) && after.is_some_and(|word| !word.is(AFTER)) {
+        return false;
     }
     match before.case {
         // `a Cassandra node`, `in Julia`; but `a Beatriz pediu`.
         Case::Lower => match &bytes[before.start..before.end] {
-            b"a" | b"o" => after.is_some_and(|word| word.is(AFTER)) || after.is_none(),
             b"the" | b"an" | b"this" | b"that" | b"in" | b"into" | b"on" | b"via" | b"using"
             | b"use" | b"install" | b"run" | b"runs" | b"running" | b"of" | b"each" | b"every"
             | b"any" | b"like" | b"les" | b"im" | b"nel" | b"nella" | b"w" => false,
@@ -115,6 +119,17 @@ pub(super) fn doubtful_again(bytes: &[u8], name: &Word) -> bool {
     let acts = after.is_some_and(|word| word.case == Case::Lower && word.is(AFTER | HUMAN));
     let joins = after.is_some_and(|word| word.capital());
     !joins && (inside || acts)
+}
+
+/// `a` in English; in Portuguese and Spanish it stands before names.
+pub(super) fn english_article(bytes: &[u8], word: &Word) -> bool {
+    const WORDS: &[&str] =
+        &[" the ", " and ", " of ", " is ", " for ", " with ", " an ", " to ", " it "];
+    if bytes[word.start..word.end] != *b"a" {
+        return false;
+    }
+    let around = &bytes[word.start.saturating_sub(60)..bytes.len().min(word.end + 60)];
+    WORDS.iter().any(|word| memchr::memmem::find(around, word.as_bytes()).is_some())
 }
 
 /// Whether the name is a part of a brand such as `Ben & Jerry's`.
