@@ -8,14 +8,14 @@ use prxy::redact::detect::DETECTORS;
 use prxy::redact::mask::Masker;
 use prxy::redact::rehydrate;
 use prxy::redact::scan::Scanner;
-use prxy::redact::{Action, Label, Policy, Vault, VaultError};
+use prxy::redact::{Action, Label, Number, Policy, Vault, VaultError};
 
 /// A vault in memory.
 #[derive(Default)]
-pub(crate) struct Memory(Mutex<BTreeMap<(String, u64), Arc<str>>>);
+pub(crate) struct Memory(Mutex<BTreeMap<(String, Number), Arc<str>>>);
 
 impl Vault for Memory {
-    fn number(&self, label: &Label, value: &str) -> Result<u64, VaultError> {
+    fn number(&self, label: &Label, value: &str) -> Result<Number, VaultError> {
         let mut known = self.0.lock().map_err(|_| VaultError("poisoned".to_owned()))?;
         let of_label = known.iter().filter(|((name, _), _)| name == label.as_str());
         let (mut next, mut found) = (1, None);
@@ -25,12 +25,12 @@ impl Vault for Memory {
                 found = Some(*number);
             }
         }
-        let number = found.unwrap_or(next);
+        let number = found.unwrap_or(Number::first(next));
         known.insert((label.as_str().to_owned(), number), value.into());
         Ok(number)
     }
 
-    fn original(&self, label: &str, number: u64) -> Option<Arc<str>> {
+    fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
         self.0.lock().ok()?.get(&(label.to_owned(), number)).cloned()
     }
 }

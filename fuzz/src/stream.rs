@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prxy::json::escape;
 use prxy::provider::Surface;
 use prxy::redact::rehydrate::{self, Stream};
-use prxy::redact::{Label, Vault, VaultError};
+use prxy::redact::{Label, Number, Vault, VaultError};
 use prxy::sse::{Event, Splitter};
 
 use crate::redact::SURFACES;
@@ -44,13 +44,14 @@ pub(crate) fn events(data: &[u8]) {
 struct Fixed;
 
 impl Vault for Fixed {
-    fn number(&self, _: &Label, _: &str) -> Result<u64, VaultError> {
+    fn number(&self, _: &Label, _: &str) -> Result<Number, VaultError> {
         Err(VaultError("fixed".to_owned()))
     }
 
-    fn original(&self, label: &str, number: u64) -> Option<Arc<str>> {
+    fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
         let all = VALUES.iter().filter(|(known, _)| *known == label);
-        let number = usize::try_from(number).ok()?.checked_sub(1)?;
+        let number =
+            usize::try_from(number.value).ok().filter(|_| number.spelling == 1)?.checked_sub(1)?;
         all.map(|(_, value)| Arc::from(*value)).nth(number)
     }
 
@@ -72,11 +73,11 @@ const VALUES: &[(&str, &str)] = &[
 struct Empty;
 
 impl Vault for Empty {
-    fn number(&self, _: &Label, _: &str) -> Result<u64, VaultError> {
+    fn number(&self, _: &Label, _: &str) -> Result<Number, VaultError> {
         Err(VaultError("empty".to_owned()))
     }
 
-    fn original(&self, _: &str, _: u64) -> Option<Arc<str>> {
+    fn original(&self, _: &str, _: Number) -> Option<Arc<str>> {
         None
     }
 

@@ -120,10 +120,10 @@ fn every_other_surface_is_spoken_by_its_sdk() {
             "anthropic" => json!({"count": 25, "batch": ["msgbatch_1", "ended"],
                 "results": [format!("for {mail}"), format!("for {mail}")], "models": ["m"]}),
             "google" => {
-                json!({"count": 7, "embedding": [0.5, -2.0], "models": ["models/gemini-mock"]})
+                json!({"count": 7, "embedding": [0.5, -2.5], "models": ["models/gemini-mock"]})
             }
             _ => json!({"summary": text, "encrypted": "<EMAIL_1>", "ordered": true,
-                "kept": format!("kept for {mail}"), "embedding": [0.5, -2.0], "models": ["m"]}),
+                "kept": format!("kept for {mail}"), "embedding": [0.5, -2.5], "models": ["m"]}),
         };
         assert_eq!(got, expected, "{sdk:?}");
         let seen = provider.requests();

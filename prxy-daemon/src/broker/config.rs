@@ -21,7 +21,7 @@ use crate::config::{self, Bundles, Host, KeyPin, Module, Transport};
 use crate::link::reload::Objection;
 use crate::link::{FIRST_EPOCH, Obstacle};
 use crate::provider::{Api, fetch};
-use crate::redact::mask::Masker;
+use crate::redact::mask::Maskers;
 use crate::redact::scan::ScannerError;
 
 /// Everything that the broker holds.
@@ -32,7 +32,7 @@ pub struct Config {
     /// By route number, as in [`config::Config::providers`].
     pub routes: Vec<Route>,
     /// The second scan; `None` when the pipeline has no guardrails.
-    pub masker: Option<Arc<Masker>>,
+    pub maskers: Option<Arc<Maskers>>,
     /// Largest body that a client may send; masking may make it longer.
     pub max_body_bytes: usize,
 }
@@ -235,8 +235,10 @@ impl Config {
             Module::Guardrails(policy) => Some(policy),
             Module::Airgap { .. } => None,
         });
-        let masker = policy.map(Masker::new).transpose()?.map(Arc::new);
-        Ok(Self { epoch, routes, masker, max_body_bytes: config.max_body_bytes })
+        let names = || config.providers.iter().map(|provider| provider.name.as_str());
+        let maskers = policy.map(|policy| Maskers::new(policy, names())).transpose()?;
+        let maskers = maskers.map(Arc::new);
+        Ok(Self { epoch, routes, maskers, max_body_bytes: config.max_body_bytes })
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn start(config: &Config, origin: &Origin, show: Show) -> anyhow::Res
         .with_max_level(LevelFilter::INFO)
         .with_target(false)
         .init();
-    tracing::info!("prxy {}\n{}", env!("CARGO_PKG_VERSION"), config.summary());
+    tracing::info!("prxy {}\n{}", env!("CARGO_PKG_VERSION"), config.summary_for_log());
     for missing in missing(config) {
         tracing::warn!("{missing}");
     }

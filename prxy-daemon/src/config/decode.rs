@@ -1,11 +1,13 @@
 //! From the file's tree to checked parts, with every problem on the way, not only the first.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
-use super::{Audit, Enforcement, OnFull, Vault, pipeline, providers, vault};
+use super::{Audit, Enforcement, OnFull, Vault, guardrails, pipeline, providers, vault};
+use crate::redact::Rules;
 
 /// What the file says; `None` where it is silent.
 #[derive(Default)]
@@ -13,6 +15,8 @@ pub(super) struct Parts {
     pub(super) listen: Option<SocketAddr>,
     pub(super) pipeline: Option<pipeline::Stages>,
     pub(super) providers: Option<Vec<providers::Placed>>,
+    /// The rules that providers have of their own.
+    pub(super) rules: BTreeMap<String, Rules>,
     pub(super) nameservers: Vec<SocketAddr>,
     pub(super) enforcement: Option<Enforcement>,
     pub(super) max_body_bytes: Option<usize>,
@@ -39,6 +43,11 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
     }
     parts.providers = fields.get("providers").and_then(|node| providers::decode(node, found));
     parts.pipeline = fields.get("pipeline").and_then(|node| pipeline::decode(node, found));
+    if let Some(node) = fields.get("providers") {
+        let built_in = guardrails::Labels::default();
+        let labels = parts.pipeline.as_ref().map_or(&built_in, |stages| &stages.labels);
+        parts.rules = guardrails::of_providers(node, labels, found);
+    }
     if let Some(fields) = fields.get("dns").and_then(|node| found.fields(node, DNS_KEYS))
         && let Some(node) = fields.get("nameservers")
     {
@@ -230,6 +239,11 @@ pub(super) struct Fields<'n>(&'n [Entry]);
 
 impl<'n> Fields<'n> {
     pub(super) const NONE: Self = Self(&[]);
+
+    /// The same where the keys have been checked already.
+    pub(super) fn of(entries: &'n [Entry]) -> Self {
+        Self(entries)
+    }
 
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
         self.0.iter().find(|entry| entry.key == key).map(|entry| &entry.value)

@@ -38,11 +38,11 @@ pub(crate) fn difference(old: &Config, new: &Config) -> Vec<String> {
     for path in paths.into_iter().filter(told) {
         match (old.get(path), new.get(path)) {
             (Some(old), Some(new)) if old == new => {}
-            (Some(old), Some(new)) if is_short(old) && is_short(new) => {
+            (Some(old), Some(new)) if is_shown(path, old) && is_shown(path, new) => {
                 lines.push(format!("~ {path}: {old} -> {new}"));
             }
             (Some(_), Some(_)) => lines.push(format!("~ {path}")),
-            (None, Some(new)) if is_short(new) => lines.push(format!("+ {path}: {new}")),
+            (None, Some(new)) if is_shown(path, new) => lines.push(format!("+ {path}: {new}")),
             (None, _) => lines.push(format!("+ {path}")),
             (_, None) => lines.push(format!("- {path}")),
         }
@@ -90,9 +90,11 @@ fn scalar(node: &Node) -> String {
     }
 }
 
-/// Long values, such as regexes, are named and not shown.
-fn is_short(value: &str) -> bool {
-    value.len() <= MAX_VALUE
+/// Long values, such as regexes, are named and not shown; nor are texts that are listed because they
+/// are somebody's.
+fn is_shown(path: &str, value: &str) -> bool {
+    let listed = ["pipeline.guardrails.allow", "pipeline.guardrails.deny."];
+    value.len() <= MAX_VALUE && !listed.iter().any(|list| path.starts_with(list))
 }
 
 const MAX_VALUE: usize = 60;
@@ -154,6 +156,31 @@ mod tests {
             ),
             &["+ dns.nameservers: [192.0.2.1:53]", "~ limits.max_body_bytes: 67108864 -> 2048"],
         );
+    }
+
+    #[test]
+    fn rules_are_told_and_listed_texts_are_not() {
+        let usual = "providers: { anthropic: {} }";
+        check(
+            usual,
+            "providers: { anthropic: { policy: { EMAIL: allow }, positions: { user: { PHONE: block } } } }\n\
+             pipeline: [airgap, guardrails: { profile: agent, positions: { history: { JWT: mask } }, \
+             allow: [Ada], deny: { CLIENT: [Grace] }, ignore_labels: [PHONE], merge_gap: { EMAIL: 1 } }]",
+            &[
+                "+ pipeline.guardrails.allow",
+                "+ pipeline.guardrails.deny.CLIENT",
+                "+ pipeline.guardrails.ignore_labels: [PHONE]",
+                "+ pipeline.guardrails.merge_gap.EMAIL: 1",
+                "+ pipeline.guardrails.policy.CLIENT: mask",
+                "+ pipeline.guardrails.positions.history.JWT: mask",
+                "+ pipeline.guardrails.profile: agent",
+                "+ providers.anthropic.policy.EMAIL: allow",
+                "+ providers.anthropic.positions.user.PHONE: block",
+            ],
+        );
+        let with =
+            |text: &str| format!("pipeline: [guardrails: {{ deny: {{ CLIENT: [{text}] }} }}]");
+        check(&with("Ada"), &with("Grace"), &["~ pipeline.guardrails.deny.CLIENT"]);
     }
 
     #[test]

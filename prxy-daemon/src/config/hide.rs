@@ -59,7 +59,21 @@ pub(super) fn key_values(text: &str, parsed: &Parsed) -> Vec<Range<usize>> {
             if names_secret(&entry.key) && entry.value.span != entry.key_span {
                 // A block scalar ends where the next key begins.
                 ranges.push(start..start + text[start..end].trim_end().len());
-            } else if !matches!(entry.key.as_str(), "policy" | "patterns") {
+            } else if let ("guardrails", Value::Mapping(options)) =
+                (entry.key.as_str(), &entry.value.value)
+            {
+                // What these list is listed because it is somebody's.
+                let (lists, others): (Vec<&Entry>, Vec<_>) =
+                    options.iter().partition(|one| matches!(one.key.as_str(), "allow" | "deny"));
+                ranges.extend(lists.iter().map(|list| {
+                    let Span { start, end } = list.value.span;
+                    start..start + text[start..end].trim_end().len()
+                }));
+                entries.extend(others);
+            } else if !matches!(
+                entry.key.as_str(),
+                "policy" | "positions" | "patterns" | "merge_gap" | "tools_restore_secrets"
+            ) {
                 nodes.push(&entry.value);
             }
         } else if let Some(node) = nodes.pop() {

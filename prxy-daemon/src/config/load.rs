@@ -138,10 +138,10 @@ impl Origin {
         };
         let stages = parts.pipeline.unwrap_or_else(|| pipeline::Stages {
             modules: vec![Module::airgap(), Module::Guardrails(Policy::default())],
-            allowed: Vec::new(),
+            ..pipeline::Stages::default()
         });
-        let allowed = stages.allowed;
-        let pipeline = match self.variable("PRXY_PIPE", &mut problems) {
+        let (allowed, local) = (stages.allowed, stages.local);
+        let mut pipeline = match self.variable("PRXY_PIPE", &mut problems) {
             Some(source) => {
                 let mut found = Found::default();
                 let modules = pipeline::from_names(&source.text, stages.modules, &mut found);
@@ -150,8 +150,14 @@ impl Origin {
             }
             None => stages.modules,
         };
+        for module in &mut pipeline {
+            if let Module::Guardrails(policy) = module {
+                policy.providers.clone_from(&parts.rules);
+            }
+        }
         let list = List { allowed: &allowed, log_only: pipeline::is_log_only(&pipeline) };
         let providers = choose(parts.providers, &list, file.as_ref(), &mut problems);
+        check_local(&local, &providers, file.as_ref(), &mut problems);
         let option = self.listen.as_ref().map(|text| Source::value("--listen", text));
         let variable = self.variable("PRXY_LISTEN", &mut problems);
         let mut listen = parts.listen.unwrap_or(DEFAULT_LISTEN);
@@ -288,6 +294,29 @@ fn choose(
     }
     problems.extend(file, found.0);
     providers
+}
+
+/// A local provider must be one that no address can lead out of the private networks.
+fn check_local(
+    local: &[(super::problem::Span, String)],
+    providers: &[Provider],
+    file: Option<&Arc<Source>>,
+    problems: &mut Problems,
+) {
+    let Some(file) = file else { return };
+    let mut found = Found::default();
+    for (span, name) in local {
+        match providers.iter().find(|provider| provider.name == *name) {
+            None => {
+                let names = providers.iter().map(|provider| provider.name.as_str());
+                let (word, instead) = (Quoted::new(name), Instead::of(name, names));
+                found.add(*span, Kind::UnknownWord { what: "provider", word, instead });
+            }
+            Some(provider) if !provider.is_local() => found.add(*span, Kind::NotLocal),
+            Some(_) => {}
+        }
+    }
+    problems.extend(file, found.0);
 }
 
 fn read_file(path: &Path) -> Result<String, Kind> {

@@ -7,6 +7,7 @@ mod bundles;
 mod decode;
 mod difference;
 mod errors;
+mod guardrails;
 mod hide;
 mod load;
 mod models;
@@ -81,7 +82,13 @@ impl Config {
 
     /// The effective configuration as YAML that [`Config::load`] takes; holds no secrets.
     pub fn summary(&self) -> impl fmt::Display {
-        summary::Summary(self)
+        summary::Summary { config: self, texts: summary::Texts::Shown }
+    }
+
+    /// The same for logs: without the texts that the guardrails allow and deny, of which it says
+    /// how many there are.
+    pub fn summary_for_log(&self) -> impl fmt::Display {
+        summary::Summary { config: self, texts: summary::Texts::Counted }
     }
 }
 
@@ -202,6 +209,17 @@ impl Provider {
             (_, Addresses::Fixed(_)) | (Host::Address(_), _) => None,
             (Host::Name(name), _) => Some(name),
         }
+    }
+
+    /// Whether it can only be reached at private addresses, whatever nameservers say.
+    pub fn is_local(&self) -> bool {
+        let private = |address: &IpAddr| scope(*address) == Scope::Private;
+        self.private
+            && match &self.addresses {
+                Addresses::Resolved => false,
+                Addresses::Within(networks) => networks.iter().all(Network::is_private),
+                Addresses::Fixed(addresses) => addresses.iter().all(private),
+            }
     }
 
     /// Whether a nameserver's answer may be used: never an address that names no single host, one

@@ -154,13 +154,24 @@ impl Network {
     /// Whether it begins or ends in a range that no public host is in. What lies between needs no
     /// look: special addresses are refused one by one.
     fn is_special(&self) -> bool {
+        self.ends().into_iter().any(|address| scope(address) != Scope::Public)
+    }
+
+    /// Whether no public host is in it. Every private network is one range, and no range that may be
+    /// written here begins in one and ends in another.
+    pub(super) fn is_private(&self) -> bool {
+        self.ends().into_iter().all(|address| scope(address) == Scope::Private)
+    }
+
+    /// Its first and its last address.
+    fn ends(&self) -> [IpAddr; 2] {
         let last = number(self.base) | self.span();
         let last = match self.base {
             // An IPv4 range does not reach beyond 32 bits.
             IpAddr::V4(_) => Ipv4Addr::from(u32::try_from(last).unwrap_or(u32::MAX)).into(),
             IpAddr::V6(_) => Ipv6Addr::from(last).into(),
         };
-        [self.base, last].into_iter().any(|address: IpAddr| scope(address) != Scope::Public)
+        [self.base, last]
     }
 
     /// Ones where addresses of the range differ.

@@ -120,8 +120,18 @@ pub(super) enum Kind {
     EmptyPipeline,
     #[error("expected one module with its options{0}")]
     ModuleItem(ModuleItem),
-    #[error("action `route_local` is not available in this version")]
-    RouteLocal,
+    #[error(
+        "a local provider must be `private: true` and have a private address, or private ranges in `pinned`"
+    )]
+    NotLocal,
+    #[error("bad model name: expected letters, digits, `-`, `_`, `.`, `:` and `/`")]
+    BadModel,
+    #[error("expected 2 to 256 characters, without blanks at the ends")]
+    BadText,
+    #[error("this text stands twice")]
+    TextTwice,
+    #[error("this text stands in `deny` as well: keep one")]
+    AllowedAndDenied,
     #[error("{label} is no label: {LABEL_RULE}")]
     BadLabel { label: Quoted },
     #[error("label `LITERAL` is reserved")]

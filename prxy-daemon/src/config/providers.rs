@@ -364,6 +364,8 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "key",
     "client_key_sha256",
     "provider_fetch",
+    "policy",
+    "positions",
     "models",
 ];
 pub(super) const FETCH_KEYS: &[&str] = &["allow", "strip"];

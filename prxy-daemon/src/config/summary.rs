@@ -1,23 +1,35 @@
 //! The effective configuration, printed so that it could be a file of its own.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
 
 use super::providers::api_name;
 use super::{
     Addresses, Audit, Config, Enforcement, Host, Module, OnFull, OnViolation, Provider, Transport,
-    pipeline,
+    guardrails,
 };
 use crate::audit::Rotation;
 use crate::provider::fetch;
+use crate::provider::place::Place;
 use crate::redact::note::Note;
-use crate::redact::{Action, Attachments, Policy};
+use crate::redact::{Action, Attachments, Label, Policy, Profile};
 
-pub(super) struct Summary<'c>(pub(super) &'c Config);
+pub(super) struct Summary<'c> {
+    pub(super) config: &'c Config,
+    pub(super) texts: Texts,
+}
+
+/// What is shown of the texts that the guardrails allow and deny.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Texts {
+    Shown,
+    Counted,
+}
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let config = self.0;
+        let config = self.config;
         writeln!(f, "# data directory: {}", config.data_dir.display())?;
         write!(f, "listen: '{}'", config.listen)?;
         if !config.listen.ip().is_loopback() {
@@ -40,12 +52,19 @@ impl fmt::Display for Summary<'_> {
                     };
                     writeln!(f, "{says}")?;
                 }
-                Module::Guardrails(policy) => guardrails(f, policy)?,
+                Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
             }
         }
         writeln!(f, "providers:")?;
         for each in &config.providers {
             provider(f, each)?;
+            let policy = config.pipeline.iter().find_map(|module| match module {
+                Module::Guardrails(policy) => policy.providers.get(&each.name),
+                Module::Airgap { .. } => None,
+            });
+            if let Some(own) = policy {
+                rules(f, "    ", &own.actions, &own.positions)?;
+            }
         }
         if !config.nameservers.is_empty() {
             let servers: Vec<_> =
@@ -69,38 +88,117 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy) -> fmt::Result {
-    let Policy { actions, patterns, attachments, tools_keep_masked, system_inject } = policy;
-    if actions.is_empty()
-        && patterns.is_empty()
-        && *attachments == Attachments::default()
-        && tools_keep_masked.is_empty()
-        && *system_inject == Note::Give
-    {
-        return writeln!(f, "  - guardrails");
+fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy, texts: Texts) -> fmt::Result {
+    let Policy {
+        profile,
+        actions,
+        positions,
+        providers: _,
+        patterns,
+        ignore,
+        allow,
+        deny,
+        merge_gap,
+        attachments,
+        tools_keep_masked,
+        tools_restore_secrets,
+        local,
+        system_inject,
+    } = policy;
+    // What is as usual is left out; with nothing else to say, the name alone.
+    let mut options = String::new();
+    let out = &mut options;
+    if *profile != Profile::default() {
+        writeln!(out, "      profile: {}", name_in(&guardrails::PROFILES, *profile))?;
     }
-    writeln!(f, "  - guardrails:")?;
     if *attachments == Attachments::Allow {
-        writeln!(f, "      attachments: allow")?;
+        writeln!(out, "      attachments: allow")?;
     }
-    if !tools_keep_masked.is_empty() {
-        let tools: Vec<_> = tools_keep_masked.iter().map(|tool| quoted(tool)).collect();
-        writeln!(f, "      tools_keep_masked: [{}]", tools.join(", "))?;
+    for (key, tools) in
+        [("tools_keep_masked", tools_keep_masked), ("tools_restore_secrets", tools_restore_secrets)]
+    {
+        if !tools.is_empty() {
+            writeln!(out, "      {key}: [{}]", quoted_all(tools.iter()))?;
+        }
     }
     if *system_inject == Note::Omit {
-        writeln!(f, "      system_inject: false")?;
+        writeln!(out, "      system_inject: false")?;
     }
-    if !actions.is_empty() {
-        writeln!(f, "      policy:")?;
+    if !local.providers.is_empty() {
+        writeln!(out, "      local_provider: [{}]", quoted_all(&local.providers))?;
     }
-    for (label, action) in actions {
-        writeln!(f, "        {}: {}", label.as_str(), action_name(*action))?;
+    if let Some(model) = &local.model {
+        writeln!(out, "      local_model: {}", quoted(model))?;
+    }
+    rules(out, "      ", actions, positions)?;
+    if !ignore.is_empty() {
+        let names: Vec<_> = ignore.iter().map(Label::as_str).collect();
+        writeln!(out, "      ignore_labels: [{}]", names.join(", "))?;
+    }
+    if !merge_gap.is_empty() {
+        writeln!(out, "      merge_gap:")?;
+    }
+    for (label, gap) in merge_gap {
+        writeln!(out, "        {}: {gap}", label.as_str())?;
+    }
+    match texts {
+        Texts::Shown => {
+            if !allow.is_empty() {
+                writeln!(out, "      allow: [{}]", quoted_all(allow))?;
+            }
+            if !deny.is_empty() {
+                writeln!(out, "      deny:")?;
+            }
+            for (label, list) in deny {
+                writeln!(out, "        {}: [{}]", label.as_str(), quoted_all(list))?;
+            }
+        }
+        Texts::Counted => {
+            let denied: usize = deny.values().map(BTreeSet::len).sum();
+            for (key, count) in [("allow", allow.len()), ("deny", denied)] {
+                if count > 0 {
+                    writeln!(out, "      # {key}: {count} texts")?;
+                }
+            }
+        }
     }
     if !patterns.is_empty() {
-        writeln!(f, "      patterns:")?;
+        writeln!(out, "      patterns:")?;
     }
     for (label, regex) in patterns {
-        writeln!(f, "        {}: {}", label.as_str(), quoted(regex.as_str()))?;
+        writeln!(out, "        {}: {}", label.as_str(), quoted(regex.as_str()))?;
+    }
+    if options.is_empty() {
+        return writeln!(f, "  - guardrails");
+    }
+    // A mapping of comments would be none.
+    let colon =
+        if options.lines().all(|line| line.trim_start().starts_with('#')) { "" } else { ":" };
+    write!(f, "  - guardrails{colon}\n{options}")
+}
+
+/// `policy` and `positions`, where there are any.
+fn rules(
+    out: &mut impl fmt::Write,
+    indent: &str,
+    actions: &BTreeMap<Label, Action>,
+    positions: &BTreeMap<Place, BTreeMap<Label, Action>>,
+) -> fmt::Result {
+    let name = |action: Action| name_in(&guardrails::ACTIONS, action);
+    if !actions.is_empty() {
+        writeln!(out, "{indent}policy:")?;
+    }
+    for (label, action) in actions {
+        writeln!(out, "{indent}  {}: {}", label.as_str(), name(*action))?;
+    }
+    if positions.values().any(|labels| !labels.is_empty()) {
+        writeln!(out, "{indent}positions:")?;
+    }
+    for (place, labels) in positions.iter().filter(|(_, labels)| !labels.is_empty()) {
+        writeln!(out, "{indent}  {}:", name_in(&Place::NAMED, *place))?;
+        for (label, action) in labels {
+            writeln!(out, "{indent}    {}: {}", label.as_str(), name(*action))?;
+        }
     }
     Ok(())
 }
@@ -165,9 +263,13 @@ fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, key: &str, items: &[T]) -> 
     writeln!(f, "    {key}: [{}]", items.join(", "))
 }
 
-fn action_name(action: Action) -> &'static str {
-    let name = pipeline::ACTIONS.iter().find(|(_, known)| *known == action);
-    name.map_or("block", |(name, _)| name)
+/// The word for a value of a table that holds all values.
+fn name_in<T: Copy + PartialEq>(table: &[(&'static str, T)], value: T) -> &'static str {
+    table.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| *name)
+}
+
+fn quoted_all<'t>(texts: impl IntoIterator<Item = &'t String>) -> String {
+    texts.into_iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ")
 }
 
 /// In single quotes, which escape nothing but themselves, unless a character needs an escape.

@@ -45,7 +45,7 @@ pub(super) struct Restorer {
     pub(super) endpoint: &'static Endpoint,
     /// The originals.
     pub(super) vault: Arc<dyn Vault>,
-    /// The tools whose arguments stay masked.
+    /// The tools that are given more or less than others.
     pub(super) kept: KeptTools,
     /// What the client put before the path of what it asked for.
     pub(super) base: Option<String>,

@@ -11,6 +11,7 @@ mod admit;
 mod answer;
 mod coding;
 mod error;
+mod local;
 mod log_only;
 mod request;
 mod route;

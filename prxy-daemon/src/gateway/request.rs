@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use super::answer::{self, Reply};
 use super::coding::{Codings, DecodeError};
 use super::error::{Failure, guess_api};
+use super::local::{self, Local};
 use super::log_only::LogOnly;
 use super::route::{Aim, Target, route};
 use super::screen::{Screen, Shown};
@@ -50,6 +51,7 @@ pub(crate) struct Policy {
     pipeline: Pipeline,
     modules: HeaderValue,
     log_only: Option<LogOnly>,
+    local: Local,
     max_body_bytes: usize,
     tenant_by: TenantBy,
 }
@@ -63,7 +65,8 @@ impl Policy {
         let (providers, max_body_bytes) = (config.providers.clone(), config.max_body_bytes);
         let log_only = config.is_log_only().then(LogOnly::new);
         let tenant_by = config.vault.tenant_by;
-        Ok(Self { epoch, providers, pipeline, modules, log_only, max_body_bytes, tenant_by })
+        let local = Local::of(config);
+        Ok(Self { epoch, providers, pipeline, modules, log_only, local, max_body_bytes, tenant_by })
     }
 }
 
@@ -186,18 +189,25 @@ impl<L: BrokerLink> Gateway<L> {
         let target = route(&policy.providers, &head.method, &head.uri, &head.headers)?;
         let Target::Provider(aim) = target else { return Err(Failure::UnknownPath) };
         let number = aim.provider(&policy.providers, &body)?;
-        let provider = policy.providers.get(number).ok_or(Failure::UnknownPath)?;
-        let number = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
-        let call = Call { head, route: RouteId { epoch: policy.epoch, number }, provider, aim };
+        let mut call = policy.call(head, number, aim)?;
         let endpoint = call.aim.endpoint;
         let tenant = tenant(policy.tenant_by, &head.headers, call.aim.key.as_ref())?;
         let vault: Arc<dyn Vault> = self.store.vault(&tenant);
         let began = Instant::now();
-        let (body, stripped) = strip(call.provider, endpoint, body);
         let shown =
             self.screen.as_ref().map(|screen| screen.exchange(&head.method, head.uri.path()));
-        let (body, masked) =
-            policy.run_pipeline(call.provider, endpoint, body, &*vault, shown.as_deref())?;
+        let mut prepared = policy.prepare(&call, body.clone(), &*vault, shown.as_deref());
+        if let Err(Failure::Pipeline(refusal)) = &prepared
+            && refusal.is_for_local()
+            && let Some(number) = policy.local.provider(endpoint.api)
+        {
+            // Everything anew, as if the local provider had been asked.
+            let (body, uri) = policy.local.renamed(endpoint, body, call.aim.uri.clone());
+            call.aim.uri = uri;
+            call = Call { routed: Routed::Locally, ..policy.call(head, number, call.aim)? };
+            prepared = policy.prepare(&call, body, &*vault, shown.as_deref());
+        }
+        let Prepared { body, masked, stripped } = prepared?;
         let masking = began.elapsed();
         let sent = self.broker.send(call.request(body)).await.map_err(|error| {
             tracing::warn!(%error, "no broker");
@@ -221,6 +231,11 @@ impl<L: BrokerLink> Gateway<L> {
         }
         if let Some(value) = stripped {
             response.headers_mut().insert(hop::STRIPPED, value);
+        }
+        if call.routed == Routed::Locally
+            && let Ok(name) = HeaderValue::try_from(&call.provider.name)
+        {
+            response.headers_mut().insert(hop::ROUTED, name);
         }
         tracing::debug!(
             provider = call.provider.name,
@@ -271,6 +286,28 @@ impl Policy {
         }
     }
 
+    /// A request to one of the providers.
+    fn call<'a>(&'a self, head: &'a Parts, number: usize, aim: Aim) -> Result<Call<'a>, Failure> {
+        let provider = self.providers.get(number).ok_or(Failure::UnknownPath)?;
+        let number = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
+        let route = RouteId { epoch: self.epoch, number };
+        Ok(Call { head, route, provider, aim, routed: Routed::AsAsked })
+    }
+
+    /// What is sent for a call, by everything that this policy says of its provider.
+    fn prepare(
+        &self,
+        call: &Call<'_>,
+        body: Bytes,
+        vault: &dyn Vault,
+        shown: Option<&Shown>,
+    ) -> Result<Prepared, Failure> {
+        let endpoint = call.aim.endpoint;
+        let (body, stripped) = strip(call.provider, endpoint, body);
+        let (body, masked) = self.run_pipeline(call.provider, endpoint, body, vault, shown)?;
+        Ok(Prepared { body, masked, stripped })
+    }
+
     /// What the body says; the limit is for that as well.
     fn decode(&self, codings: &Codings, body: Bytes) -> Result<Bytes, Failure> {
         if codings.is_empty() {
@@ -315,12 +352,28 @@ impl Policy {
     }
 }
 
+/// What is sent, and what was done to it.
+struct Prepared {
+    body: Bytes,
+    masked: BTreeMap<Label, u32>,
+    stripped: Option<HeaderValue>,
+}
+
+/// Whether a request goes where it was meant to go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Routed {
+    AsAsked,
+    /// To a local provider instead: what it holds must not leave.
+    Locally,
+}
+
 /// A request on its way to a known endpoint of a known provider.
 struct Call<'a> {
     head: &'a Parts,
     route: RouteId,
     provider: &'a Provider,
     aim: Aim,
+    routed: Routed,
 }
 
 impl Call<'_> {
@@ -342,7 +395,9 @@ impl Call<'_> {
         // Two numbers and a dot always make a value.
         let route = HeaderValue::try_from(self.route.to_string());
         headers.insert(hop::ROUTE, route.unwrap_or(HeaderValue::from_static("")));
-        if let Some(key) = &self.aim.key {
+        if self.routed == Routed::Locally {
+            local::strip_credentials(&mut headers);
+        } else if let Some(key) = &self.aim.key {
             headers.entry("x-goog-api-key").or_insert_with(|| key.clone());
         }
         let mut request = Request::new(Full::new(body));

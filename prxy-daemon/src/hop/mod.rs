@@ -22,6 +22,8 @@ pub(crate) const ERROR: HeaderName = HeaderName::from_static("x-prxy-error");
 pub(crate) const MASKED: HeaderName = HeaderName::from_static("x-prxy-masked");
 /// The kinds of declarations that were taken out, such as `web-tool`.
 pub(crate) const STRIPPED: HeaderName = HeaderName::from_static("x-prxy-stripped");
+/// The local provider that answered in place of the one that was asked.
+pub(crate) const ROUTED: HeaderName = HeaderName::from_static("x-prxy-routed");
 /// The pipeline that the request passed, such as `airgap,guardrails`.
 pub(crate) const MODULES: HeaderName = HeaderName::from_static("x-prxy-modules");
 /// Says on every answer that the airgap does not protect; else absent.

@@ -1,26 +1,33 @@
 //! Masks personal data and refuses secrets, by calling the masker.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{Exchange, Module, Refusal, Verdict};
+use crate::config::Provider;
 use crate::provider::endpoint::Takes;
 use crate::redact::Policy;
-use crate::redact::mask::Masker;
+use crate::redact::mask::Maskers;
 use crate::redact::note::{self, Note};
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
 
-/// The masker with its policy.
+/// The maskers of all providers.
 pub(super) struct Guardrails {
-    masker: Masker,
+    maskers: Maskers,
     kept: KeptTools,
     note: Note,
 }
 
 impl Guardrails {
-    pub(super) fn new(policy: &Policy) -> Result<Self, ScannerError> {
-        let kept = KeptTools::clone(&policy.tools_keep_masked);
-        Ok(Self { masker: Masker::new(policy)?, kept, note: policy.system_inject })
+    pub(super) fn new(policy: &Policy, providers: &[Provider]) -> Result<Self, ScannerError> {
+        let names = providers.iter().map(|provider| provider.name.as_str());
+        let kept = KeptTools {
+            masked: Arc::clone(&policy.tools_keep_masked),
+            secrets: Some(Arc::clone(&policy.tools_restore_secrets)),
+        };
+        Ok(Self { maskers: Maskers::new(policy, names)?, kept, note: policy.system_inject })
     }
 }
 
@@ -42,7 +49,8 @@ impl Module for Guardrails {
         if endpoint.takes == Takes::Nothing {
             return Verdict::Continue;
         }
-        match self.masker.request(endpoint.surface, &exchange.body, exchange.vault) {
+        let masker = self.maskers.of(&exchange.provider.name);
+        match masker.request(endpoint.surface, &exchange.body, exchange.vault) {
             Ok(masked) => {
                 if let Some(body) = masked.body {
                     if let Some(watch) = exchange.watch {

@@ -35,7 +35,7 @@ pub trait Module: Send + Sync {
         false
     }
 
-    /// The tools whose arguments it leaves masked.
+    /// The tools that it gives more or less than others.
     fn kept_tools(&self) -> Option<&KeptTools> {
         None
     }
@@ -88,6 +88,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the request may be sent to a local provider instead.
+    pub fn is_for_local(&self) -> bool {
+        matches!(self, Self::Guardrails(mask::Refusal::NotForRemote { .. }))
+    }
+
     /// The stable word for it.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -110,7 +115,9 @@ impl Pipeline {
                 config::Module::Airgap { allowed_hosts, on_violation } => {
                     Box::new(Airgap::new(allowed_hosts, *on_violation, &config.providers))
                 }
-                config::Module::Guardrails(policy) => Box::new(Guardrails::new(policy)?),
+                config::Module::Guardrails(policy) => {
+                    Box::new(Guardrails::new(policy, &config.providers)?)
+                }
             })
         };
         Ok(Self { modules: config.pipeline.iter().map(module).collect::<Result<_, _>>()? })
@@ -131,7 +138,7 @@ impl Pipeline {
         self.modules.iter().any(|module| module.masks())
     }
 
-    /// The tools whose arguments stay masked.
+    /// The tools that are given more or less than others.
     pub fn kept_tools(&self) -> KeptTools {
         self.modules.iter().find_map(|module| module.kept_tools()).cloned().unwrap_or_default()
     }

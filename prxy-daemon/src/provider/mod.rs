@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod endpoint;
 pub mod fetch;
+pub mod place;
 pub mod request;
 mod surface;
 

@@ -4,7 +4,9 @@
 
 mod attachment;
 mod echo;
+mod fate;
 mod hidden;
+mod maskers;
 mod memo;
 mod nested;
 mod number;
@@ -25,13 +27,16 @@ use super::scan::{Found, Hidden, LabelId, Scanner, ScannerError, Span};
 use super::{Action, Attachments, Label, Lasts, Policy, Vault, placeholder};
 use crate::json::{self, NumberToken, Path, StringToken, SyntaxError, WalkError};
 use crate::provider::answer::Spelling;
+use crate::provider::place::{Outline, Place};
 use crate::provider::request::{Position, is_text_token, may_be_data, position};
 use crate::provider::{Api, Surface};
 
+pub use maskers::Maskers;
 pub use refusal::Refusal;
 
 use attachment::Attachment;
 use echo::Echoes;
+use fate::{Fate, Spot, fate, is_guess};
 use memo::Memo;
 use plan::Plan;
 use telling::telling_name;
@@ -39,7 +44,10 @@ use telling::telling_name;
 /// Masks requests by one policy; built once, shared by all connections.
 #[derive(Debug)]
 pub struct Masker {
-    scanner: Scanner,
+    /// One for each set of actions that differs from the others.
+    scanners: Vec<Scanner>,
+    /// Which of them counts in a place, in the order of [`Place::ALL`].
+    by_place: [u8; Place::ALL.len()],
     memo: Memo,
     attachments: Attachments,
 }
@@ -63,13 +71,26 @@ impl Masker {
     /// # Errors
     /// Where the policy uses a label that it must not.
     pub fn new(policy: &Policy) -> Result<Self, ScannerError> {
+        let mut sets: Vec<BTreeMap<Label, Action>> = Vec::new();
+        let mut scanners = Vec::new();
+        let mut by_place = [0; Place::ALL.len()];
+        for (place, which) in Place::ALL.into_iter().zip(&mut by_place) {
+            let actions = policy.at(place);
+            let known = sets.iter().position(|set| *set == actions);
+            if known.is_none() {
+                sets.push(actions);
+                scanners.push(Scanner::at(policy, place)?);
+            }
+            // There are no more sets than places.
+            *which = u8::try_from(known.unwrap_or(sets.len() - 1)).unwrap_or_default();
+        }
         let attachments = policy.attachments;
-        Ok(Self { scanner: Scanner::new(policy)?, memo: Memo::new(), attachments })
+        Ok(Self { scanners, by_place, memo: Memo::new(), attachments })
     }
 
     /// The scanner, for callers that only look.
     pub fn scanner(&self) -> &Scanner {
-        &self.scanner
+        self.at(Place::Other).scanner
     }
 
     /// Masks `body`, a request of this shape; whatever is not masked stays byte for byte.
@@ -82,10 +103,11 @@ impl Masker {
         body: &[u8],
         vault: &dyn Vault,
     ) -> Result<Masked, Refusal> {
-        let mut plan = Plan::new(self, surface);
+        let outline = self.outline(surface, body);
+        let mut plan = Plan::new(self, surface, &outline);
         json::walk(body, &mut plan).map_err(Refusal::from)?;
         if let Some(echoes) = Echoes::of(self, plan.hits())? {
-            plan = Plan::new(self, surface).with_echoes(echoes);
+            plan = Plan::new(self, surface, &outline).with_echoes(echoes);
             json::walk(body, &mut plan).map_err(Refusal::from)?;
         }
         self.leave_strange(body, vault)?;
@@ -95,7 +117,7 @@ impl Masker {
     /// Entries may have labels that the policy does not know any more, or that came from elsewhere:
     /// where `body` has text that looks like their placeholders, the answer is not restored.
     fn leave_strange(&self, body: &[u8], vault: &dyn Vault) -> Result<(), Refusal> {
-        let strange = vault.strange_labels(&|label| self.scanner.knows(label));
+        let strange = vault.strange_labels(&|label| self.scanner().knows(label));
         let (false, Ok(text)) = (strange.is_empty(), std::str::from_utf8(body)) else {
             return Ok(());
         };
@@ -117,12 +139,21 @@ impl Masker {
     /// # Errors
     /// The first hit, or what is wrong with the JSON.
     pub fn check(&self, body: &[u8]) -> Result<(), Refusal> {
-        json::walk(body, &mut self.checker(Surface::Objects(Api::Google))).map_err(Refusal::from)
+        let surface = Surface::Objects(Api::Google);
+        json::walk(body, &mut self.checker(surface, body)).map_err(Refusal::from)
     }
 
-    /// What [`Self::check`] looks at each token with, for callers that walk themselves.
-    pub fn checker(&self, surface: Surface) -> Check<'_> {
-        Check { masker: self, surface }
+    /// What [`Self::check`] looks at each token with, for callers that walk `body` themselves.
+    pub fn checker(&self, surface: Surface, body: &[u8]) -> Check<'_> {
+        Check { masker: self, surface, outline: self.outline(surface, body) }
+    }
+
+    /// Whether a word of the protocol, such as a model's name in a path, may leave.
+    pub fn admits(&self, word: &str) -> bool {
+        let at = self.at(Place::Other);
+        let found = at.scan(None, word);
+        let passes = |hit: &Span| fate(Spot::WORD, at.scanner, hit, word) == Fate::Pass;
+        found.hidden.is_none() && found.rest.iter().all(passes)
     }
 
     /// Masks plain text.
@@ -134,17 +165,56 @@ impl Masker {
         text: &str,
         vault: &dyn Vault,
     ) -> Result<(String, BTreeMap<Label, u32>), Refusal> {
-        let mut plan = Plan::new(self, Surface::Objects(Api::Google));
+        let outline = Outline::default();
+        let mut plan = Plan::new(self, Surface::Objects(Api::Google), &outline);
         let masked = plan.text(text, vault)?;
         Ok((masked, plan.counts()))
     }
 
+    /// Who says what, where that makes a difference.
+    fn outline(&self, surface: Surface, body: &[u8]) -> Outline {
+        if self.scanners.len() > 1 { Outline::read(surface, body) } else { Outline::default() }
+    }
+
+    /// What counts in a place.
+    fn at(&self, place: Place) -> At<'_> {
+        // Places are numbered as they are listed, and each has its scanner.
+        let set = self.by_place.get(place as usize).copied().unwrap_or_default();
+        self.by(set)
+    }
+
+    fn by(&self, set: u8) -> At<'_> {
+        At { masker: self, scanner: &self.scanners[usize::from(set)], set }
+    }
+
+    fn label(&self, id: LabelId) -> Label {
+        self.scanner().label(id).clone()
+    }
+
+    /// Refuses what nobody can read, unless policy lets it pass.
+    fn admit_unread(&self, path: &Path<'_>) -> Result<(), Refusal> {
+        match self.attachments {
+            Attachments::Allow => Ok(()),
+            Attachments::Block => Err(Refusal::Attachment { path: place(path, false) }),
+        }
+    }
+}
+
+/// The masker with the rules of one place.
+#[derive(Clone, Copy)]
+struct At<'m> {
+    masker: &'m Masker,
+    scanner: &'m Scanner,
+    set: u8,
+}
+
+impl At<'_> {
     /// What the string `token` at `path` holds, from memory where it was seen before.
     fn found(&self, path: &Path<'_>, token: &StringToken<'_>) -> Arc<Found> {
         let raw = token.raw();
         let name = if token.is_key { None } else { telling_name(path) };
         if raw.len() < if name.is_some() { SHORTEST_NAMED } else { self.scanner.shortest() } {
-            return self.memo.nothing();
+            return self.masker.memo.nothing();
         }
         self.remembered(name.as_deref(), token.escaped, raw, || token.decode())
     }
@@ -154,7 +224,8 @@ impl Masker {
         let raw = token.raw();
         let whole = number::whole(raw);
         let name = telling_name(path);
-        if whole.is_none() && !is_long(raw) && (name.is_none() || raw.len() < SHORTEST_NUMBER) {
+        let short = !is_long(raw) && (name.is_none() || raw.len() < SHORTEST_NUMBER);
+        if whole.is_none() && short && !self.scanner.denies() {
             return None;
         }
         let found = self.scan(name.as_deref(), whole.as_deref().unwrap_or(raw));
@@ -175,19 +246,23 @@ impl Masker {
         text: impl FnOnce() -> Cow<'t, str>,
     ) -> Arc<Found> {
         if raw.len() >= memo::WORTH {
-            return self.memo.remember(name, escaped, raw, || self.scan(name, &text()));
+            let key = (self.set, name, escaped, raw);
+            return self.masker.memo.remember(key, || self.scan(name, &text()));
         }
         let found = self.scan(name, &text());
-        if found.is_empty() { self.memo.nothing() } else { Arc::new(found) }
+        if found.is_empty() { self.masker.memo.nothing() } else { Arc::new(found) }
     }
 
     /// Everything in `text`, also below its surface, and beside the name of its field.
     fn scan(&self, name: Option<&str>, text: &str) -> Found {
         let mut found = self.scanner.scan_both(text);
-        found.hidden = hidden::hidden(&self.scanner, text);
+        found.hidden = hidden::hidden(self.scanner, text);
         if let Some(name) = name {
             self.scan_beside(name, text, &mut found);
         }
+        // Beside a placeholder, word lists see names that are none.
+        let Found { rest, placeholders, .. } = &mut found;
+        rest.retain(|hit| !(is_guess(self.scanner, hit) && crosses(placeholders, hit)));
         found
     }
 
@@ -205,26 +280,36 @@ impl Masker {
                 end: span.end - before,
                 ..span
             }));
-            self.scanner.settle(list);
+            self.scanner.settle(text, list);
         }
-        found.hidden = found.hidden.or_else(|| hidden::hidden(&self.scanner, &whole));
+        found.hidden = found.hidden.or_else(|| hidden::hidden(self.scanner, &whole));
     }
 
-    /// Refuses what nobody can read, unless policy lets it pass.
-    fn admit_unread(&self, path: &Path<'_>) -> Result<(), Refusal> {
-        match self.attachments {
-            Attachments::Allow => Ok(()),
-            Attachments::Block => Err(Refusal::Attachment { path: place(path, false) }),
+    /// Why a request with these hits is not sent to its provider, if policy says so.
+    fn refuse_grave(&self, spans: &[Span], path: impl FnOnce() -> String) -> Result<(), Refusal> {
+        let grave = spans.iter().filter(|span| self.scanner.action(span.label) > Action::Mask);
+        // Of several, the gravest.
+        let Some(hit) = grave.rev().max_by_key(|span| self.scanner.action(span.label)) else {
+            return Ok(());
+        };
+        self.grave(hit.label, path()).map_or(Ok(()), Err)
+    }
+
+    /// The refusal for a label that is not masked.
+    fn grave(&self, id: LabelId, path: String) -> Option<Refusal> {
+        let label = self.masker.label(id);
+        match self.scanner.action(id) {
+            Action::Block => Some(Refusal::BlockedLabel { label, path }),
+            Action::RouteLocal => Some(Refusal::NotForRemote { label, path }),
+            Action::Mask | Action::Allow => None,
         }
     }
+}
 
-    fn blocks(&self, span: &Span) -> bool {
-        self.scanner.action(span.label) == Action::Block
-    }
-
-    fn label(&self, id: LabelId) -> Label {
-        self.scanner.label(id).clone()
-    }
+/// Whether a hit begins or ends in a placeholder, or lies around one.
+fn crosses(placeholders: &[Span], hit: &Span) -> bool {
+    let from = placeholders.partition_point(|own| own.end <= hit.start);
+    placeholders.get(from).is_some_and(|own| own.start < hit.end)
 }
 
 /// What follows the name of a field further on stands in a text of its own.
@@ -250,32 +335,33 @@ impl fmt::Debug for Masked {
 pub struct Check<'m> {
     masker: &'m Masker,
     surface: Surface,
+    outline: Outline,
 }
 
 impl<'a> json::Visitor<'a> for Check<'_> {
     type Error = Refusal;
 
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Refusal> {
+        let at = self.masker.at(self.outline.place(path));
+        let mut opaque = false;
         if !token.is_key && self.may_be_attached(path) {
-            self.attachment(path, &token)?;
+            opaque = self.attachment(at, path, &token)?;
         }
-        let found = self.masker.found(path, &token);
-        let label = match (found.rest.first(), found.hidden) {
-            (Some(hit), _) => hit.label,
-            (None, Some(Hidden::Label(label))) => label,
-            (None, Some(Hidden::TooDeep)) => {
-                return Err(Refusal::TooEscaped { path: place(path, token.is_key) });
-            }
-            (None, None) => return Ok(()),
-        };
-        Err(Refusal::Unmasked { label: self.masker.label(label), path: place(path, token.is_key) })
+        let found = at.found(path, &token);
+        if found.rest.is_empty() && found.hidden.is_none() {
+            return Ok(());
+        }
+        let position = position(self.surface, path, token.is_key);
+        let spot = Spot { opaque, ..Spot::of(self.surface, path, position, token.is_key) };
+        self.refuse(at, spot, &found, &token.decode(), || place(path, token.is_key))
     }
 
     fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
         if is_text_token(self.surface, path) {
             self.masker.admit_unread(path)?;
         }
-        let found = self.masker.found_number(path, &token);
+        let at = self.masker.at(self.outline.place(path));
+        let found = at.found_number(path, &token);
         match found.as_ref().and_then(|found| found.rest.first()) {
             None => Ok(()),
             Some(hit) => Err(Refusal::Unmasked {
@@ -291,24 +377,41 @@ impl Check<'_> {
         may_be_data(path) && position(self.surface, path, false) == Position::Data
     }
 
-    /// A document is looked at as what it says.
-    fn attachment(&self, path: &Path<'_>, token: &StringToken<'_>) -> Result<(), Refusal> {
+    /// A document is looked at as what it says; whether it is more than plain text.
+    fn attachment(
+        &self,
+        at: At<'_>,
+        path: &Path<'_>,
+        token: &StringToken<'_>,
+    ) -> Result<bool, Refusal> {
         let value = token.decode();
         let text = match attachment::read(&value) {
-            Attachment::Plain => return Ok(()),
-            Attachment::Binary => return self.masker.admit_unread(path),
+            Attachment::Plain => return Ok(false),
+            Attachment::Binary => return self.masker.admit_unread(path).map(|()| true),
             Attachment::Encoded(read) => read.text,
         };
-        let found = self.masker.scan(None, &text);
-        let label = match (found.rest.first(), found.hidden) {
+        let spot = Spot::of(self.surface, path, Position::Data, false);
+        self.refuse(at, spot, &at.scan(None, &text), &text, || place(path, false))?;
+        Ok(true)
+    }
+
+    /// Refuses what should have been masked, and is not.
+    fn refuse(
+        &self,
+        at: At<'_>,
+        spot: Spot,
+        found: &Found,
+        text: &str,
+        path: impl Fn() -> String,
+    ) -> Result<(), Refusal> {
+        let left = |hit: &&Span| fate(spot, at.scanner, hit, text) != Fate::Pass;
+        let label = match (found.rest.iter().find(left), found.hidden) {
             (Some(hit), _) => hit.label,
             (None, Some(Hidden::Label(label))) => label,
-            (None, Some(Hidden::TooDeep)) => {
-                return Err(Refusal::TooEscaped { path: place(path, false) });
-            }
+            (None, Some(Hidden::TooDeep)) => return Err(Refusal::TooEscaped { path: path() }),
             (None, None) => return Ok(()),
         };
-        Err(Refusal::Unmasked { label: self.masker.label(label), path: place(path, false) })
+        Err(Refusal::Unmasked { label: self.masker.label(label), path: path() })
     }
 }
 

@@ -6,16 +6,17 @@ pub mod detect;
 pub mod mask;
 pub mod note;
 pub(crate) mod placeholder;
+mod policy;
 pub mod rehydrate;
 pub mod scan;
 pub(crate) mod spelling;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 pub use placeholder::Number;
+pub use policy::{Action, Attachments, Local, Policy, Profile, Rules, is_secret};
 
 /// The kind of a sensitive value, such as `EMAIL`; also the name in its placeholder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,42 +41,6 @@ impl Label {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// What policy says of one label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// The value may leave as it is.
-    Allow,
-    /// The value leaves as a placeholder `<LABEL_N>`.
-    Mask,
-    /// A request that holds such a value is refused.
-    Block,
-}
-
-/// The policy of the guardrails, ready to use: every label has its action.
-#[derive(Clone, Debug, Default)]
-pub struct Policy {
-    /// Actions that differ from a label's own default.
-    pub actions: BTreeMap<Label, Action>,
-    /// The user's own detectors, compiled and checked by `config`.
-    pub patterns: Vec<(Label, regex::Regex)>,
-    /// Whether what cannot be read may leave.
-    pub attachments: Attachments,
-    /// The tools, by name, whose arguments stay masked in answers.
-    pub tools_keep_masked: rehydrate::KeptTools,
-    /// Whether models are told what placeholders are.
-    pub system_inject: note::Note,
-}
-
-/// What becomes of pictures, sound and documents that are no text, and of text as token numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Attachments {
-    /// They leave as they are, unseen.
-    Allow,
-    /// A request that holds one is refused: nobody could say that it is clean.
-    #[default]
-    Block,
 }
 
 /// Placeholder numbers and originals of one tenant, for one request; `store` keeps them in SQLite.

@@ -5,6 +5,8 @@
 mod decode;
 mod encoded;
 mod fold;
+mod lists;
+mod merge;
 mod overlap;
 mod table;
 mod triggers;
@@ -23,6 +25,9 @@ use super::detect::{self, DETECTORS};
 use super::rehydrate::lookalikes;
 use super::{Action, Label, Policy, placeholder};
 use crate::provider::answer::Spelling;
+use crate::provider::place::Place;
+pub(super) use lists::DENIED;
+use lists::Lists;
 use triggers::{Literals, Match};
 
 use overlap::resolve;
@@ -105,6 +110,8 @@ pub struct Scanner {
     words: Vec<(detect::Class, Recogniser)>,
     sweeps: Vec<(detect::Sweep, Recogniser)>,
     patterns: Vec<(LabelId, Regex)>,
+    lists: Lists,
+    gaps: BTreeMap<LabelId, usize>,
 }
 
 /// Where the last hit of each detector ends, in one pass from left to right.
@@ -136,6 +143,15 @@ impl Scanner {
     /// # Errors
     /// Where the policy uses a label that it must not.
     pub fn new(policy: &Policy) -> Result<Self, ScannerError> {
+        Self::at(policy, Place::Other)
+    }
+
+    /// The same for one place. All scanners of a policy have the same indexes of labels.
+    ///
+    /// # Errors
+    /// Where the policy uses a label that it must not.
+    pub(super) fn at(policy: &Policy, place: Place) -> Result<Self, ScannerError> {
+        let actions = policy.at(place);
         let mut scanner = Self {
             labels: Vec::new(),
             ids: BTreeMap::new(),
@@ -149,20 +165,21 @@ impl Scanner {
             words: Vec::new(),
             sweeps: Vec::new(),
             patterns: Vec::new(),
+            lists: Lists::default(),
+            gaps: BTreeMap::new(),
         };
         let ours = Label::new(LITERAL).ok_or(ScannerError::Reserved)?;
-        let named = policy.actions.contains_key(&ours)
-            || policy.patterns.iter().any(|(label, _)| *label == ours);
-        if named {
+        if actions.contains_key(&ours) {
             return Err(ScannerError::Reserved);
         }
         scanner.literal = scanner.intern(ours, Action::Mask)?;
         let mut literals = Vec::new();
         for (row, detector) in DETECTORS.iter().enumerate() {
             let Some(label) = Label::new(detector.label) else { continue };
-            let action = policy.actions.get(&label).copied().unwrap_or(detector.action);
+            let action = actions.get(&label).copied().unwrap_or(detector.action);
+            let off = action == Action::Allow || policy.ignore.contains(&label);
             let id = scanner.intern(label, action)?;
-            if action == Action::Allow {
+            if off {
                 continue;
             }
             let row = Recogniser {
@@ -200,15 +217,24 @@ impl Scanner {
             }
         }
         for (label, regex) in &policy.patterns {
-            let action = policy.actions.get(label).copied().unwrap_or(Action::Mask);
+            let action = actions.get(label).copied().unwrap_or(Action::Mask);
             let id = scanner.intern(label.clone(), action)?;
             if scanner.labels[usize::from(id.0)].1 != Action::Allow {
                 scanner.patterns.push((id, regex.clone()));
             }
         }
-        for (label, action) in &policy.actions {
-            scanner.intern(label.clone(), *action)?;
+        for (label, action) in actions {
+            scanner.intern(label, action)?;
         }
+        scanner.gaps = policy
+            .merge_gap
+            .iter()
+            .filter_map(|(label, gap)| Some((*scanner.ids.get(label)?, *gap)))
+            .collect();
+        scanner.lists = Lists::new(policy, |label| {
+            let id = *scanner.ids.get(label)?;
+            (scanner.action(id) != Action::Allow).then_some(id)
+        })?;
         scanner.literals = Literals::new(literals)?;
         Ok(scanner)
     }
@@ -222,7 +248,9 @@ impl Scanner {
         let mut placeholders = Vec::new();
         self.placeholders(text, &mut placeholders);
         found.append(&mut placeholders);
-        resolve(found, base, |id| self.row(id));
+        let mut all = found.split_off(base);
+        self.settle(text, &mut all);
+        found.append(&mut all);
     }
 
     /// Finds every hit, and apart from that what is left if the placeholders in `text` are our own.
@@ -232,7 +260,7 @@ impl Scanner {
         let mut placeholders = Vec::new();
         self.placeholders(text, &mut placeholders);
         if placeholders.is_empty() {
-            resolve(&mut spans, 0, |id| self.row(id));
+            self.settle(text, &mut spans);
             return Found { rest: spans.clone(), spans, placeholders, hidden: None };
         }
         // Detectors may see a hit inside a placeholder: that is its own text.
@@ -241,9 +269,9 @@ impl Scanner {
             behind > 0 && hit.end <= placeholders[behind - 1].end
         };
         let mut rest: Vec<Span> = spans.iter().filter(|hit| !inside(hit)).copied().collect();
-        resolve(&mut rest, 0, |id| self.row(id));
+        self.settle(text, &mut rest);
         spans.extend_from_slice(&placeholders);
-        resolve(&mut spans, 0, |id| self.row(id));
+        self.settle(text, &mut spans);
         Found { spans, rest, placeholders, hidden: None }
     }
 
@@ -259,12 +287,18 @@ impl Scanner {
 
     /// The length below which no text can hold a hit.
     pub(super) fn shortest(&self) -> usize {
-        if self.patterns.is_empty() { MIN_HIT } else { 1 }
+        if self.patterns.is_empty() && !self.denies() { MIN_HIT } else { 1 }
     }
 
-    /// Resolves the overlaps of hits from several looks.
-    pub(super) fn settle(&self, found: &mut Vec<Span>) {
+    /// Resolves the overlaps of hits of one text, and joins those that are one value.
+    pub(super) fn settle(&self, text: &str, found: &mut Vec<Span>) {
         resolve(found, 0, |id| self.row(id));
+        merge::merge(text, &self.gaps, found);
+    }
+
+    /// Whether there are texts that are found wherever they stand.
+    pub(super) fn denies(&self) -> bool {
+        self.lists.denies()
     }
 
     fn row(&self, id: LabelId) -> &(Label, Action) {
@@ -314,8 +348,9 @@ impl Scanner {
             encoded::each(plain, |range, decoded| {
                 let mut hits = Vec::new();
                 self.candidates_within(decoded, encodings - 1, &mut hits);
-                let blocks = |hit: &&Span| self.action(hit.label) == Action::Block;
-                if let Some(hit) = hits.iter().find(blocks).or(hits.first()) {
+                // The gravest; of several, the first.
+                let gravest = hits.iter().rev().max_by_key(|hit| self.action(hit.label));
+                if let Some(hit) = gravest {
                     found.push(moved(hit, range));
                 }
             });
@@ -326,6 +361,7 @@ impl Scanner {
             }
             self.patterns(text, found);
         }
+        self.lists.spare(text, found, base);
     }
 
     /// Every hit of a text as it stands.
@@ -438,7 +474,9 @@ impl Scanner {
         }
     }
 
+    /// What the configuration names.
     fn patterns(&self, text: &str, found: &mut Vec<Span>) {
+        self.lists.find(text, found);
         for (label, regex) in &self.patterns {
             found.extend(regex.find_iter(text).filter(|hit| !hit.is_empty()).map(|hit| Span {
                 start: hit.start(),

@@ -42,27 +42,25 @@ pub(super) fn answer(method: &str, target: &str, body: &[u8], script: &Script) -
                 writes: lines.into_bytes().chunks(7).map(<[u8]>::to_vec).collect(),
             })
         }
-        // What either API lists.
-        ("GET", "/v1/models") => whole(
+        // What each of the three APIs lists here; Google's older path is its own.
+        ("GET", "/v1/models" | "/v1beta/models") => whole(
             json!({"object": "list", "has_more": false, "first_id": "m", "last_id": "m", "data": [
-            {"id": "m", "object": "model", "created": 1, "owned_by": "mock", "type": "model",
-             "display_name": "M", "created_at": "2026-01-01T00:00:00Z"}]}),
-        ),
-        ("GET", "/v1beta/models") => whole(
-            json!({"models": [{"name": "models/gemini-mock", "version": "1", "displayName": "M"}]}),
+                {"id": "m", "object": "model", "created": 1, "owned_by": "mock", "type": "model",
+                 "display_name": "M", "created_at": "2026-01-01T00:00:00Z"}],
+                "models": [{"name": "models/gemini-mock", "version": "1", "displayName": "M"}]}),
         ),
         ("POST", "/v1/embeddings") => {
-            // 0.5 and -2 as little-endian floats.
+            // 0.5 and -2.5 as little-endian floats.
             let embedding = match request["encoding_format"].as_str() {
-                Some("base64") => json!("AAAAPwAAAMA="),
-                _ => json!([0.5, -2.0]),
+                Some("base64") => json!("AAAAPwAAIMA="),
+                _ => json!([0.5, -2.5]),
             };
             whole(json!({"object": "list", "model": "m",
                 "data": [{"object": "embedding", "index": 0, "embedding": embedding}],
                 "usage": {"prompt_tokens": 1, "total_tokens": 1}}))
         }
         ("POST", path) if path.ends_with(":batchEmbedContents") => {
-            whole(json!({"embeddings": [{"values": [0.5, -2.0]}]}))
+            whole(json!({"embeddings": [{"values": [0.5, -2.5]}]}))
         }
         ("POST", "/v1/completions") => whole(
             json!({"id": "cmpl_1", "choices": [{"index": 0, "text": text, "finish_reason": "stop"}]}),

@@ -16,7 +16,7 @@ pub(super) fn check(
     masker: Option<&Masker>,
     body: &[u8],
 ) -> Result<(), Refusal> {
-    let text = masker.map(|masker| masker.checker(surface));
+    let text = masker.map(|masker| masker.checker(surface, body));
     let mut judge = Judge { text, look: Look::new(surface, route.fetch) };
     json::walk(body, &mut judge).map_err(|error| match error {
         WalkError::Visitor(refusal) => refusal,

@@ -25,7 +25,7 @@ use crate::hop;
 use crate::link::RouteId;
 use crate::provider::endpoint::{Endpoint, Found, Takes};
 use crate::provider::fetch;
-use crate::redact::mask::{self, Masker};
+use crate::redact::mask::{self, Masker, Maskers};
 
 use headers::single;
 
@@ -33,7 +33,7 @@ use headers::single;
 pub(super) struct Gate {
     epoch: u32,
     routes: Vec<Route>,
-    masker: Option<Arc<Masker>>,
+    maskers: Option<Arc<Maskers>>,
 }
 
 /// A request that may be sent, to this route and no other.
@@ -106,22 +106,24 @@ impl Refusal {
 
 impl Gate {
     pub(super) fn new(config: &Config) -> Self {
-        let (routes, masker) = (config.routes.clone(), config.masker.clone());
-        Self { epoch: config.epoch, routes, masker }
+        let (routes, maskers) = (config.routes.clone(), config.maskers.clone());
+        Self { epoch: config.epoch, routes, maskers }
     }
 
     /// Builds the request that may be sent instead of the one that came, or says why there is none.
     pub(super) fn judge(&self, head: &Parts, body: Bytes) -> Result<Outgoing, Refusal> {
         let (number, route) = self.route(&head.headers)?;
         let Found { endpoint, parameter } = endpoint(route, &head.method, head.uri.path())?;
-        let query = self.query(endpoint, &head.uri)?;
-        if parameter.is_some_and(|parameter| !self.is_clean(parameter)) {
+        let masker = self.maskers.as_ref().map(|maskers| maskers.of(&route.name));
+        let is_clean = |text: &str| masker.is_none_or(|masker: &Masker| masker.admits(text));
+        let query = query(endpoint, &head.uri, &is_clean)?;
+        if parameter.is_some_and(|parameter| !is_clean(parameter)) {
             return Err(Refusal::UncleanPath);
         }
         check_form(endpoint.takes, &head.headers)?;
-        let headers = headers::chosen(route, endpoint, &head.headers, &|text| self.is_clean(text))?;
+        let headers = headers::chosen(route, endpoint, &head.headers, &is_clean)?;
         match endpoint.takes {
-            Takes::Json => body::check(route, endpoint.surface, self.masker.as_deref(), &body)?,
+            Takes::Json => body::check(route, endpoint.surface, masker, &body)?,
             Takes::Nothing if body.is_empty() => {}
             Takes::Nothing => return Err(Refusal::UnexpectedBody),
         }
@@ -132,17 +134,6 @@ impl Gate {
         *request.uri_mut() = uri.parse().map_err(|_| Refusal::ForbiddenPath)?;
         *request.headers_mut() = headers;
         Ok(Outgoing { route: number, request })
-    }
-
-    /// The query with its question mark.
-    fn query(&self, endpoint: &Endpoint, uri: &Uri) -> Result<String, Refusal> {
-        let Some(query) = uri.query().filter(|query| !query.is_empty()) else {
-            return Ok(String::new());
-        };
-        if !endpoint.takes_query(query) {
-            return Err(Refusal::BadQuery);
-        }
-        if self.is_clean(query) { Ok(format!("?{query}")) } else { Err(Refusal::UncleanPath) }
     }
 
     fn route(&self, headers: &HeaderMap) -> Result<(usize, &Route), Refusal> {
@@ -156,13 +147,21 @@ impl Gate {
         let number = usize::from(id.number);
         Ok((number, self.routes.get(number).ok_or(Refusal::UnknownRoute)?))
     }
+}
 
-    /// Whether `text` passes as the body's strings do; it has been checked to need no JSON escapes.
-    fn is_clean(&self, text: &str) -> bool {
-        self.masker
-            .as_ref()
-            .is_none_or(|masker| masker.check(format!("\"{text}\"").as_bytes()).is_ok())
+/// The query with its question mark.
+fn query(
+    endpoint: &Endpoint,
+    uri: &Uri,
+    is_clean: &dyn Fn(&str) -> bool,
+) -> Result<String, Refusal> {
+    let Some(query) = uri.query().filter(|query| !query.is_empty()) else {
+        return Ok(String::new());
+    };
+    if !endpoint.takes_query(query) {
+        return Err(Refusal::BadQuery);
     }
+    if is_clean(query) { Ok(format!("?{query}")) } else { Err(Refusal::UncleanPath) }
 }
 
 fn endpoint<'p>(route: &Route, method: &Method, path: &'p str) -> Result<Found<'p>, Refusal> {

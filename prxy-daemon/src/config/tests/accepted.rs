@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{load, load_with, shown};
+use super::{errors, load, load_with, shown};
 use crate::config::{Config, Host, Module, Transport};
 
 const DEFAULTS: &str = "\
@@ -276,7 +276,7 @@ proptest! {
 
 #[test]
 fn the_guide_names_everything_and_its_example_loads() {
-    use crate::config::{decode, pipeline, providers, vault};
+    use crate::config::{decode, guardrails, pipeline, providers, vault};
 
     let guide = include_str!("../../../../docs/configuration.md");
     for (prefix, keys) in [
@@ -287,7 +287,7 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("vault.", vault::KEYS),
         ("provider_fetch.", providers::FETCH_KEYS),
         ("airgap.", pipeline::AIRGAP_KEYS),
-        ("guardrails.", pipeline::GUARDRAILS_KEYS),
+        ("guardrails.", guardrails::GUARDRAILS_KEYS),
         ("", providers::PROVIDER_KEYS),
     ] {
         for key in keys {
@@ -296,7 +296,7 @@ fn the_guide_names_everything_and_its_example_loads() {
             assert!(section || guide.contains(&row), "{row}");
         }
     }
-    for label in pipeline::BUILT_IN_LABELS {
+    for (label, _) in crate::redact::detect::labels() {
         assert!(guide.contains(label), "{label}");
     }
     let example = guide.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
@@ -330,4 +330,67 @@ fn what_a_provider_may_fetch_and_whose_keys_pass_is_read_and_shown() {
         "{once}"
     );
     assert_eq!(shown(load(&once)), once);
+}
+
+#[test]
+fn rules_of_all_kinds_are_read_and_shown() {
+    let text = r"
+pipeline:
+  - guardrails:
+      profile: agent
+      tools_restore_secrets: ['Bash']
+      local_provider: ['box', 'pinned']
+      local_model: 'small:8b'
+      policy:
+        CLIENT: block
+        EMAIL: route_local
+      positions:
+        user:
+          PHONE: allow
+        tool_result:
+          CLIENT: mask
+      ignore_labels: [PERSON]
+      merge_gap:
+        PERSON: 1
+      allow: ['support@corp.example']
+      deny:
+        CLIENT: ['Ada Lovelace', '4711']
+providers:
+  openai: { policy: { EMAIL: mask }, positions: { history: { CLIENT: mask } } }
+  box: { base_url: 'http://127.0.0.1:11434', api: openai, private: true, dangerously_allow_plaintext: true }
+  pinned: { base_url: 'https://llm.example', api: anthropic, private: true, pinned: [10.1.0.0/16] }
+";
+    let config = load(text).unwrap();
+    let once = shown(Ok(config.clone()));
+    let guardrails = text.split("providers:").next().unwrap().trim();
+    assert!(once.contains(guardrails), "{once}");
+    assert!(
+        once.contains("    policy:\n      EMAIL: mask\n    positions:\n      history:"),
+        "{once}"
+    );
+    assert_eq!(shown(load(&once)), once);
+    // What is listed is somebody's: no log has it.
+    let logged = config.summary_for_log().to_string();
+    assert!(!logged.contains("Lovelace") && !logged.contains("support@"), "{logged}");
+    assert!(logged.contains("# allow: 1 texts") && logged.contains("# deny: 2 texts"), "{logged}");
+    let wrong = text.replace("'4711']", "'4711', x]");
+    let told = errors(load(&wrong));
+    assert!(told.contains("expected 2 to 256") && !told.contains("Lovelace"), "{told}");
+    // A public address is not local, whatever its provider is called.
+    for other in ["[10.1.0.0/16, 192.0.2.0/24]", "[10.0.0.0/8, 203.0.113.7]"] {
+        let wrong = errors(load(&text.replace("[10.1.0.0/16]", other)));
+        assert!(wrong.contains("a local provider must be"), "{other}: {wrong}");
+    }
+    let wrong = errors(load(&text.replace(", pinned: [10.1.0.0/16]", "")));
+    assert!(wrong.contains("a local provider must be"), "{wrong}");
+}
+
+#[test]
+fn the_examples_of_the_guide_to_policy_load() {
+    let guide = include_str!("../../../../docs/policy.md");
+    let examples: Vec<_> = guide.split("```yaml\n").skip(1).collect();
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        shown(load(example.split("```").next().unwrap()));
+    }
 }

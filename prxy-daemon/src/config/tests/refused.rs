@@ -37,7 +37,7 @@ config.yaml:5:45: error: unknown violation `log`; did you mean `log-only`?
 config.yaml:7:17: error: unknown label `EMAL`; did you mean `EMAIL`?
 7 |       policy: { EMAL: mask, API_KEY: redact, JWT: 1 }
   |                 ^^^^
-config.yaml:7:38: error: unknown action `redact`; known: `allow`, `mask`, `block`
+config.yaml:7:38: error: unknown action `redact`; known: `allow`, `mask`, `route_local`, `block`
 7 |       policy: { EMAL: mask, API_KEY: redact, JWT: 1 }
   |                                      ^^^^^^
 config.yaml:7:51: error: expected a word, found a number
@@ -77,7 +77,7 @@ fn carets_stand_below_what_they_mean_after_tabs_wide_and_hidden_text() {
 config.yaml:3:3: error: provider `lab` needs `base_url` and `api`
 3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
   |   ^^^
-config.yaml:3:10: error: unknown key `name`; known: `base_url`, `api`, `path_prefix`, `private`, `dangerously_allow_plaintext`, `ca_file`, `spki_sha256`, `pinned`, `resolve`, `key`, `client_key_sha256`, `provider_fetch`, `models`
+config.yaml:3:10: error: unknown key `name`; known: `base_url`, `api`, `path_prefix`, `private`, `dangerously_allow_plaintext`, `ca_file`, `spki_sha256`, `pinned`, `resolve`, `key`, `client_key_sha256`, `provider_fetch`, `policy`, `positions`, `models`
 3 |   lab: { name: '漢字é́',    base_uri: x, api_key: [hidden], private: 漢字 }
   |          ^^^^
 config.yaml:3:24: error: unknown key `base_uri`; did you mean `base_url`?
@@ -313,11 +313,42 @@ fn each_wrong_value_has_its_own_message() {
         ),
         (airgap("onViolation: warn"), "unknown violation `warn`; known: `block`, `log-only`"),
         (guardrails("policy: { email: mask }"), "unknown label `email`; did you mean `EMAIL`?"),
-        (
-            guardrails("policy: { EMAIL: route_local }"),
-            "action `route_local` is not available in this version",
-        ),
         (guardrails("policy: { EMAIL: true }"), "expected a word, found true or false"),
+        (
+            guardrails("positions: { users: { EMAIL: mask } }"),
+            "unknown position `users`; did you mean `user`?",
+        ),
+        (
+            guardrails("positions: { user: { EMIAL: mask } }"),
+            "unknown label `EMIAL`; did you mean `EMAIL`?",
+        ),
+        (guardrails("profile: lax"), "unknown profile `lax`; known: `strict`, `agent`"),
+        (guardrails("merge_gap: { EMAIL: 17 }"), "out of range: 0 to 16"),
+        (
+            guardrails("deny: { CLIENT: [x] }"),
+            "expected 2 to 256 characters, without blanks at the ends",
+        ),
+        (guardrails("deny: { CLIENT: [Ada], TEAM: [ADA] }"), "this text stands twice"),
+        (
+            guardrails("deny: { client: [Ada] }"),
+            "`client` is no label: use A to Z, 0 to 9 and `_`, a letter first and last, at most 32",
+        ),
+        (
+            guardrails("allow: [ada], deny: { CLIENT: [Ada] }"),
+            "this text stands in `deny` as well: keep one",
+        ),
+        (
+            guardrails("local_model: 'a b'"),
+            "bad model name: expected letters, digits, `-`, `_`, `.`, `:` and `/`",
+        ),
+        (
+            guardrails("local_provider: olama"),
+            "unknown provider `olama`; known: `anthropic`, `openai`, `google`, `groq`",
+        ),
+        (
+            guardrails("local_provider: openai"),
+            "a local provider must be `private: true` and have a private address, or private ranges in `pinned`",
+        ),
         (guardrails("policy: [EMAIL]"), "expected a mapping, found a list"),
         (guardrails("patterns: { LITERAL: x }"), "label `LITERAL` is reserved"),
         (guardrails("patterns: { PIN: 1234 }"), "expected a regex, found a number: quote it"),

@@ -1,10 +1,12 @@
 //! What an HTTP/2 peer may say instead of an answer, and which requests are sent again.
 
 use std::convert::Infallible;
+use std::sync::atomic::AtomicUsize;
 
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
+use super::shared::{MAX_STREAMS, absolute};
 use super::*;
 
 /// Acts for each connection in its turn, the last one for all that follow.

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::nested::Hit;
-use super::{Masker, Refusal};
+use super::{At, Masker, Refusal};
+use crate::redact::Action;
 use crate::redact::scan::{Found, LabelId, Span};
 
 /// The values of one request that count wherever they stand.
@@ -29,7 +30,7 @@ impl Echoes {
             if digits >= MIN_DIGITS
                 && !value.bytes().any(|b| b.is_ascii_alphabetic())
                 && !values.contains_key(value.as_str())
-                && masker.scanner.scan_both(value).spans.is_empty()
+                && masker.scanner().scan_both(value).spans.is_empty()
             {
                 values.insert(value, *label);
             }
@@ -46,7 +47,7 @@ impl Echoes {
     }
 
     /// `found` in `text`, together with the values of this request that stand there as words.
-    pub(super) fn add<'f>(&self, masker: &Masker, text: &str, found: &'f Found) -> Cow<'f, Found> {
+    pub(super) fn add<'f>(&self, at: At<'_>, text: &str, found: &'f Found) -> Cow<'f, Found> {
         let bytes = text.as_bytes();
         let word = |i: Option<usize>| i.and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_digit);
         let echoes = self
@@ -54,6 +55,10 @@ impl Echoes {
             .find_iter(text)
             .filter(|hit| !word(hit.start().checked_sub(1)) && !word(Some(hit.end())));
         let mut echoes = echoes
+            .filter(|hit| {
+                let label = self.labels[hit.pattern().as_usize()];
+                at.scanner.action(label) != Action::Allow
+            })
             .map(|hit| Span {
                 start: hit.start(),
                 end: hit.end(),
@@ -67,7 +72,7 @@ impl Echoes {
         }
         let mut all = found.clone();
         all.spans.extend(echoes);
-        masker.scanner.settle(&mut all.spans);
+        at.scanner.settle(text, &mut all.spans);
         Cow::Owned(all)
     }
 

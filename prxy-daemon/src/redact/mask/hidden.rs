@@ -3,8 +3,9 @@
 //!
 //! What the text holds as it stands is not for here.
 
+use super::fate::is_guess;
 use crate::json::unescape;
-use crate::redact::scan::{Hidden, Scanner};
+use crate::redact::scan::{Hidden, Scanner, Span};
 
 /// Reads `text` as often as its escapes ask for, and scans every reading.
 ///
@@ -13,7 +14,9 @@ use crate::redact::scan::{Hidden, Scanner};
 pub(super) fn hidden(scanner: &Scanner, text: &str) -> Option<Hidden> {
     let mut reading = read(text, Reading::First)?;
     for _ in 0..READINGS {
-        if let Some(hit) = scanner.scan_both(&reading).rest.first() {
+        // A guess is no reason to refuse what cannot be masked.
+        let sure = |hit: &&Span| !is_guess(scanner, hit);
+        if let Some(hit) = scanner.scan_both(&reading).rest.iter().find(sure) {
             return Some(Hidden::Label(hit.label));
         }
         reading = read(&reading, Reading::Later)?;

@@ -30,17 +30,16 @@ impl Memo {
         Arc::clone(&self.nothing)
     }
 
-    /// What `scan` returns for the string spelled `raw` in a field of this name, or what it returned before.
+    /// What `scan` returns for the string spelled `raw` in a field of this name under a set of rules,
+    /// or what it returned before.
     pub(super) fn remember(
         &self,
-        name: Option<&str>,
-        escaped: bool,
-        raw: &str,
+        (set, name, escaped, raw): (u8, Option<&str>, bool, &str),
         scan: impl FnOnce() -> Found,
     ) -> Arc<Found> {
         let mut hasher = blake3::Hasher::new();
         let name = name.unwrap_or_default();
-        hasher.update(&[u8::from(escaped)]).update(&name.len().to_le_bytes());
+        hasher.update(&[set, u8::from(escaped)]).update(&name.len().to_le_bytes());
         hasher.update(name.as_bytes()).update(raw.as_bytes());
         let key = *hasher.finalize().as_bytes();
         let shard = &self.shards[usize::from(key[0]) % SHARDS];
@@ -105,8 +104,8 @@ mod tests {
         let memo = Memo::new();
         let mut scans = 0;
         for i in 0..4 * SHARDS * PER_SHARD {
-            memo.remember(None, false, &i.to_string(), Found::default);
-            memo.remember(None, false, "used all the time", || {
+            memo.remember((0, None, false, &i.to_string()), Found::default);
+            memo.remember((0, None, false, "used all the time"), || {
                 scans += 1;
                 Found::default()
             });
@@ -126,7 +125,7 @@ mod tests {
         let span = Span { start: 0, end: 6, label: LabelId(0), score: 0, detector: "" };
         let memo = Memo::new();
         for i in 0..SHARDS * PER_SHARD {
-            memo.remember(None, false, &i.to_string(), || Found {
+            memo.remember((0, None, false, &i.to_string()), || Found {
                 spans: vec![span; if i % 2 == 0 { 20 } else { PER_SHARD }],
                 ..Found::default()
             });
@@ -143,15 +142,15 @@ mod tests {
     }
 
     #[test]
-    fn the_same_bytes_with_and_without_escapes_are_two_texts() {
+    fn the_same_bytes_with_and_without_escapes_or_under_other_rules_are_two_texts() {
         let memo = Memo::new();
         let mut scans = 0;
-        for escaped in [false, true, false, true] {
-            memo.remember(None, escaped, r"a\nb", || {
+        for (set, escaped) in [(0, false), (0, true), (0, false), (0, true), (1, true), (1, true)] {
+            memo.remember((set, None, escaped, r"a\nb"), || {
                 scans += 1;
                 Found::default()
             });
         }
-        assert_eq!(scans, 2);
+        assert_eq!(scans, 3);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Masker, Refusal};
+use super::{At, Refusal};
 use crate::json::{self, NumberToken, Path, StringToken};
 use crate::redact::scan::{Found, LabelId, Span};
 
@@ -27,12 +27,12 @@ impl Hit {
 
 /// The hits of `text`, read as JSON where it is JSON, together with those of the same text read plainly.
 pub(super) fn nested_hits(
-    masker: &Masker,
+    at: At<'_>,
     text: &str,
     found: &Found,
     path: &str,
 ) -> Result<Vec<Hit>, Refusal> {
-    let mut inner = Inner { masker, path, hits: Vec::new(), numbers: Vec::new() };
+    let mut inner = Inner { at, path, hits: Vec::new(), numbers: Vec::new() };
     match json::walk(text.as_bytes(), &mut inner) {
         Err(json::WalkError::Visitor(refusal)) => return Err(refusal),
         Err(json::WalkError::Syntax(error)) if error.kind == json::SyntaxKind::TooDeep => {
@@ -44,15 +44,15 @@ pub(super) fn nested_hits(
             let whole =
                 StringToken { range: 0..text.len(), is_key: false, escaped: true, source: text };
             let decoded = whole.decode();
-            inner.add(&whole, &decoded, &masker.scanner.scan_both(&decoded))?;
+            inner.add(&whole, &decoded, &at.scanner.scan_both(&decoded))?;
         }
     }
     let numbers = inner.numbers;
     let plain = found.spans.iter().map(|span| {
         let hit = Hit::plain(span, text);
         // A part of a number cannot give way to a string; all of it can.
-        let at = numbers.partition_point(|number| number.end < hit.range.end);
-        match numbers.get(at).filter(|number| number.start <= hit.range.start) {
+        let next = numbers.partition_point(|number| number.end < hit.range.end);
+        match numbers.get(next).filter(|number| number.start <= hit.range.start) {
             Some(number) => Hit {
                 value: text[number.clone()].to_owned(),
                 range: number.clone(),
@@ -80,7 +80,7 @@ pub(super) fn nested_hits(
 
 /// The walk over the JSON inside a string.
 struct Inner<'m, 'p> {
-    masker: &'m Masker,
+    at: At<'m>,
     path: &'p str,
     hits: Vec<Hit>,
     numbers: Vec<Range<usize>>,
@@ -90,7 +90,7 @@ impl<'a> json::Visitor<'a> for Inner<'_, '_> {
     type Error = Refusal;
 
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Refusal> {
-        let found = self.masker.found(path, &token);
+        let found = self.at.found(path, &token);
         if found.spans.is_empty() {
             return Ok(());
         }
@@ -99,7 +99,7 @@ impl<'a> json::Visitor<'a> for Inner<'_, '_> {
 
     fn number(&mut self, path: &Path<'a>, token: NumberToken<'a>) -> Result<(), Refusal> {
         self.numbers.push(token.range.clone());
-        let Some(found) = self.masker.found_number(path, &token) else { return Ok(()) };
+        let Some(found) = self.at.found_number(path, &token) else { return Ok(()) };
         self.refuse_blocked(&found.spans)?;
         if let Some(span) = found.spans.first() {
             let whole = Span { start: 0, end: token.raw().len(), ..*span };
@@ -126,12 +126,6 @@ impl Inner<'_, '_> {
     }
 
     fn refuse_blocked(&self, spans: &[Span]) -> Result<(), Refusal> {
-        match spans.iter().find(|span| self.masker.blocks(span)) {
-            None => Ok(()),
-            Some(hit) => Err(Refusal::BlockedLabel {
-                label: self.masker.label(hit.label),
-                path: self.path.to_owned(),
-            }),
-        }
+        self.at.refuse_grave(spans, || self.path.to_owned())
     }
 }

@@ -9,11 +9,13 @@ use std::ops::Range;
 use self::typed::Left;
 use super::attachment::{self, Attachment};
 use super::echo::Echoes;
+use super::fate::{Fate, Spot, fate};
 use super::nested::{Hit, nested_hits};
 use super::telling::telling_name;
-use super::{Masked, Masker, Refusal, place};
+use super::{At, Masked, Masker, Refusal, crosses, place};
 use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
 use crate::provider::Surface;
+use crate::provider::place::{Outline, Place as Speaker};
 use crate::provider::request::{Position, is_text_token, may_be_data, may_hold_json, position};
 use crate::redact::scan::{Found, Hidden, LabelId, Span};
 use crate::redact::{Action, Label, Lasts, Number, Vault, VaultError};
@@ -22,6 +24,7 @@ use crate::redact::{Action, Label, Lasts, Number, Vault, VaultError};
 pub(super) struct Plan<'m, 'a> {
     masker: &'m Masker,
     surface: Surface,
+    outline: &'m Outline,
     changes: Vec<Change<'a>>,
     numbers: BTreeMap<LabelId, HashMap<Box<str>, Number>>,
     counts: BTreeMap<LabelId, u32>,
@@ -37,6 +40,8 @@ pub(super) struct Plan<'m, 'a> {
 /// One string or number that has to change.
 struct Change<'a> {
     path: String,
+    /// The set of rules that counts there.
+    set: u8,
     /// The name of its field, where detectors look at it.
     name: Option<String>,
     place: Place<'a>,
@@ -60,11 +65,12 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         if !token.is_key && path.depth() == 1 && path.ends_in("model") {
             self.model = Some(token.decode().into_owned());
         }
-        let found = self.masker.found(path, &token);
+        let at = self.masker.at(self.outline.place(path));
+        let found = at.found(path, &token);
         let holds_json = !token.is_key && may_hold_json(self.surface, path);
         let may_be_data = !token.is_key && may_be_data(path);
         if found.spans.is_empty() && !holds_json && !may_be_data && self.echoes.is_none() {
-            return self.refuse_hidden(&found, || place(path, token.is_key));
+            return refuse_hidden(at, &found, || place(path, token.is_key));
         }
         let position = position(self.surface, path, token.is_key);
         let text = token.decode();
@@ -73,37 +79,47 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
             _ => Attachment::Plain,
         };
         if let Attachment::Encoded(read) = attached {
-            return self.document(path, token.clone(), &read.text);
+            return self.document(at, path, token.clone(), &read.text);
         }
-        self.refuse_blocked(&found.spans, path, token.is_key)?;
+        at.refuse_grave(&found.spans, || place(path, token.is_key))?;
         if attached == Attachment::Binary {
             self.masker.admit_unread(path)?;
         }
+        let opaque = attached == Attachment::Binary;
+        let spot = Spot { opaque, ..Spot::of(self.surface, path, position, token.is_key) };
+        let fate = |hit: &Span| fate(spot, at.scanner, hit, &text);
         let may_change = match position {
             Position::Text | Position::JsonText | Position::FreeForm => true,
             Position::Unknown => !token.is_key,
-            Position::Data => attached == Attachment::Plain,
+            Position::Data => !opaque,
             Position::Structural | Position::Exact => false,
         };
         if !may_change {
             // What only looks like a placeholder stays: here it is nothing that will be restored.
-            self.refuse_rest(&found, path, token.is_key)?;
-            return self.refuse_hidden(&found, || place(path, token.is_key));
+            if let Some(hit) = found.rest.iter().find(|hit| fate(hit) != Fate::Pass) {
+                return Err(self.unsafe_position(hit, path, token.is_key));
+            }
+            return refuse_hidden(at, &found, || place(path, token.is_key));
         }
         let found = match &self.echoes {
-            Some(echoes) => echoes.add(self.masker, &text, &found),
+            Some(echoes) => echoes.add(at, &text, &found),
             None => Cow::Borrowed(&*found),
         };
+        at.refuse_grave(&found.spans, || place(path, token.is_key))?;
         let hits = match position {
-            Position::JsonText => nested_hits(self.masker, &text, &found, &place(path, false))?,
-            _ => found.spans.iter().map(|span| Hit::plain(span, &text)).collect(),
+            Position::JsonText => nested_hits(at, &text, &found, &place(path, false))?,
+            _ => {
+                let masked = found.spans.iter().filter(|hit| fate(hit) == Fate::Mask);
+                masked.map(|span| Hit::plain(span, &text)).collect()
+            }
         };
         if hits.is_empty() {
-            self.refuse_hidden(&found, || place(path, token.is_key))?;
+            refuse_hidden(at, &found, || place(path, token.is_key))?;
         } else {
             let name = if token.is_key { None } else { telling_name(path).map(Cow::into_owned) };
             let path = place(path, token.is_key);
-            self.changes.push(Change { path, name, place: Place::String(token), hits });
+            let set = at.set;
+            self.changes.push(Change { path, set, name, place: Place::String(token), hits });
         }
         Ok(())
     }
@@ -113,11 +129,15 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
             self.masker.admit_unread(path)?;
         }
         let raw = token.raw();
-        let label = match self.masker.found_number(path, &token) {
+        let at = self.masker.at(self.outline.place(path));
+        let label = match at.found_number(path, &token) {
             Some(found) => {
-                self.refuse_blocked(&found.spans, path, false)?;
+                at.refuse_grave(&found.spans, || place(path, false))?;
                 if position(self.surface, path, false) != Position::FreeForm {
-                    return self.refuse_rest(&found, path, false);
+                    return match found.rest.first() {
+                        Some(hit) => Err(self.unsafe_position(hit, path, false)),
+                        None => Ok(()),
+                    };
                 }
                 found.spans.first().map(|hit| hit.label)
             }
@@ -125,12 +145,17 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
                 .echoes
                 .as_ref()
                 .and_then(|echoes| echoes.number(raw))
+                .filter(|label| at.scanner.action(*label) != Action::Allow)
                 .filter(|_| position(self.surface, path, false) == Position::FreeForm),
         };
         let Some(label) = label else { return Ok(()) };
+        if let Some(refusal) = at.grave(label, place(path, false)) {
+            return Err(refusal);
+        }
         let hits = vec![Hit { range: 0..raw.len(), label, value: raw.to_owned(), quoted: true }];
         self.changes.push(Change {
             path: place(path, false),
+            set: at.set,
             name: None,
             place: Place::Number(token),
             hits,
@@ -151,10 +176,11 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
 }
 
 impl<'m, 'a> Plan<'m, 'a> {
-    pub(super) fn new(masker: &'m Masker, surface: Surface) -> Self {
+    pub(super) fn new(masker: &'m Masker, surface: Surface, outline: &'m Outline) -> Self {
         Self {
             masker,
             surface,
+            outline,
             changes: Vec::new(),
             numbers: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -174,26 +200,28 @@ impl<'m, 'a> Plan<'m, 'a> {
     /// A text that comes in base64.
     fn document(
         &mut self,
+        at: At<'_>,
         path: &Path<'_>,
         token: StringToken<'a>,
         text: &str,
     ) -> Result<(), Refusal> {
-        let found = self.masker.scan(None, text);
-        self.refuse_blocked(&found.spans, path, false)?;
+        let found = at.scan(None, text);
         let found = match &self.echoes {
-            Some(echoes) => echoes.add(self.masker, text, &found),
+            Some(echoes) => echoes.add(at, text, &found),
             None => Cow::Borrowed(&found),
         };
         let path = place(path, false);
+        at.refuse_grave(&found.spans, || path.clone())?;
         let hits = if text.starts_with(['{', '[']) {
-            nested_hits(self.masker, text, &found, &path)?
+            nested_hits(at, text, &found, &path)?
         } else {
             found.spans.iter().map(|span| Hit::plain(span, text)).collect()
         };
         if hits.is_empty() {
-            return self.refuse_hidden(&found, || path);
+            return refuse_hidden(at, &found, || path);
         }
-        self.changes.push(Change { path, name: None, place: Place::Encoded(token), hits });
+        let set = at.set;
+        self.changes.push(Change { path, set, name: None, place: Place::Encoded(token), hits });
         Ok(())
     }
 
@@ -211,7 +239,7 @@ impl<'m, 'a> Plan<'m, 'a> {
     pub(super) fn carry_out(mut self, body: &[u8], vault: &dyn Vault) -> Result<Masked, Refusal> {
         let changes = std::mem::take(&mut self.changes);
         let hits = || changes.iter().flat_map(|change| &change.hits);
-        let literal = self.masker.scanner.literal();
+        let literal = self.masker.scanner().literal();
         self.learn(hits().filter(|hit| hit.label != literal), vault)?;
         self.leave_typed(hits(), self.lasts, vault)?;
         let mut edits = self.edits(&changes, vault)?;
@@ -239,7 +267,11 @@ impl<'m, 'a> Plan<'m, 'a> {
                     let value = token.decode();
                     if let Attachment::Encoded(read) = attachment::read(&value) {
                         let masked = replaced(&read.text, &hits, &placeholders);
-                        let settled = self.settle(&masked, None, &change.path, vault)?;
+                        let settled = self.settle(
+                            self.masker.by(change.set),
+                            (&masked, None, &change.path),
+                            vault,
+                        )?;
                         if !hits.is_empty() || settled.is_some() {
                             let text = read.encode(&settled.unwrap_or(masked));
                             edits.replace_text(token.range.clone(), &text);
@@ -256,17 +288,18 @@ impl<'m, 'a> Plan<'m, 'a> {
 
     /// Masks a text that is no JSON.
     pub(super) fn text(&mut self, text: &str, vault: &dyn Vault) -> Result<String, Refusal> {
-        let found = self.masker.scanner.scan_both(text);
-        self.refuse_blocked(&found.spans, &Path::default(), false)?;
+        let at = self.masker.at(Speaker::User);
+        let found = at.scanner.scan_both(text);
+        at.refuse_grave(&found.spans, || "$".to_owned())?;
         let hits: Vec<Hit> = found.spans.iter().map(|span| Hit::plain(span, text)).collect();
-        let literal = self.masker.scanner.literal();
+        let literal = self.masker.scanner().literal();
         self.learn(hits.iter().filter(|hit| hit.label != literal), vault)?;
         // Nobody knows when the text is to be unmasked.
         self.leave_typed(hits.iter(), Lasts::Longer, vault)?;
         let hits = self.to_replace(&hits);
         let placeholders = self.placeholders(&hits, vault)?;
         let masked = replaced(text, &hits, &placeholders);
-        Ok(self.settle(&masked, None, "$", vault)?.unwrap_or(masked))
+        Ok(self.settle(at, (&masked, None, "$"), vault)?.unwrap_or(masked))
     }
 
     pub(super) fn counts(&self) -> BTreeMap<Label, u32> {
@@ -283,7 +316,8 @@ impl<'m, 'a> Plan<'m, 'a> {
         vault: &dyn Vault,
     ) -> Result<(), Refusal> {
         let masked = replaced(&token.decode(), hits, placeholders);
-        if let Some(settled) = self.settle(&masked, change.name.as_deref(), &change.path, vault)? {
+        let place = (&*masked, change.name.as_deref(), &*change.path);
+        if let Some(settled) = self.settle(self.masker.by(change.set), place, vault)? {
             edits.replace_text(token.range.clone(), &settled);
             return Ok(());
         }
@@ -297,31 +331,21 @@ impl<'m, 'a> Plan<'m, 'a> {
     /// Masks what shows only after masking, until nothing does; `None`: nothing did.
     fn settle(
         &mut self,
-        masked: &str,
-        name: Option<&str>,
-        path: &str,
+        at: At<'_>,
+        (masked, name, path): (&str, Option<&str>, &str),
         vault: &dyn Vault,
     ) -> Result<Option<String>, Refusal> {
         let mut settled: Option<String> = None;
         for _ in 0..ROUNDS {
             let text = settled.as_deref().unwrap_or(masked);
-            let found = self.masker.found_again(name, text);
+            let found = at.found_again(name, text);
             if found.rest.is_empty() {
-                self.refuse_hidden(&found, || path.to_owned())?;
+                refuse_hidden(at, &found, || path.to_owned())?;
                 return Ok(settled);
             }
             let unstable = || Refusal::MaskUnstable { path: path.to_owned() };
-            if let Some(hit) = found.rest.iter().find(|hit| self.masker.blocks(hit)) {
-                return Err(Refusal::BlockedLabel {
-                    label: self.masker.label(hit.label),
-                    path: path.to_owned(),
-                });
-            }
-            let crosses = |hit: &Span| {
-                let from = found.placeholders.partition_point(|own| own.end <= hit.start);
-                found.placeholders.get(from).is_some_and(|own| own.start < hit.end)
-            };
-            if found.rest.iter().any(crosses) {
+            at.refuse_grave(&found.rest, || path.to_owned())?;
+            if found.rest.iter().any(|hit| crosses(&found.placeholders, hit)) {
                 return Err(unstable());
             }
             let hits: Vec<Hit> = found.rest.iter().map(|span| Hit::plain(span, text)).collect();
@@ -329,9 +353,9 @@ impl<'m, 'a> Plan<'m, 'a> {
             let placeholders = self.placeholders(&hits, vault)?;
             settled = Some(replaced(text, &hits, &placeholders));
         }
-        let rest = settled.as_deref().map(|text| self.masker.found_again(name, text));
+        let rest = settled.as_deref().map(|text| at.found_again(name, text));
         if let Some(found) = rest.filter(|found| found.rest.is_empty()) {
-            self.refuse_hidden(&found, || path.to_owned())?;
+            refuse_hidden(at, &found, || path.to_owned())?;
             return Ok(settled);
         }
         Err(Refusal::MaskUnstable { path: path.to_owned() })
@@ -346,7 +370,7 @@ impl<'m, 'a> Plan<'m, 'a> {
                 self.numbers.get(&hit.label).and_then(|numbers| numbers.get(hit.value.as_str()));
             let number = known.ok_or_else(|| VaultError("no number".into()))?;
             *self.counts.entry(hit.label).or_default() += 1;
-            let label = self.masker.scanner.label(hit.label).as_str();
+            let label = self.masker.scanner().label(hit.label).as_str();
             let quote = if hit.quoted { "\"" } else { "" };
             placeholders.push(format!("{quote}<{label}_{number}>{quote}"));
         }
@@ -372,47 +396,28 @@ impl<'m, 'a> Plan<'m, 'a> {
             return Ok(());
         }
         let values: Vec<(&Label, &str)> =
-            asked.iter().map(|(id, value)| (self.masker.scanner.label(*id), *value)).collect();
+            asked.iter().map(|(id, value)| (self.masker.scanner().label(*id), *value)).collect();
         let numbers = vault.number_all(&values)?;
         for ((id, value), number) in asked.into_iter().zip(numbers) {
-            self.left.meet(self.masker.scanner.label(id).as_str(), number);
+            self.left.meet(self.masker.scanner().label(id).as_str(), number);
             self.numbers.entry(id).or_default().insert(value.into(), number);
         }
         Ok(())
     }
 
-    fn refuse_blocked(&self, spans: &[Span], path: &Path<'_>, is_key: bool) -> Result<(), Refusal> {
-        match spans.iter().find(|span| self.masker.blocks(span)) {
-            None => Ok(()),
-            Some(hit) => Err(Refusal::BlockedLabel {
-                label: self.masker.label(hit.label),
-                path: place(path, is_key),
-            }),
-        }
+    fn unsafe_position(&self, hit: &Span, path: &Path<'_>, is_key: bool) -> Refusal {
+        let label = self.masker.label(hit.label);
+        Refusal::UnsafePosition { label, path: place(path, is_key) }
     }
+}
 
-    /// What only escapes spell cannot be replaced where it stands.
-    fn refuse_hidden(&self, found: &Found, path: impl FnOnce() -> String) -> Result<(), Refusal> {
-        let Some(hidden) = found.hidden else { return Ok(()) };
-        let path = path();
-        let Hidden::Label(label) = hidden else { return Err(Refusal::TooEscaped { path }) };
-        let blocked = self.masker.scanner.action(label) == Action::Block;
-        let label = self.masker.label(label);
-        Err(match blocked {
-            true => Refusal::BlockedLabel { label, path },
-            false => Refusal::UnsafePosition { label, path },
-        })
-    }
-
-    fn refuse_rest(&self, found: &Found, path: &Path<'_>, is_key: bool) -> Result<(), Refusal> {
-        match found.rest.first() {
-            None => Ok(()),
-            Some(hit) => Err(Refusal::UnsafePosition {
-                label: self.masker.label(hit.label),
-                path: place(path, is_key),
-            }),
-        }
-    }
+/// What only escapes spell cannot be replaced where it stands.
+fn refuse_hidden(at: At<'_>, found: &Found, path: impl FnOnce() -> String) -> Result<(), Refusal> {
+    let Some(hidden) = found.hidden else { return Ok(()) };
+    let path = path();
+    let Hidden::Label(id) = hidden else { return Err(Refusal::TooEscaped { path }) };
+    let label = at.masker.label(id);
+    Err(at.grave(id, path.clone()).unwrap_or(Refusal::UnsafePosition { label, path }))
 }
 
 /// `text` with every hit replaced.

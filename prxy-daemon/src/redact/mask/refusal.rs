@@ -30,6 +30,14 @@ pub enum Refusal {
         /// Where, as a JSON path.
         path: String,
     },
+    /// Policy wants a local provider for what was found.
+    #[error("{} at {path} is for a local provider only (guardrails: local_provider)", label.as_str())]
+    NotForRemote {
+        /// What was found.
+        label: Label,
+        /// Where, as a JSON path.
+        path: String,
+    },
     /// Something to mask stands where nothing may change.
     #[error("{} at {path} cannot be masked there", label.as_str())]
     UnsafePosition {
@@ -72,6 +80,7 @@ impl Refusal {
             Self::NotJson { .. } => "not-json",
             Self::TooDeep | Self::TooEscaped { .. } => "too-deep",
             Self::BlockedLabel { .. } => "blocked-label",
+            Self::NotForRemote { .. } => "no-local-provider",
             Self::UnsafePosition { .. } => "unsafe-position",
             Self::Attachment { .. } => "attachment-blocked",
             Self::MaskUnstable { .. } => "mask-unstable",

@@ -1,6 +1,7 @@
 //! Masking as a whole: goldens, refusals, properties.
 
 mod goldens;
+mod policy;
 mod properties;
 mod review;
 mod surfaces;

@@ -10,18 +10,20 @@ mod find;
 mod seen;
 mod stream;
 mod template;
+mod tools;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use stream::Stream;
+pub use tools::{KeptTools, ToolNames};
 
 use self::find::{Found, Text};
+use self::tools::{Given, seeing};
 use super::{Label, Number, Vault, VaultError};
 use crate::json::{Container, Edits, Path, StringToken, Visitor, escape, walk};
 use crate::provider::Surface;
@@ -49,9 +51,6 @@ pub fn form(content_type: &str) -> Form {
     }
 }
 
-/// The tools, by name, whose arguments stay masked.
-pub type KeptTools = Arc<BTreeSet<String>>;
-
 /// Restores a whole JSON answer or error body; nothing if it stays as it is.
 pub fn whole(
     surface: Surface,
@@ -61,12 +60,16 @@ pub fn whole(
 ) -> Option<Vec<u8>> {
     vault.may_begin("").then_some(())?;
     let mut seen =
-        Seen { surface, kept, texts: Vec::new(), objects: Vec::new(), masked: Vec::new() };
+        Seen { surface, kept, texts: Vec::new(), objects: Vec::new(), given: Vec::new() };
     walk(body, &mut seen).ok()?;
     let mut edits = Edits::new();
-    for (token, Whole { spelling, .. }, object) in &seen.texts {
-        if !object.is_some_and(|object| seen.masked.contains(&object)) {
-            restore_token(token, *spelling, vault, &mut edits);
+    for (token, Whole { spelling, tool }, object) in &seen.texts {
+        let given = match tool {
+            None => Given::Everything,
+            Some(_) => given_to(*object, &seen.given).unwrap_or(kept.usual()),
+        };
+        if given != Given::Nothing {
+            seeing(vault, given, |vault| restore_token(token, *spelling, vault, &mut edits));
         }
     }
     (!edits.is_empty()).then(|| edits.apply(body))
@@ -93,16 +96,17 @@ struct Seen<'a, 'k> {
     texts: Vec<(StringToken<'a>, Whole, Option<usize>)>,
     /// Where the containers begin that are open.
     objects: Vec<usize>,
-    /// Where the objects begin that name a tool whose arguments stay masked.
-    masked: Vec<usize>,
+    /// Where the objects begin that name a tool, and what it is given, if not what others are.
+    given: Vec<(usize, Given)>,
 }
 
 impl<'a> Visitor<'a> for Seen<'a, '_> {
     type Error = Infallible;
 
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Infallible> {
-        if !token.is_key && names_kept_tool(self.kept, path, &token) {
-            self.masked.extend(self.objects.last());
+        if !token.is_key {
+            let given = named_tool(self.kept, path, &token);
+            self.given.extend(self.objects.last().copied().zip(given));
         }
         if find::may_hold(token.raw().as_bytes())
             && let Some(whole) = answer::whole(self.surface, path, token.is_key)
@@ -125,9 +129,20 @@ impl<'a> Visitor<'a> for Seen<'a, '_> {
     }
 }
 
-/// Whether the string at `path` is the name of a tool whose arguments stay masked.
-fn names_kept_tool(kept: &KeptTools, path: &Path<'_>, token: &StringToken<'_>) -> bool {
-    !kept.is_empty() && path.ends_in("name") && kept.contains(&*token.decode())
+/// What a tool is given that the string at `path` names, if the configuration knows its name.
+fn named_tool(kept: &KeptTools, path: &Path<'_>, token: &StringToken<'_>) -> Option<Given> {
+    if kept.is_empty() || !path.ends_in("name") {
+        return None;
+    }
+    Some(kept.given(&token.decode()))
+}
+
+/// What the tool is given whose object begins there, if it is named. One that has two names gets
+/// nothing, unless they are given the same.
+fn given_to(object: Option<usize>, known: &[(usize, Given)]) -> Option<Given> {
+    let mut named = known.iter().filter(|(at, _)| Some(*at) == object).map(|(_, given)| *given);
+    let first = named.next()?;
+    Some(if named.all(|other| other == first) { first } else { Given::Nothing })
 }
 
 /// Restores a string that is complete in itself.

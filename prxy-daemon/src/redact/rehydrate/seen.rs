@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use super::template::{Lane, THOUGHT};
-use super::{KeptTools, names_kept_tool};
+use super::tools::Given;
+use super::{KeptTools, named_tool};
 use crate::json::{Container, Literal, NumberToken, Path, StringToken, Visitor};
 use crate::provider::answer::{self, Field, Piece, Spot};
 use crate::provider::{Api, Surface};
@@ -16,9 +17,9 @@ pub(super) struct Seen {
     kept: KeptTools,
     pub(super) texts: Vec<Text>,
     /// The tools that it names, each by the text that it will be given, and whether that stays masked.
-    pub(super) names: Vec<(Piece, bool)>,
-    /// Where the objects begin that name a tool whose arguments stay masked.
-    pub(super) kept_objects: Vec<usize>,
+    pub(super) names: Vec<(Piece, Given)>,
+    /// Where the objects begin that name a tool, and what it is given, if not what others are.
+    pub(super) given: Vec<(usize, Given)>,
     /// Members of the outermost object that are strings or numbers, with their keys.
     pub(super) members: Vec<Range<usize>>,
     ends: Ends,
@@ -66,7 +67,7 @@ impl Seen {
         self.kept = kept;
         self.texts.clear();
         self.names.clear();
-        self.kept_objects.clear();
+        self.given.clear();
         self.members.clear();
         self.ends = Ends::None;
         self.kind.clear();
@@ -222,11 +223,10 @@ impl<'a> Visitor<'a> for Seen {
             {
                 self.finished.extend(path.index(1));
             } else if !self.kept.is_empty() && path.ends_in("name") {
-                let kept = names_kept_tool(&self.kept, path, &token);
-                if kept {
-                    self.kept_objects.extend(self.objects.last());
-                }
-                self.names.extend(answer::tool_name(surface, path).map(|piece| (piece, kept)));
+                let given = named_tool(&self.kept, path, &token);
+                self.given.extend(self.objects.last().copied().zip(given));
+                let given = given.unwrap_or(self.kept.usual());
+                self.names.extend(answer::tool_name(surface, path).map(|piece| (piece, given)));
             }
         }
         if let Some(spot) = answer::event(surface, path, token.is_key) {

@@ -1,6 +1,6 @@
 //! Restores a stream of events or documents, however placeholders are cut over them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use super::super::Vault;
 use super::find::{Edge, Found, Text};
 use super::seen::Seen;
 use super::template::{Framing, Lane, Shape, Template};
-use super::{KeptTools, find, replace, restore_token};
+use super::tools::{Given, seeing};
+use super::{KeptTools, find, given_to, replace, restore_token};
 use crate::json::{Document, Documents, Edits, StringToken, escape, walk};
 use crate::provider::Surface;
 use crate::provider::answer::{Field, Piece, Spelling, Spot};
@@ -41,7 +42,7 @@ impl Stream {
             held: BTreeMap::new(),
             edges: BTreeMap::new(),
             kept: KeptTools::default(),
-            masked: BTreeSet::new(),
+            given: BTreeMap::new(),
             seen: Seen::default(),
         };
         Self { cutter: Cutter::Events(Splitter::new()), lanes, passing: false }
@@ -55,7 +56,7 @@ impl Stream {
         self
     }
 
-    /// Leaves what these tools are given masked.
+    /// Gives these tools more or less than others.
     #[must_use]
     pub fn keeping(mut self, kept: KeptTools) -> Self {
         self.lanes.kept = kept;
@@ -168,13 +169,14 @@ struct Lanes {
     /// What stands before the next piece of a text; nothing is known of a text that is not here.
     edges: BTreeMap<Lane, Edge>,
     kept: KeptTools,
-    /// The calls, by the lane of what they are given, whose arguments stay masked.
-    masked: BTreeSet<(u64, u64)>,
+    /// The calls, by the lane of their arguments, that are given more or less than others.
+    given: BTreeMap<(u64, u64), Given>,
     seen: Seen,
 }
 
 struct Held {
     text: String,
+    given: Given,
     template: Template,
 }
 
@@ -236,7 +238,7 @@ impl Lanes {
         if self.held.is_empty() && !self.vault.may_begin("") {
             return None;
         }
-        seen.clear(self.surface, Arc::clone(&self.kept));
+        seen.clear(self.surface, self.kept.clone());
         let (Ok(()), Ok(source)) = (walk(data, seen), std::str::from_utf8(data)) else {
             return None;
         };
@@ -252,40 +254,42 @@ impl Lanes {
 
     /// Which calls this event names; a provider must not make prxy remember them without end.
     fn note_tools(&mut self, seen: &Seen) {
-        for (piece, kept) in &seen.names {
+        for (piece, given) in &seen.names {
             let call = seen.call(*piece);
-            if *kept && self.masked.len() < MAX_MASKED {
-                self.masked.insert(call);
+            if *given != self.kept.usual() && self.given.len() < MAX_MASKED {
+                self.given.insert(call, *given);
             } else {
-                self.masked.remove(&call);
+                self.given.remove(&call);
             }
         }
     }
 
-    /// Whether what stands in this text is for a tool whose arguments stay masked.
-    fn is_masked(&self, seen: &Seen, spot: Spot, object: Option<usize>) -> bool {
-        if self.kept.is_empty() {
-            return false;
-        }
+    /// What may stand in this text.
+    fn given(&self, seen: &Seen, spot: Spot, object: Option<usize>) -> Given {
         // So many calls are none of a model's.
-        let full = self.masked.len() >= MAX_MASKED;
+        if self.given.len() >= MAX_MASKED {
+            return Given::Nothing;
+        }
+        let call = |call| self.given.get(&call).copied();
         match spot {
-            Spot::Piece(piece) => {
-                piece.field.is_for_tool() && (full || self.masked.contains(&seen.call(piece)))
+            Spot::Piece(piece) if piece.field.is_for_tool() => {
+                call(seen.call(piece)).unwrap_or(self.kept.usual())
             }
             Spot::Whole(whole) if whole.tool.is_some() => {
-                let named = object.is_some_and(|object| seen.kept_objects.contains(&object));
-                let item = seen.item().is_some_and(|call| self.masked.contains(&call));
-                full || named || item
+                match (given_to(object, &seen.given), seen.item().and_then(call)) {
+                    (Some(Given::Nothing), _) | (_, Some(Given::Nothing)) => Given::Nothing,
+                    (named, item) => named.or(item).unwrap_or(self.kept.usual()),
+                }
             }
-            Spot::Whole(_) | Spot::Delta => false,
+            Spot::Whole(_) | Spot::Piece(_) | Spot::Delta => Given::Everything,
         }
     }
 
     fn restore(&mut self, event: Option<Event<'_>>, source: &str, seen: &Seen) -> Edits {
         let mut edits = Edits::new();
         for text in &seen.texts {
-            if self.is_masked(seen, text.spot, text.object) {
+            let given = self.given(seen, text.spot, text.object);
+            if given == Given::Nothing {
                 continue;
             }
             let token = StringToken {
@@ -298,10 +302,14 @@ impl Lanes {
                 Spot::Delta => {}
                 Spot::Whole(whole) => {
                     if find::may_hold(token.raw().as_bytes()) {
-                        restore_token(&token, whole.spelling, &*self.vault, &mut edits);
+                        seeing(&*self.vault, given, |vault| {
+                            restore_token(&token, whole.spelling, vault, &mut edits);
+                        });
                     }
                 }
-                Spot::Piece(piece) => self.piece(event, source, seen, piece, &token, &mut edits),
+                Spot::Piece(piece) => {
+                    self.piece(event, source, seen, (piece, given), &token, &mut edits);
+                }
             }
         }
         edits
@@ -312,13 +320,13 @@ impl Lanes {
         event: Option<Event<'_>>,
         source: &str,
         seen: &Seen,
-        piece: Piece,
+        (piece, given): (Piece, Given),
         token: &StringToken<'_>,
         edits: &mut Edits,
     ) {
         let lane = seen.lane(piece);
         let hold = if seen.ends_piece(piece) { Hold::Nothing } else { Hold::Open };
-        let Some(open) = self.restore_piece(lane, token, hold, edits) else { return };
+        let Some(open) = self.restore_piece((lane, given), token, hold, edits) else { return };
         let mut members = seen.members.iter().map(|range| &source.as_bytes()[range.clone()]);
         let shape = Shape {
             framing: self.framing,
@@ -326,13 +334,13 @@ impl Lanes {
             line_end: event.as_ref().map_or(b"", Event::line_end),
             members: &mut members,
         };
-        self.held.insert(lane, Held { text: open, template: Template::new(lane, shape) });
+        self.held.insert(lane, Held { text: open, given, template: Template::new(lane, shape) });
     }
 
     /// Restores one piece together with what is held of its text; returns what is now to be held.
     fn restore_piece(
         &mut self,
-        lane: Lane,
+        (lane, given): (Lane, Given),
         token: &StringToken<'_>,
         hold: Hold,
         edits: &mut Edits,
@@ -361,7 +369,7 @@ impl Lanes {
             }
         };
         let (mut at, mut open) = (0, None);
-        while let Some(next) = found.next(at, &*self.vault) {
+        while let Some(next) = seeing(&*self.vault, given, |vault| found.next(at, vault)) {
             match next {
                 Found::Placeholder { range, original } => {
                     keep(edits, at..range.start);
@@ -403,7 +411,9 @@ impl Lanes {
             if goes {
                 // Nothing follows, so it is what it is.
                 let before = edges.get(lane).copied().unwrap_or(Edge::Unknown);
-                let text = restored(&held.text, lane.field, before, &**vault);
+                let text = seeing(&**vault, held.given, |vault| {
+                    restored(&held.text, lane.field, before, vault)
+                });
                 let write = |out: &mut Vec<u8>| held.template.write(&text, out);
                 match place {
                     Place::Front => {

@@ -1,5 +1,6 @@
 mod goldens;
 mod properties;
+mod secrets;
 mod streams;
 mod surfaces;
 mod table;

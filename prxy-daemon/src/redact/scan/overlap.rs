@@ -5,7 +5,7 @@ use crate::redact::{Action, Label};
 
 /// Keeps of `found[base..]` the longest hits, then the surest, then the first, then by label; sorts what stays.
 ///
-/// Hits that block come before all others: no longer hit around a secret may turn a refusal into a mask.
+/// Hits that refuse or route come before all others: no longer hit around one may turn that into a mask.
 pub(in crate::redact) fn resolve<'a>(
     found: &mut Vec<Span>,
     base: usize,
@@ -21,8 +21,7 @@ pub(in crate::redact) fn resolve<'a>(
     }
     let mut ranked = found.split_off(base);
     ranked.sort_by(|a, b| {
-        let rank =
-            |hit: &Span| (label(hit.label).1 == Action::Block, hit.end - hit.start, hit.score);
+        let rank = |hit: &Span| (grave(label(hit.label).1), hit.end - hit.start, hit.score);
         rank(b)
             .cmp(&rank(a))
             .then_with(|| a.start.cmp(&b.start))
@@ -38,4 +37,9 @@ pub(in crate::redact) fn resolve<'a>(
         }
     }
     found[base..].sort_unstable_by_key(|hit| hit.start);
+}
+
+/// Masking and what is weaker count alike.
+fn grave(action: Action) -> Action {
+    action.max(Action::Mask)
 }

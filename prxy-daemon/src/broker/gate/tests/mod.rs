@@ -41,8 +41,9 @@ fn identity() -> Identity {
 }
 
 fn gate(routes: Vec<Route>, policy: Option<&Policy>) -> Gate {
-    let masker = policy.map(|policy| Arc::new(Masker::new(policy).unwrap()));
-    Gate { epoch: 1, routes, masker }
+    let names = || routes.iter().map(|route| route.name.as_str());
+    let maskers = policy.map(|policy| Arc::new(Maskers::new(policy, names()).unwrap()));
+    Gate { epoch: 1, routes, maskers }
 }
 
 /// The head of a request for a route, with these headers beside the usual ones.

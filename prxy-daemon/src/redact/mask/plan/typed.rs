@@ -37,7 +37,7 @@ impl Plan<'_, '_> {
     }
 
     fn stays(&self, hit: &Hit) -> bool {
-        hit.label == self.masker.scanner.literal() && self.left.texts.contains(hit.value.as_str())
+        hit.label == self.masker.scanner().literal() && self.left.texts.contains(hit.value.as_str())
     }
 
     /// Decides on every text of `hits` that looks like a placeholder; to be called when the values
@@ -48,7 +48,7 @@ impl Plan<'_, '_> {
         lasts: Lasts,
         vault: &dyn Vault,
     ) -> Result<(), Refusal> {
-        let scanner = &self.masker.scanner;
+        let scanner = self.masker.scanner();
         let texts: BTreeSet<&str> = hits
             .filter(|hit| hit.label == scanner.literal())
             .map(|hit| hit.value.as_str())

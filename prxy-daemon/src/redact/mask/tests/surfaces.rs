@@ -52,7 +52,7 @@ fn what_nobody_can_read_is_refused_unless_it_is_allowed() {
         );
         check_refused(&masker(), surface, &body, "attachment-blocked", &text);
         let look = |masker: &Masker| {
-            let walked = json::walk(body.as_bytes(), &mut masker.checker(surface));
+            let walked = json::walk(body.as_bytes(), &mut masker.checker(surface, body.as_bytes()));
             walked.map_err(|error| Refusal::from(error).reason())
         };
         assert_eq!(look(&masker()), Err("attachment-blocked"), "{body}");

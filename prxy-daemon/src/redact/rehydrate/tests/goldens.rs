@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::Stream;
+use super::super::{KeptTools, Stream};
 use super::vault;
 use crate::provider::Surface;
 
@@ -13,7 +13,8 @@ fn check(surface: Surface, name: &str, end: &str) {
     let given = std::fs::read(folder.join(format!("{name}.in.{end}"))).unwrap();
     let wanted = std::fs::read_to_string(folder.join(format!("{name}.out.{end}"))).unwrap();
     for size in [given.len(), 1, 3, 64, 1000] {
-        let kept = Arc::new(["WebFetch".to_owned()].into());
+        let masked = Arc::new(["WebFetch".to_owned()].into());
+        let kept = KeptTools { masked, secrets: None };
         let mut stream = Stream::new(surface, vault()).keeping(kept);
         if end != "sse" {
             stream = stream.of_documents();

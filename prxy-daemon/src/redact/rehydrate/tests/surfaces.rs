@@ -9,7 +9,8 @@ use super::vault;
 use crate::provider::Surface;
 
 fn kept(names: &[&str]) -> KeptTools {
-    Arc::new(names.iter().map(|name| (*name).to_owned()).collect())
+    let masked = Arc::new(names.iter().map(|name| (*name).to_owned()).collect());
+    KeptTools { masked, ..KeptTools::default() }
 }
 
 /// The stream, given byte by byte, piece by piece and at once, must always mean the same.
