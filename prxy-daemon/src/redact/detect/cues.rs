@@ -24,6 +24,7 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         kollege kollegin kollegen familie nachbar nachbarin professorin arzt ärztin rechtsanwalt rechtsanwältin anwalt schwester notar notarin chefarzt oberarzt \
         docteur docteure avocat avocate colleague employee manager supervisor teacher student lekarz mecenas panstwo doktor \
         mitarbeiter mitarbeiterin erbe erblasser zeuge zeugin testator decedent insured policyholder applicant pc constable dci carer \
+        daughter wife husband grandson granddaughter niece nephew pt \
         bruder ehefrau ehemann sohn tochter mutter vater oma opa onkel tante nichte neffe enkel enkelin freundin freund partnerin verlobte verlobter \
         tochter witwe witwer gatte gattin betreuer betreuerin pflegekraft zeugen testigo testimone świadek getuige testemunha témoin",
     ),

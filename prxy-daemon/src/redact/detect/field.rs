@@ -177,9 +177,26 @@ pub(super) fn value(bytes: &[u8], i: usize, kind: Kind, shouted: bool) -> Option
             name.parts().any(|word| word.surely(GIVEN)) && (count > 1 || ends)
                 || known && named && count > 1 && ends && head.is(GIVEN)
                 || end > name.end && known
+                || count == 1 && named && parted(bytes, end)
         }
     };
     counts.then_some(start..end)
+}
+
+/// Whether the next line is for a given name: this one was for a family name.
+fn parted(bytes: &[u8], end: usize) -> bool {
+    const GIVENS: &[&[u8]] = &[
+        b"Vorname",
+        b"First name",
+        "Prénom".as_bytes(),
+        b"Nome:",
+        b"Nombre",
+        "Imię".as_bytes(),
+        b"Voornaam",
+        b"Forename",
+    ];
+    super::name::next_line(bytes, end)
+        .is_some_and(|at| GIVENS.iter().any(|key| bytes[at..].starts_with(key)))
 }
 
 /// Behind `Dr.`, `Mr`, `Herr Prof.`

@@ -336,7 +336,7 @@ static STOPS: Set = Set::new(
 );
 /// Ideographs behind which a name may begin.
 static BREAKS: Set = Set::new(
-    "的是在和与了说于从对向因将被把去到给让请由为及或叫找跟替见问告同该这那本某我你他她您们就职任住入聘约访",
+    "自至往的是在和与了说于从对向因将被把去到给让请由为及或叫找跟替见问告同该这那本某我你他她您们就职任住入聘约访",
 );
 /// What stands right before a name.
 const CUES: &[&str] = &[

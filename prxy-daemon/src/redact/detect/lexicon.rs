@@ -393,7 +393,7 @@ fn declined(name: &str, mut see: impl FnMut(&str)) {
     } else if let Some(stem) = name.strip_suffix("ska").or_else(|| name.strip_suffix("cka")) {
         add(&name[..stem.len() + 2], &["iej", "a"]);
     } else if let Some(stem) = name.strip_suffix('a') {
-        add(stem, &["e", "y", "ie", "o"]);
+        add(stem, &["e", "y", "i", "ie", "o"]);
     } else if let Some(stem) = name.strip_suffix("ek") {
         add(stem, &["kiem", "kowi"]);
     } else if let Some(stem) = name.strip_suffix("el").or_else(|| name.strip_suffix("eł")) {

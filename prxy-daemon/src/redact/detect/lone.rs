@@ -22,7 +22,11 @@ pub(super) fn in_prose(bytes: &[u8], name: &Word, before: Option<Word>) -> bool 
         [b' ', ..] => after.is_some_and(|word| word.case == Case::Lower && !software(bytes, &word)),
         _ => false,
     };
-    if !ends || lists_things(bytes, name) || bytes[..name.start].ends_with(b":") {
+    if !ends
+        || brand(bytes, name)
+        || lists_things(bytes, name)
+        || bytes[..name.start].ends_with(b":")
+    {
         return false;
     }
     let Some(before) = before else {
@@ -47,13 +51,17 @@ pub(super) fn in_prose(bytes: &[u8], name: &Word, before: Option<Word>) -> bool 
     if bytes[..name.start].ends_with(b". ") && before.capital() && before.len() < 3 {
         return false;
     }
-    if bytes[..name.start].ends_with(b". ") || before.is(CLOSE | SALUTE | BEFORE) {
+    if bytes[..name.start].ends_with(b". ")
+        || (before.is(CLOSE | SALUTE | BEFORE) && !english_article(bytes, &before))
+    {
         return true;
+    }
+    if english_article(bytes, &before) && after.is_some_and(|word| !word.is(AFTER)) {
+        return false;
     }
     match before.case {
         // `a Cassandra node`, `in Julia`; but `a Beatriz pediu`.
         Case::Lower => match &bytes[before.start..before.end] {
-            b"a" | b"o" => after.is_some_and(|word| word.is(AFTER)) || after.is_none(),
             b"the" | b"an" | b"this" | b"that" | b"in" | b"into" | b"on" | b"via" | b"using"
             | b"use" | b"install" | b"run" | b"runs" | b"running" | b"of" | b"each" | b"every"
             | b"any" | b"like" | b"les" | b"im" | b"nel" | b"nella" | b"w" => false,
@@ -113,6 +121,25 @@ pub(super) fn doubtful_again(bytes: &[u8], name: &Word) -> bool {
     !joins && (inside || acts)
 }
 
+/// `a` in English; in Portuguese and Spanish it stands before names.
+pub(super) fn english_article(bytes: &[u8], word: &Word) -> bool {
+    const WORDS: &[&str] =
+        &[" the ", " and ", " of ", " is ", " for ", " with ", " an ", " to ", " it "];
+    if bytes[word.start..word.end] != *b"a" {
+        return false;
+    }
+    let around = &bytes[word.start.saturating_sub(60)..bytes.len().min(word.end + 60)];
+    WORDS.iter().any(|word| memchr::memmem::find(around, word.as_bytes()).is_some())
+}
+
+/// Whether the name is a part of a brand such as `Ben & Jerry's`.
+pub(super) fn brand(bytes: &[u8], name: &Word) -> bool {
+    bytes[name.end..].starts_with(b" & ")
+        && word(bytes, name.end + 3).is_some_and(|next| known_together(name, &next))
+        || bytes[..name.start].ends_with(b" & ")
+            && word_before(bytes, name.start - 3).is_some_and(|other| known_together(&other, name))
+}
+
 /// Months, and names that software has.
 fn never(bytes: &[u8], name: &Word) -> bool {
     const NEVER: &[&[u8]] = &[
@@ -148,12 +175,10 @@ fn lists_things(bytes: &[u8], name: &Word) -> bool {
     });
     back.is_some_and(|joint| {
         let word = word_before(bytes, name.start - joint.len());
-        word.is_some_and(|word| known_together(&word, name))
-            || thing(word, leads && word.is_some_and(|word| begins(bytes, &word)))
+        thing(word, leads && word.is_some_and(|word| begins(bytes, &word)))
     }) || ahead.is_some_and(|joint| {
         let at = name.end + joint.len();
-        word(bytes, at).is_some_and(|word| known_together(name, &word))
-            || thing(word(bytes, at), bytes.get(at) == Some(&b'I'))
+        thing(word(bytes, at), bytes.get(at) == Some(&b'I'))
     })
 }
 

@@ -354,7 +354,19 @@ fn person_ends(bytes: &[u8], link: &Word) -> bool {
     let particle = before(bytes, word.start)
         .is_some_and(|word| word.case == Case::Lower && word.is(PARTICLE) || word.is(TITLE));
     let next = word_at_blank(bytes, link.end);
-    particle || word.surely(GIVEN) && !word.is(FAMILY) && !next.is_some_and(|next| next.is(FAMILY))
+    if particle || next.is_some_and(|next| next.is(FAMILY)) {
+        return particle;
+    }
+    // `Ludovica De Santis di`.
+    let (mut word, mut left) = (word, 3);
+    while word.case == Case::Title && left > 0 {
+        if word.surely(GIVEN) {
+            return true;
+        }
+        let Some(next) = before(bytes, word.start) else { break };
+        (word, left) = (next, left - 1);
+    }
+    false
 }
 
 fn word_at_blank(bytes: &[u8], end: usize) -> Option<Word> {
@@ -371,7 +383,12 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     // Left: `Springfield General Hospital`, `St. Mary's Hospital`.
     let (mut start, mut own, mut i) = (at.start, false, at.start);
     for _ in 0..5 {
-        let Some(mut word) = before(bytes, i) else { break };
+        // `Hale & Sons Builders`.
+        let partner = || {
+            let end = bytes[..i].strip_suffix(b" & ")?.len();
+            word_before(bytes, end).filter(|word| word.case == Case::Title && start < at.start)
+        };
+        let Some(mut word) = before(bytes, i).or_else(partner) else { break };
         if bytes[word.start..word.end] == *b"s" && word.start > 1 && bytes[word.start - 1] == b'\''
         {
             word = Word { end: word.end, ..word_before(bytes, word.start - 1).unwrap_or(word) };
@@ -477,7 +494,10 @@ fn institution(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             continue;
         }
         // `Przychodnia Pod Lipami`.
-        if matches!(&bytes[next.start..next.end], b"Pod" | b"Nad")
+        if matches!(
+            &bytes[next.start..next.end],
+            b"Pod" | b"Nad" | b"Het" | b"De" | b"La" | b"El" | b"Las" | b"Los" | b"Les"
+        ) && start == at.start
             && let Some(last) =
                 word_at_blank(bytes, next.end).filter(|last| last.case == Case::Title)
         {

@@ -300,7 +300,14 @@ fn is_full(bytes: &[u8], name: &Name, before: Option<Word>) -> bool {
 /// Whether something beside a given name says that a person is meant.
 fn lone_counts(bytes: &[u8], name: &Word, before: Option<Word>) -> bool {
     let (start, end) = (name.start, name.end);
-    if before.is_some_and(|word| known_together(&word, name)) {
+    if before.is_some_and(|word| known_together(&word, name)) || lone::brand(bytes, name) {
+        return false;
+    }
+    // `Lake Victoria`; `drove to Jackson, Austin and Madison`.
+    let place = before.is_some_and(|word| word.capital() && word.is(TERM) && !word.is(FAMILY))
+        || bytes[end..].starts_with(b", ")
+            && word(bytes, end + 2).is_some_and(|next| next.is(PLACE));
+    if place {
         return false;
     }
     let rest = &bytes[end..];
@@ -312,7 +319,10 @@ fn lone_counts(bytes: &[u8], name: &Word, before: Option<Word>) -> bool {
         return false;
     }
     let stop = matches!(rest, [] | [b'.' | b'!' | b'?' | b'\n' | b'\r', ..]);
-    let cued = before.is_some_and(|word| word.case == Case::Lower && word.is(BEFORE));
+    // `a Victoria sponge`.
+    let article = before.is_some_and(|word| lone::english_article(bytes, &word))
+        && after.is_some_and(|word| !word.is(AFTER));
+    let cued = !article && before.is_some_and(|word| word.case == Case::Lower && word.is(BEFORE));
     let acts = after.is_some_and(|word| word.case == Case::Lower && word.is(AFTER));
     let owns = matches!(rest, [b'\'', b's', b' ', ..] | [0xe2, 0x80, 0x99, b's', b' ', ..]);
     let vocative = stop
