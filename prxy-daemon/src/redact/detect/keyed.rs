@@ -206,7 +206,7 @@ fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         Topic::Organization => false,
         Topic::Address => digits > 0 && digits < 16 && words > 0 && spaced,
         // `10717 Berlin`.
-        Topic::Town if digits >= 4 && digits < 7 && words > 0 => spaced && value.len() < 40,
+        Topic::Town if (4..7).contains(&digits) && words > 0 => spaced && value.len() < 40,
         Topic::Town => {
             value.len() <= 40
                 && (digits >= 3 || digits == 0 && words > 0)

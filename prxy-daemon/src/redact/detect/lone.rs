@@ -61,12 +61,33 @@ pub(super) fn in_prose(bytes: &[u8], name: &Word, before: Option<Word>) -> bool 
     }
     match before.case {
         // `a Cassandra node`, `in Julia`; but `a Beatriz pediu`.
-        Case::Lower => match &bytes[before.start..before.end] {
-            b"the" | b"an" | b"this" | b"that" | b"in" | b"into" | b"on" | b"via" | b"using"
-            | b"use" | b"install" | b"run" | b"runs" | b"running" | b"of" | b"each" | b"every"
-            | b"any" | b"like" | b"les" | b"im" | b"nel" | b"nella" | b"w" => false,
-            _ => true,
-        },
+        Case::Lower => !matches!(
+            &bytes[before.start..before.end],
+            b"the"
+                | b"an"
+                | b"this"
+                | b"that"
+                | b"in"
+                | b"into"
+                | b"on"
+                | b"via"
+                | b"using"
+                | b"use"
+                | b"install"
+                | b"run"
+                | b"runs"
+                | b"running"
+                | b"of"
+                | b"each"
+                | b"every"
+                | b"any"
+                | b"like"
+                | b"les"
+                | b"im"
+                | b"nel"
+                | b"nella"
+                | b"w"
+        ),
         // `Ask Anna`, `Wann kommt Anna`, `When Anna comes`.
         Case::Title => {
             before.is(ORDINARY) && !before.is(PLACE | GIVEN | FAMILY) && begins(bytes, &before)

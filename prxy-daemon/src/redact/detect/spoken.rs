@@ -106,7 +106,7 @@ fn said(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let code =
         matches!(bytes.get(end), Some(b'_' | b'(' | b'=' | b'/' | b'@' | b'-' | b'0'..=b'9'))
             || matches!(bytes[end..], [b'.', next, ..] if next.is_ascii_alphanumeric());
-    (!code && first.surely(GIVEN) && (family || !weak || stops(bytes, end)) || family && !code)
+    (!code && (family || first.surely(GIVEN) && (!weak || stops(bytes, end))))
         .then_some(at.end..end)
 }
 
