@@ -37,6 +37,8 @@ pub(crate) enum Edge {
     Free,
     /// A letter or the like.
     Word,
+    /// `$`, with which `{` makes one too.
+    Dollar,
     /// Not known yet.
     Unknown,
 }
@@ -83,8 +85,14 @@ impl<'t> Text<'t> {
 
     /// What stands before the text that follows `self.text[..end]`.
     pub(crate) fn edge(&self, end: usize) -> Edge {
-        let Some(last) = self.text.as_bytes()[..end].last() else { return self.before };
-        if joins_before(*last) && !self.is_short_escape(end) { Edge::Word } else { Edge::Free }
+        match &self.text.as_bytes()[..end] {
+            [] => self.before,
+            [.., b'$'] => Edge::Dollar,
+            [.., b'$', b'{'] => Edge::Word,
+            [b'{'] if self.before == Edge::Dollar => Edge::Word,
+            [.., last] if joins_before(*last) && !self.is_short_escape(end) => Edge::Word,
+            _ => Edge::Free,
+        }
     }
 
     /// A placeholder that stands without brackets from `at` to `end`.
@@ -95,7 +103,7 @@ impl<'t> Text<'t> {
         if !word.starts_with(|c: char| c.is_ascii_uppercase()) || word.len() > MAX_NAME {
             return Match::None;
         }
-        if self.edge(at) != Edge::Free || bytes[..at].ends_with(b"${") {
+        if self.edge(at) != Edge::Free {
             return Match::None;
         }
         match (split(word), behind) {
