@@ -1,5 +1,6 @@
 //! What policy says of a label holds in every place of a request, for every provider, and the broker
 //! says the same.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::fs;
 use std::net::SocketAddr;

@@ -1,9 +1,9 @@
 //! Names, institutions and addresses in whole texts: recall and precision over files of hand-made ones.
 //!
 //! In a text `⟦P …⟧` is a person; the other marks stand in `LABELS`; `===` begins the next text.
-//! `tuned` texts were there when the detectors were made. `fresh` texts were written apart from them.
-//! When they were measured first, people had a recall of 0.84 and a precision of 0.96, institutions 0.68 and 0.81,
-//! addresses 1.00 and 1.00; some faults that they showed have been mended since.
+//! `tuned` texts were there when the detectors were made. `fresh` texts were written before their makers had read
+//! the detectors; at the first look 120 of 143 people, 17 of 25 organizations and 30 of 30 addresses were right.
+//! Some of what was missed has been mended since, so their figures flatter now.
 
 use std::collections::BTreeMap;
 
