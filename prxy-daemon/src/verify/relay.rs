@@ -42,14 +42,13 @@ impl<T: Read + Send + std::fmt::Debug> Peer for T {}
 
 impl Relay {
     /// Begins to listen where an attempt will speak.
-    #[expect(clippy::disallowed_methods, reason = "a relay is held by nothing")]
     pub fn open(medium: Medium, scratch: &Path, token: &str) -> io::Result<Self> {
         let name = || SocketAddr::from_abstract_name(relay_name(token));
         let mut path = None;
         let mut at = || path.insert(relay_path(scratch, token)).clone();
         let end = match medium {
             Medium::Loopback => {
-                let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, relay_port(token)))?;
+                let listener = listen(relay_port(token))?;
                 listener.set_nonblocking(true)?;
                 End::Tcp(listener)
             }
@@ -147,3 +146,18 @@ fn read(from: &mut impl Read) -> io::Result<Vec<u8>> {
 
 /// Longer than an attempt waits.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waits for an earlier attempt that listens there and is about to end.
+#[expect(clippy::disallowed_methods, reason = "a relay is held by nothing")]
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let mut tries = 0;
+    loop {
+        match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < 100 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            done => return done,
+        }
+    }
+}
