@@ -253,6 +253,11 @@ impl<'a> Visitor<'a> for Seen {
         Ok(())
     }
 
+    fn leave(&mut self, path: &Path<'a>, _: Container, _: Range<usize>) -> Result<(), Infallible> {
+        self.objects.truncate(path.depth());
+        Ok(())
+    }
+
     fn literal(&mut self, path: &Path<'a>, literal: Literal) -> Result<(), Infallible> {
         let thought = ["candidates", "[]", "content", "parts", "[]", "thought"];
         if literal == Literal::True && path.matches(&thought) {

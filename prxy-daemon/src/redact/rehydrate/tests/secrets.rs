@@ -85,3 +85,20 @@ fn a_call_with_two_names_is_given_nothing_more_than_the_least() {
     let body = br#"{"content":[{"type":"tool_use","name":"Bash","name":"Write","input":{"a":"<API_KEY_1>"}}]}"#;
     assert_eq!(whole(Surface::Messages, body, &*vault(), &tools()), None);
 }
+
+#[test]
+fn a_call_of_google_may_be_named_behind_its_arguments() {
+    for (name, expected) in
+        [("Bash", (true, true)), ("Write", (false, true)), ("Fetch", (false, false))]
+    {
+        let document = format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"functionCall":{{"args":{{"u":{{"v":["<API_KEY_1> <EMAIL_1>"]}}}},"name":"{name}"}}}}]}}}}]}}"#
+        );
+        check(name, &streamed(Surface::Generate, &[&document]), expected);
+        let mut stream = Stream::new(Surface::Generate, vault()).of_documents().keeping(tools());
+        let mut out = Vec::new();
+        stream.push(format!("[{document}]").as_bytes(), &mut out);
+        stream.finish(&mut out);
+        check(name, &String::from_utf8(out).unwrap(), expected);
+    }
+}
