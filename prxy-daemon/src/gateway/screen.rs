@@ -124,6 +124,10 @@ impl Vault for Watched {
         self.vault.typed(looks, lasts)
     }
 
+    fn only_its_own(&self) {
+        self.vault.only_its_own();
+    }
+
     fn strange_labels(&self, known: &dyn Fn(&str) -> bool) -> Vec<Box<str>> {
         self.vault.strange_labels(known)
     }

@@ -60,6 +60,10 @@ pub trait Vault: Send + Sync {
         Ok(vec![Typed::Masked; looks.len()])
     }
 
+    /// From now on, only what was numbered for this request is restored: its answer can speak of
+    /// nothing else.
+    fn only_its_own(&self) {}
+
     /// The labels with entries that `known` does not know.
     fn strange_labels(&self, _known: &dyn Fn(&str) -> bool) -> Vec<Box<str>> {
         Vec::new()

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -19,11 +20,21 @@ pub struct TenantVault {
     tenant: Box<str>,
     /// What this request has typed: its answer is not restored there.
     left: Mutex<HashSet<(Box<str>, Number)>>,
+    /// The values of this request, in whichever spelling.
+    own: Mutex<HashSet<(Box<str>, u32)>>,
+    /// Whether its answer is given these alone.
+    only_its_own: AtomicBool,
 }
 
 impl TenantVault {
     pub(super) fn new(database: Arc<Database>, tenant: &str) -> Self {
-        Self { database, tenant: tenant.into(), left: Mutex::default() }
+        Self {
+            database,
+            tenant: tenant.into(),
+            left: Mutex::default(),
+            own: Mutex::default(),
+            only_its_own: AtomicBool::new(false),
+        }
     }
 
     fn number_values(&self, values: &[(&Label, &str)]) -> Result<Vec<Number>, StoreError> {
@@ -50,6 +61,11 @@ impl TenantVault {
             }
         }
         let numbers: Vec<Number> = known.into_iter().flatten().map(|known| known.number).collect();
+        let mut own = self.own();
+        for ((label, _), number) in values.iter().zip(&numbers) {
+            own.insert((label.as_str().into(), number.value));
+        }
+        drop(own);
         let mut left = self.left();
         if !left.is_empty() {
             for ((label, _), number) in values.iter().zip(&numbers) {
@@ -214,6 +230,10 @@ impl TenantVault {
         original
     }
 
+    fn own(&self) -> MutexGuard<'_, HashSet<(Box<str>, u32)>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn left(&self) -> MutexGuard<'_, HashSet<(Box<str>, Number)>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -233,6 +253,10 @@ impl Vault for TenantVault {
         self.look_at_typed(looks, lasts).map_err(|error| VaultError(error.to_string()))
     }
 
+    fn only_its_own(&self) {
+        self.only_its_own.store(true, Ordering::Relaxed);
+    }
+
     fn strange_labels(&self, known: &dyn Fn(&str) -> bool) -> Vec<Box<str>> {
         let Some(tenant) = self.known_tenant() else { return Vec::new() };
         let labels = tenant.counters.iter().map(|counter| &counter.label);
@@ -241,6 +265,10 @@ impl Vault for TenantVault {
 
     fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
         if self.left().contains(&(label.into(), number)) {
+            return None;
+        }
+        let only_its_own = self.only_its_own.load(Ordering::Relaxed);
+        if only_its_own && !self.own().contains(&(label.into(), number.value)) {
             return None;
         }
         self.find_original(label, number)

@@ -62,6 +62,9 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         if token.is_key && path.depth() == 0 && STATE.contains(&token.raw()) {
             (self.refers, self.lasts) = (true, Lasts::Longer);
         }
+        if !token.is_key && path.ends_in("type") && token.decode() == "item_reference" {
+            (self.refers, self.lasts) = (true, Lasts::Longer);
+        }
         if !token.is_key && path.depth() == 1 && path.ends_in("model") {
             self.model = Some(token.decode().into_owned());
         }
@@ -247,6 +250,9 @@ impl<'m, 'a> Plan<'m, 'a> {
             self.left = Left::default();
             self.counts.clear();
             edits = self.edits(&changes, vault)?;
+        }
+        if !self.refers {
+            vault.only_its_own();
         }
         let body = (!edits.is_empty()).then(|| edits.apply(body));
         Ok(Masked { body, masked: self.counts(), stream: self.stream, model: self.model })
@@ -435,7 +441,13 @@ fn replaced(text: &str, hits: &[&Hit], placeholders: &[String]) -> String {
 }
 
 /// What a request names that the provider has kept, and that may come back in the answers to others.
-const STATE: [&str; 5] =
-    ["previous_response_id", "conversation", "thread", "cachedContent", "cached_content"];
+const STATE: [&str; 6] = [
+    "previous_response_id",
+    "conversation",
+    "thread",
+    "container",
+    "cachedContent",
+    "cached_content",
+];
 /// Hits that masking creates can create others; no sane text does so more often.
 const ROUNDS: usize = 3;

@@ -90,6 +90,8 @@ impl<'t> Text<'t> {
             [.., b'$'] => Edge::Dollar,
             [.., b'$', b'{'] => Edge::Word,
             [b'{'] if self.before == Edge::Dollar => Edge::Word,
+            // Beside a placeholder, what is masked may have made one word with it.
+            [.., b'0'..=b'9', b'>'] => Edge::Word,
             [.., last] if joins_before(*last) && !self.is_short_escape(end) => Edge::Word,
             _ => Edge::Free,
         }
@@ -125,6 +127,10 @@ impl<'t> Text<'t> {
             [b'(' | b'=' | b'@' | b'%' | b'$', ..] => Edge::Word,
             [b'.' | b'-' | b'\\'] if self.behind == Edge::Unknown => Edge::Unknown,
             [b'.' | b'-', next, ..] if next.is_ascii_alphanumeric() => Edge::Word,
+            [b'.' | b'-', b'<', next, ..] | [b'<', next, ..] if next.is_ascii_uppercase() => {
+                Edge::Word
+            }
+            [b'<'] | [b'.' | b'-', b'<'] if self.behind == Edge::Unknown => Edge::Unknown,
             _ => Edge::Free,
         }
     }

@@ -91,6 +91,10 @@ fn entity(bytes: &[u8], at: usize) -> Option<Spelled> {
 
 /// `\u0040`, `\x40`, `\u{40}`, with any number of backslashes.
 fn escape(bytes: &[u8], at: usize) -> Option<Spelled> {
+    // Those before belong to it as well, and have been looked at.
+    if at > 0 && bytes[at - 1] == b'\\' {
+        return None;
+    }
     let run = bytes[at..].iter().take_while(|byte| **byte == b'\\').count();
     let from = at + run + 1;
     let (digits, end) = match bytes.get(at + run)? {

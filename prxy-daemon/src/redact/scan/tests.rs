@@ -211,6 +211,7 @@ fn hostile_repetition_costs_no_more_than_it_must() {
 
 /// Texts that make a recogniser start over and over.
 pub(in crate::redact) const HOSTILE: &[&str] = &[
+    "\\",
     "a",
     "@",
     "a@",

@@ -191,9 +191,39 @@ fn a_label_that_the_policy_does_not_know_is_not_restored_where_it_was_typed() {
     let vault = store.vault("t");
     assert_eq!(sent(&masker, "see <PROJECT_1>", &*vault).as_deref(), Some("see <PROJECT_1>"));
     assert_eq!(answered("<PROJECT_1>", &*vault), "<PROJECT_1>");
+    // What the provider keeps may come in an answer to no text at all.
+    assert_eq!(answered("<PROJECT_1>", &*store.vault("t")), "Apollo");
+}
+
+#[test]
+fn an_answer_is_given_the_values_of_its_own_request_only() {
+    let store = Store::in_memory().unwrap();
+    let masker = agent();
+    store
+        .vault("t")
+        .number_all(&[(&label("EMAIL"), "a@corp.com"), (&label("EMAIL"), "b@corp.com")])
+        .unwrap();
     let vault = store.vault("t");
-    assert_eq!(sent(&masker, "see it", &*vault).as_deref(), Some("see it"));
-    assert_eq!(answered("<PROJECT_1>", &*vault), "Apollo");
+    assert_eq!(sent(&masker, "to b@corp.com", &*vault).as_deref(), Some("to <EMAIL_2>"));
+    for (said, got) in [
+        ("to <EMAIL_2>", "to b@corp.com"),
+        ("set EMAIL_2 and EMAIL_1", "set b@corp.com and EMAIL_1"),
+        ("CREATE TABLE t (EMAIL_1 TEXT, x TEXT)", "CREATE TABLE t (EMAIL_1 TEXT, x TEXT)"),
+        ("<EMAIL_1>", "<EMAIL_1>"),
+    ] {
+        assert_eq!(answered(said, &*vault), got);
+    }
+}
+
+#[test]
+fn what_masking_puts_beside_a_word_makes_no_placeholder_of_it() {
+    let store = Store::in_memory().unwrap();
+    let masker = agent();
+    for text in ["a@corp.com; EMAIL_1-b@corp.com", "a@corp.com; born 12/03/1984EMAIL_1"] {
+        let vault = store.vault("t");
+        let masked = sent(&masker, text, &*vault).unwrap();
+        assert_eq!(answered(&masked, &*vault), text, "{masked}");
+    }
 }
 
 #[test]
