@@ -34,7 +34,7 @@ use crate::provider::{Api, Surface};
 pub use maskers::Maskers;
 pub use refusal::Refusal;
 
-use attachment::Attachment;
+use attachment::{Attachment, Declared};
 use echo::Echoes;
 use fate::{Fate, Spot, fate, is_guess};
 use memo::Memo;
@@ -145,7 +145,8 @@ impl Masker {
 
     /// What [`Self::check`] looks at each token with, for callers that walk `body` themselves.
     pub fn checker(&self, surface: Surface, body: &[u8]) -> Check<'_> {
-        Check { masker: self, surface, outline: self.outline(surface, body) }
+        let outline = self.outline(surface, body);
+        Check { masker: self, surface, outline, declared: Declared::default() }
     }
 
     /// Whether a word of the protocol, such as a model's name in a path, may leave.
@@ -336,6 +337,7 @@ pub struct Check<'m> {
     masker: &'m Masker,
     surface: Surface,
     outline: Outline,
+    declared: Declared,
 }
 
 impl<'a> json::Visitor<'a> for Check<'_> {
@@ -344,6 +346,10 @@ impl<'a> json::Visitor<'a> for Check<'_> {
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Refusal> {
         let at = self.masker.at(self.outline.place(path));
         let mut opaque = false;
+        let place_of = || position(self.surface, path, false);
+        if !token.is_key && self.declared.is_unreadable(path, &token, place_of) {
+            self.masker.admit_unread(path)?;
+        }
         if !token.is_key && self.may_be_attached(path) {
             opaque = self.attachment(at, path, &token)?;
         }
@@ -388,8 +394,12 @@ impl Check<'_> {
         let text = match attachment::read(&value) {
             Attachment::Plain => return Ok(false),
             Attachment::Binary => return self.masker.admit_unread(path).map(|()| true),
-            Attachment::Encoded(read) => read.text,
+            Attachment::Encoded(read) => read,
         };
+        if text.foreign {
+            self.masker.admit_unread(path)?;
+        }
+        let text = text.text;
         let spot = Spot::of(self.surface, path, Position::Data, false);
         self.refuse(at, spot, &at.scan(None, &text), &text, || place(path, false))?;
         Ok(true)

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use self::typed::Left;
-use super::attachment::{self, Attachment};
+use super::attachment::{self, Attachment, Declared};
 use super::echo::Echoes;
 use super::fate::{Fate, Spot, fate};
 use super::nested::{Hit, nested_hits};
@@ -35,6 +35,7 @@ pub(super) struct Plan<'m, 'a> {
     lasts: Lasts,
     /// Whether it names something that the provider has kept.
     refers: bool,
+    declared: Declared,
 }
 
 /// One string or number that has to change.
@@ -68,6 +69,10 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         if !token.is_key && path.depth() == 1 && path.ends_in("model") {
             self.model = Some(token.decode().into_owned());
         }
+        let place_of = || position(self.surface, path, false);
+        if !token.is_key && self.declared.is_unreadable(path, &token, place_of) {
+            self.masker.admit_unread(path)?;
+        }
         let at = self.masker.at(self.outline.place(path));
         let found = at.found(path, &token);
         let holds_json = !token.is_key && may_hold_json(self.surface, path);
@@ -82,6 +87,9 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
             _ => Attachment::Plain,
         };
         if let Attachment::Encoded(read) = attached {
+            if read.foreign {
+                self.masker.admit_unread(path)?;
+            }
             return self.document(at, path, token.clone(), &read.text);
         }
         at.refuse_grave(&found.spans, || place(path, token.is_key))?;
@@ -197,6 +205,7 @@ impl<'m, 'a> Plan<'m, 'a> {
                 _ => Lasts::OneAnswer,
             },
             refers: false,
+            declared: Declared::default(),
         }
     }
 

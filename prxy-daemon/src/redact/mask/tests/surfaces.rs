@@ -62,6 +62,76 @@ fn what_nobody_can_read_is_refused_unless_it_is_allowed() {
 }
 
 #[test]
+fn what_is_declared_or_looks_like_no_text_is_refused_though_it_is_utf8() {
+    let open = Policy { attachments: Attachments::Allow, ..Policy::default() };
+    let open = Masker::new(&open).unwrap();
+    let blocked = Err("attachment-blocked");
+    let typed = |kind: &str, data: &str| {
+        let behind = format!(r#"{{"type":"base64","data":"{data}","media_type":"{kind}"}}"#);
+        let before = format!(r#"{{"media_type":"{kind}","data":"{data}","type":"base64"}}"#);
+        [behind, before]
+    };
+    let cases = [
+        // `a,b`, which is text, and said to be none.
+        (typed("application/pdf", "YSxi"), blocked),
+        (typed("image/svg+xml", "YSxi"), blocked),
+        (typed("application/octet-stream", "YSxi"), blocked),
+        (typed("image/png", ""), blocked),
+        // The first bytes of a picture.
+        (typed("image/png", "iVBORw0KGgo="), blocked),
+        (typed("text/plain", "iVBORw0KGgo="), blocked),
+        // `%PDF-1.4` and `{\rtf1 a}`, said to be text.
+        (typed("text/plain", "JVBERi0xLjQ="), blocked),
+        (typed("text/plain", "e1xydGYxIGF9"), blocked),
+        // `Köln` in Latin-1, and what is no base64.
+        (typed("text/csv", "S/ZsbjtL"), blocked),
+        (typed("text/csv", "not base64"), blocked),
+        (typed("text/csv", "YSxi"), Ok(())),
+        (typed("application/x-ndjson", "YSxi"), Ok(())),
+        (typed("text/csv", ""), Ok(())),
+    ];
+    for (sources, wanted) in cases {
+        for source in sources {
+            let body = format!(r#"{{"messages":[{{"content":[{{"source":{source}}}]}}]}}"#);
+            let surface = Surface::Messages;
+            let sent = |masker: &Masker| {
+                let sent = masker.request(surface, body.as_bytes(), &Memory::default());
+                sent.map(|_| ()).map_err(|refusal| refusal.reason())
+            };
+            let look = |masker: &Masker| {
+                let check = &mut masker.checker(surface, body.as_bytes());
+                let walked = json::walk(body.as_bytes(), check);
+                walked.map_err(|error| Refusal::from(error).reason())
+            };
+            assert_eq!((sent(&masker()), look(&masker())), (wanted, wanted), "{body}");
+            assert_eq!((sent(&open), look(&open)), (Ok(()), Ok(())), "{body}");
+        }
+    }
+    // Elsewhere the same words are a tool's own.
+    let body = r#"{"messages":[{"content":[{"type":"tool_use","input":{"source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}}}]}]}"#;
+    check_masked(&masker(), Surface::Messages, body, body);
+    for (surface, body) in [
+        (
+            Surface::Generate,
+            r#"{"contents":[{"parts":[{"inlineData":{"data":"YSxi","mimeType":"application/pdf"}}]}]}"#,
+        ),
+        (Surface::Generate, r#"{"contents":[{"parts":[{"inlineData":{"data":"iVBORw0K"}}]}]}"#),
+        (
+            Surface::Chat,
+            r#"{"messages":[{"content":[{"input_audio":{"data":"YSxi","format":"wav"}}]}]}"#,
+        ),
+        (
+            Surface::Chat,
+            r#"{"messages":[{"content":[{"file":{"file_data":"data:application/pdf;base64,YSxi"}}]}]}"#,
+        ),
+        (Surface::Chat, r#"{"messages":[{"content":[{"file":{"file_data":"iVBORw0K"}}]}]}"#),
+    ] {
+        let refused = masker().request(surface, body.as_bytes(), &Memory::default());
+        assert_eq!(refused.map(|_| ()).map_err(|refusal| refusal.reason()), blocked, "{body}");
+    }
+}
+
+#[test]
 fn a_secret_in_a_document_in_base64_blocks() {
     // "AWS_SECRET: ghp_…" as a text file.
     let text = concat!("key gh", "p_a8Fk2LmQ9xRb4TzW1cVn8LpYd3Hs6GtJ5qWe");
