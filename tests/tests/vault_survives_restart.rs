@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use prxy_tests::daemon;
+use prxy_tests::http::Answer;
 use prxy_tests::provider::wire::{last_user_text, placeholders};
 use prxy_tests::provider::{Format, Reply, Script};
 use prxy_tests::reader;
@@ -26,7 +27,7 @@ fn a_value_keeps_its_placeholder_and_comes_back_after_a_restart() {
     scene.wait_for_routes().unwrap();
     // Restored without having been sent in this life of the daemon.
     scene.anthropic.script(Script::reply(Reply::Text(before.clone())));
-    let answer = scene.ask(Format::Anthropic, "remind me", Delivery::Streamed).unwrap();
+    let answer = remind(&scene, Format::Anthropic, Delivery::Streamed);
     assert_eq!(reader::stream(Format::Anthropic, &answer.body).unwrap().text, TICKET);
 
     scene.anthropic.script(Script::default());
@@ -49,7 +50,7 @@ fn a_crash_loses_nothing_that_was_sent() {
     scene.launch(&Setting::default()).unwrap();
     scene.wait_for_routes().unwrap();
     scene.openai.script(Script::reply(Reply::Text(before)));
-    let answer = scene.ask(Format::OpenAi, "again", Delivery::Whole).unwrap();
+    let answer = remind(&scene, Format::OpenAi, Delivery::Whole);
     assert_eq!(reader::whole(Format::OpenAi, &answer.body).unwrap().text, "jane@x-mail.com");
 }
 
@@ -154,7 +155,7 @@ fn a_daemon_that_is_killed_while_it_masks_has_kept_whatever_it_sent() {
         for text in &sent {
             let (name, masked) = text.split_once(": ").unwrap();
             scene.anthropic.script(Script::reply(Reply::Text(masked.to_owned())));
-            let answer = scene.ask(Format::Anthropic, "again", Delivery::Whole).unwrap();
+            let answer = remind(&scene, Format::Anthropic, Delivery::Whole);
             let told = reader::whole(Format::Anthropic, &answer.body).unwrap().text;
             let mails: Vec<String> = (0..20).map(|n| format!("u{name}-{n}@x-mail.com")).collect();
             assert_eq!(told, mails.join(" "));
@@ -267,10 +268,17 @@ fn ask(scene: &Scene, text: &str) {
     assert_eq!(reader::whole(Format::Anthropic, &answer.body).unwrap().text, text);
 }
 
+/// Asks without a value, of something that the provider keeps: all the vault has may come back.
+fn remind(scene: &Scene, format: Format, delivery: Delivery) -> Answer {
+    let mut body = samples::ask(format, "and now?", delivery);
+    body["conversation"] = "c".into();
+    scene.post(samples::path(format), &body).unwrap()
+}
+
 /// What the client gets when the provider says `text`.
 fn told(scene: &Scene, text: &str) -> String {
     scene.anthropic.script(Script::reply(Reply::Text(text.to_owned())));
-    let answer = scene.ask(Format::Anthropic, "and now?", Delivery::Streamed).unwrap();
+    let answer = remind(&scene, Format::Anthropic, Delivery::Streamed);
     reader::stream(Format::Anthropic, &answer.body).unwrap().text
 }
 

@@ -231,8 +231,8 @@ impl Declared {
         let value = token.decode();
         let is_plain = || !value.is_empty() && read(&value) == Attachment::Plain;
         let fact = match &*key {
-            // Sound.
-            "data" if parent.is_key("input_audio") => return true,
+            // Sound; a place to fetch it from is the gate's to judge.
+            "data" if parent.is_key("input_audio") => return !value.contains("://"),
             "data" if is_plain() => DATA | LOOSE | if inline { BASE64 } else { 0 },
             "data" => DATA,
             "file_data" => return is_plain() && url(&value).is_none() && decode(&value).is_some(),
