@@ -278,7 +278,7 @@ fn remind(scene: &Scene, format: Format, delivery: Delivery) -> Answer {
 /// What the client gets when the provider says `text`.
 fn told(scene: &Scene, text: &str) -> String {
     scene.anthropic.script(Script::reply(Reply::Text(text.to_owned())));
-    let answer = remind(&scene, Format::Anthropic, Delivery::Streamed);
+    let answer = remind(scene, Format::Anthropic, Delivery::Streamed);
     reader::stream(Format::Anthropic, &answer.body).unwrap().text
 }
 
