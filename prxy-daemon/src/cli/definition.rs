@@ -128,13 +128,13 @@ pub(super) const COMMANDS: &[Command] = &[
         words: &["mask"],
         verb: Verb::Mask,
         summary: "Print the text on standard input masked, and keep the values in the vault",
-        options: &["memory", "config", "data-dir"],
+        options: &["memory", "tenant", "config", "data-dir"],
     },
     Command {
         words: &["unmask"],
         verb: Verb::Unmask,
         summary: "Print the text on standard input with the values of its placeholders",
-        options: &["data-dir"],
+        options: &["tenant", "data-dir"],
     },
     Command {
         words: &["vault", "list"],

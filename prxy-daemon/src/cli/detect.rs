@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Arguments, Failure, print, sources};
-use crate::config::{Config, Module};
+use crate::config::{Config, Module, VaultScope};
 use crate::redact::detect::{DETECTORS, labels};
 use crate::redact::scan::{Scanner, Span};
 use crate::redact::{Action, Label, Policy};
@@ -45,20 +45,25 @@ pub(super) fn run(
 }
 
 /// The guardrails' policy; the defaults where nothing is configured, or no guardrails are.
-pub(super) fn policy(
+fn policy(arguments: Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Policy, Failure> {
+    Ok(configured(arguments, env)?.0)
+}
+
+/// The policy, and how the vault is kept.
+pub(super) fn configured(
     arguments: Arguments,
     env: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<Policy, Failure> {
+) -> Result<(Policy, VaultScope), Failure> {
     let sources = sources(arguments, env);
     if sources.config.is_none() && matches!(sources.directory(), Ok(None)) {
-        return Ok(Policy::default());
+        return Ok((Policy::default(), VaultScope::default()));
     }
     let config = Config::load(&sources)?;
     let guardrails = config.pipeline.into_iter().find_map(|module| match module {
         Module::Guardrails(policy) => Some(policy),
         Module::Airgap { .. } => None,
     });
-    Ok(guardrails.unwrap_or_default())
+    Ok((guardrails.unwrap_or_default(), config.vault.scope))
 }
 
 /// The whole of standard input as text.

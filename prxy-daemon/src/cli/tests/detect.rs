@@ -131,3 +131,16 @@ fn a_blocked_label_prints_nothing_and_says_which() {
     let (_, result) = fed(dir, "mask", b"\xff");
     assert_eq!(result.unwrap_err().0, "prxy: standard input is not UTF-8 (byte 0)");
 }
+
+#[test]
+fn a_vault_that_is_to_be_forgotten_is_written_nowhere() {
+    for scope in ["memory", "request"] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().to_str().unwrap();
+        fs::write(format!("{dir}/config.yaml"), format!("vault: {{ scope: {scope} }}\n")).unwrap();
+        let masked = "<EMAIL_1>".to_owned();
+        assert_eq!(fed(dir, "mask", b"ada@lovelace.org"), (masked.clone(), Ok(())));
+        assert_eq!(fed(dir, "unmask", masked.as_bytes()), (masked, Ok(())));
+        assert!(!fs::exists(format!("{dir}/state")).unwrap(), "{scope}");
+    }
+}
