@@ -92,6 +92,17 @@ fn the_configured_policy_decides_what_is_found() {
     fs::write(format!("{dir}/config.yaml"), config).unwrap();
     assert_eq!(row("detect --labels --json")["action"], "allow");
     assert_eq!(fed(dir, "detect", b"ada@lovelace.org"), (String::new(), Ok(())));
+
+    let config = "pipeline:\n  - guardrails: { patterns: { MRN: 'MRN\\d+' }, deny: { MRN: [xx], IBAN: [yy] }, \
+                  ignore_labels: [IBAN, EMAIL], policy: { MRN: block } }\n";
+    fs::write(format!("{dir}/config.yaml"), config).unwrap();
+    assert_eq!(row("detect --labels --json")["action"], "ignore");
+    let (out, _) = fed(dir, "detect --labels", b"");
+    let ends = [
+        "IBAN               mask     mask     deny",
+        "MRN                mask     block    pattern deny",
+    ];
+    assert!(ends.iter().all(|line| out.lines().any(|own| own == *line)), "{out}");
     fs::write(format!("{dir}/config.yaml"), "pipelin: 1\n").unwrap();
     let (_, result) = fed(dir, "detect", b"");
     assert_eq!(result.unwrap_err().1, "ExitCode(unix_exit_status(64))");
