@@ -25,10 +25,10 @@ pub(super) fn start(config: &Config, origin: &Origin, show: Show) -> anyhow::Res
         );
     }
     let served = crate::warden::serve(config, origin, show);
-    Ok(served.map_err(|error| match nix::unistd::geteuid().is_root() {
+    served.map_err(|error| match nix::unistd::geteuid().is_root() {
         true => anyhow::Error::new(error),
         false => anyhow!(
             "{error}; prxy serve is started by root: sudo prxy serve, or systemctl start prxy"
         ),
-    })?)
+    })
 }

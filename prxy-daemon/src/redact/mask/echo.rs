@@ -171,10 +171,10 @@ fn is_whole(text: &str, range: Range<usize>) -> bool {
     let (before, behind) = (at(range.start.checked_sub(1)), at(Some(range.end)));
     let goes_on = |b: u8| b.is_ascii_digit() || !long && b.is_ascii_alphabetic();
     let joins = |b: u8| !long && matches!(b, b'.' | b',' | b'-');
-    (!goes_on(before) || spelled_escape(bytes, range.start))
-        && !goes_on(behind)
-        && !(joins(before) && at(range.start.checked_sub(2)).is_ascii_digit())
-        && !(joins(behind) && at(Some(range.end + 1)).is_ascii_digit())
+    let before_it = goes_on(before) && !spelled_escape(bytes, range.start)
+        || joins(before) && at(range.start.checked_sub(2)).is_ascii_digit();
+    let behind_it = goes_on(behind) || joins(behind) && at(Some(range.end + 1)).is_ascii_digit();
+    !before_it && !behind_it
 }
 
 /// Labels of values that belong to one person, and that a word beside them gives away.
