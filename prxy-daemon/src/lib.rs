@@ -4,6 +4,7 @@
 //! then `gateway` → `pipeline` → `redact` → `broker` → `netgate` (the way of a request).
 
 pub mod audit;
+mod base64;
 pub mod broker;
 pub mod cli;
 pub mod config;

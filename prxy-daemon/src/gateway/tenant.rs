@@ -2,9 +2,9 @@
 
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
-use sha2::{Digest, Sha256};
 
 use super::error::Failure;
+use crate::audit::sha256;
 use crate::config::TenantBy;
 use crate::store::TENANT;
 
@@ -26,14 +26,14 @@ pub(super) fn tenant(
             (None, _) => {}
             (Some(value), None) => {
                 if let Some(key) = bare(value.as_bytes()) {
-                    return Ok(sum(key));
+                    return Ok(sha256(key));
                 }
             }
             (Some(_), Some(_)) => return Err(Failure::NoClientKey),
         }
     }
     let key = in_query.and_then(|value| bare(value.as_bytes()));
-    key.map(sum).ok_or(Failure::NoClientKey)
+    key.map(sha256).ok_or(Failure::NoClientKey)
 }
 
 /// The key itself; nothing if there is none.
@@ -43,10 +43,6 @@ fn bare(credential: &[u8]) -> Option<&[u8]> {
         _ => credential,
     };
     Some(key.trim_ascii()).filter(|key| !key.is_empty() && !key.eq_ignore_ascii_case(b"bearer"))
-}
-
-fn sum(key: &[u8]) -> String {
-    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const BEARER: &[u8] = b"bearer ";

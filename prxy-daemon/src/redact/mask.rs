@@ -106,7 +106,8 @@ impl Masker {
         let outline = self.outline(surface, body);
         let mut plan = Plan::new(self, surface, &outline);
         json::walk(body, &mut plan).map_err(Refusal::from)?;
-        if let Some(echoes) = Echoes::of(self, plan.hits())? {
+        let turns = || Outline::read(surface, body).turns();
+        if let Some(echoes) = Echoes::of(self, plan.hits(), turns)? {
             plan = Plan::new(self, surface, &outline).with_echoes(echoes);
             json::walk(body, &mut plan).map_err(Refusal::from)?;
         }

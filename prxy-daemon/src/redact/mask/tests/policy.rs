@@ -197,7 +197,7 @@ fn set(texts: &[&str]) -> BTreeSet<String> {
 #[test]
 fn denied_texts_are_found_in_every_spelling_and_allowed_ones_never() {
     let deny = BTreeMap::from([
-        (label("PROJECT"), set(&["Falcon", "Überflieger", "王明"])),
+        (label("PROJECT"), set(&["Falcon", "Überflieger", "王明", "Blue  Heron", "Jay-Nest"])),
         (label("SECRET"), set(&["tiger lily"])),
     ]);
     let allow = set(&["support@corp.example", "Write to boss@corp.example now", &key()]);
@@ -213,6 +213,17 @@ fn denied_texts_are_found_in_every_spelling_and_allowed_ones_never() {
             ("so sagt 王明 heute", "so sagt <PROJECT_1> heute"),
             ("a falco n", "a falco n"),
             ("my Tiger Lily", "blocked-label"),
+            // With other blanks, and over line breaks as lines are broken.
+            ("my Tiger\n> Lily", "blocked-label"),
+            ("my Tiger \u{200b}\u{a0} Lily", "blocked-label"),
+            (
+                "my tigerlily, tiger.\nlily, tiger lil\ny",
+                "my tigerlily, tiger.\nlily, tiger lil\ny",
+            ),
+            ("a blue heron, blue\t\theron", "a <PROJECT_1>, <PROJECT_2>"),
+            ("the blue\r\n * heron!", "the <PROJECT_1>!"),
+            ("王\n明 said", "<PROJECT_1> said"),
+            ("a jay-\n  nest", "a <PROJECT_1>"),
             ("or support@corp.example then", "or support@corp.example then"),
             // Exactly that text, and not what contains it.
             ("or xsupport@corp.example then", "or <EMAIL_1> then"),
