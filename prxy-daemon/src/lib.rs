@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod broker;
 pub mod cli;
+mod client;
 pub mod config;
 pub mod gateway;
 mod hop;

@@ -135,7 +135,7 @@ pub(super) fn of_providers(
 }
 
 /// `policy` and `positions`, wherever rules may stand.
-fn rules(fields: Fields<'_>, labels: &Labels, found: &mut Found) -> Rules {
+pub(super) fn rules(fields: Fields<'_>, labels: &Labels, found: &mut Found) -> Rules {
     let mut rules = Rules::default();
     if let Some(node) = fields.get("policy") {
         rules.actions = actions(node, labels, found);

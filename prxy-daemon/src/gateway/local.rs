@@ -4,9 +4,11 @@
 
 use bytes::Bytes;
 use http::Uri;
-use http::header::{self, HeaderMap};
+use http::header::HeaderMap;
 
+use crate::client::CREDENTIALS;
 use crate::config::{Config, Module, Provider};
+use crate::hop;
 use crate::json::{self, Edits, Path, StringToken};
 use crate::provider::endpoint::Endpoint;
 use crate::provider::{Api, Surface};
@@ -88,15 +90,18 @@ impl<'a> json::Visitor<'a> for Names<'_> {
     }
 }
 
-/// Takes out what belongs to the client's account with the provider that was meant.
-pub(super) fn strip_credentials(headers: &mut HeaderMap) {
-    for name in [
-        header::AUTHORIZATION.as_str(),
-        "x-api-key",
-        "x-goog-api-key",
-        "openai-organization",
-        "openai-project",
-    ] {
+/// Takes out what belongs to the client's account with the provider that was meant. The broker must
+/// still know whose request it is.
+pub(super) fn withhold_credentials(headers: &mut HeaderMap) {
+    for name in &CREDENTIALS {
+        let values: Vec<_> = headers.get_all(name).iter().cloned().collect();
+        headers.remove(name);
+        for mut value in values {
+            value.set_sensitive(true);
+            headers.append(hop::CALLER, value);
+        }
+    }
+    for name in ["openai-organization", "openai-project"] {
         headers.remove(name);
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Plan<'m, 'a> {
 struct Change<'a> {
     path: String,
     /// The set of rules that counts there.
-    set: u8,
+    set: super::sets::Set,
     /// The name of its field, where detectors look at it.
     name: Option<String>,
     place: Place<'a>,

@@ -1,6 +1,7 @@
 //! The gate on requests that a gateway under somebody else's control might send.
 
 mod attempts;
+mod clients;
 mod credentials;
 mod everywhere;
 mod throughput;
@@ -43,7 +44,7 @@ fn identity() -> Identity {
 fn gate(routes: Vec<Route>, policy: Option<&Policy>) -> Gate {
     let names = || routes.iter().map(|route| route.name.as_str());
     let maskers = policy.map(|policy| Arc::new(Maskers::new(policy, names()).unwrap()));
-    Gate { epoch: 1, routes, maskers }
+    Gate { epoch: 1, routes, maskers, clients: Clients::default() }
 }
 
 /// The head of a request for a route, with these headers beside the usual ones.
