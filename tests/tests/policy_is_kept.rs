@@ -360,12 +360,12 @@ fn clients_have_rules_of_their_own_and_a_reload_changes_them() {
         let bytes = http::request("POST", samples::path(format), &all, body.as_bytes());
         let answer = scene.send(bytes).unwrap();
         match (answer.status, provider.last()) {
-            (200, Some(seen)) => {
+            (200, Ok(seen)) => {
                 assert_eq!(reader::whole(format, &answer.body).unwrap().text, VALUE);
                 if seen.contains(VALUE) { "allow" } else { "mask" }
             }
-            (400, None) if answer.reason() == Some("blocked-label") => "block",
-            (400, None) if answer.reason() == Some("two-clients") => "two",
+            (400, Err(_)) if answer.reason() == Some("blocked-label") => "block",
+            (400, Err(_)) if answer.reason() == Some("two-clients") => "two",
             other => panic!("{} {}", other.0, answer.text()),
         }
     };

@@ -247,6 +247,11 @@ impl Config {
 }
 
 impl Route {
+    /// Whether it can only lead to private addresses.
+    pub(super) fn is_local(&self) -> bool {
+        self.identity.provider.is_local()
+    }
+
     fn build(
         number: u16,
         provider: &config::Provider,

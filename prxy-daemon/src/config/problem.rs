@@ -124,7 +124,9 @@ pub(super) enum Kind {
         "a local provider must be `private: true` and have a private address, or private ranges in `pinned`"
     )]
     NotLocal,
-    #[error("bad model name: expected letters, digits, `-`, `_`, `.`, `:` and `/`")]
+    #[error(
+        "bad model name: expected letters, digits, `-`, `_` and `.`, with single `:` and `/` between"
+    )]
     BadModel,
     #[error("expected 2 to 256 characters, without blanks at the ends")]
     BadText,

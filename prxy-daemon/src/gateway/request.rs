@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -408,6 +408,7 @@ impl Call<'_> {
     }
 }
 
+/// What the broker gets of a request's head.
 fn headers(head: &Parts, route: RouteId, aim: &Aim) -> HeaderMap {
     let mut headers = head.headers.clone();
     hop::strip_hop_by_hop(&mut headers);
@@ -426,10 +427,14 @@ fn headers(head: &Parts, route: RouteId, aim: &Aim) -> HeaderMap {
     let route = HeaderValue::try_from(route.to_string());
     headers.insert(hop::ROUTE, route.unwrap_or(HeaderValue::from_static("")));
     if let Some(key) = &aim.key {
-        headers.entry("x-goog-api-key").or_insert_with(|| key.clone());
+        // Beside another one it goes no further than to the broker, which must know whose it is.
+        let place = if headers.contains_key(GOOGLE) { hop::CALLER } else { GOOGLE };
+        headers.insert(place, key.clone());
     }
     headers
 }
+
+const GOOGLE: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// Opens connections to the broker for the pool.
 struct Link<L>(L);

@@ -152,10 +152,17 @@ impl Policy {
         }
     }
 
-    /// Every label that this policy can find, with what happens to it in a place.
+    /// Every label that this policy can find, with what happens to it in a place. Labels that only a
+    /// provider's or a client's rules name are among them, so that all of a configuration have the
+    /// same numbers for the same labels.
     pub fn at(&self, place: Place) -> BTreeMap<Label, Action> {
         let built_in = defaults().keys().filter_map(|name| Label::new(name));
-        let named = self.actions.keys().chain(self.positions.values().flat_map(BTreeMap::keys));
+        let single = self.providers.values().chain(self.clients.values());
+        let all = single.map(|rules| (&rules.actions, &rules.positions));
+        let named =
+            all.chain([(&self.actions, &self.positions)]).flat_map(|(actions, positions)| {
+                actions.keys().chain(positions.values().flat_map(BTreeMap::keys))
+            });
         let own = self.patterns.iter().map(|(label, _)| label).chain(self.deny.keys());
         let labels: BTreeSet<Label> = built_in.chain(named.chain(own).cloned()).collect();
         labels

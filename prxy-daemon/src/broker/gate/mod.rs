@@ -24,7 +24,7 @@ use crate::broker::{Config, POLICY_CHANGED, Route};
 use crate::client::{Clients, TwoClients};
 use crate::hop;
 use crate::link::RouteId;
-use crate::provider::endpoint::{Endpoint, Found, Takes};
+use crate::provider::endpoint::{Endpoint, Found, Takes, is_escaped, unescaped};
 use crate::provider::fetch;
 use crate::redact::mask::{self, Masker, Maskers};
 
@@ -124,8 +124,14 @@ impl Gate {
         let masker = self.maskers.as_ref().map(|maskers| maskers.of(&route.name, client));
         let is_clean = |text: &str| masker.is_none_or(|masker: &Masker| masker.admits(text));
         let query = query(endpoint, &head.uri, &is_clean)?;
-        if parameter.is_some_and(|parameter| !is_clean(parameter)) {
-            return Err(Refusal::UncleanPath);
+        if let Some(parameter) = parameter {
+            // A provider that undoes escapes before it reads the path may find another path there.
+            if is_escaped(parameter) && !route.is_local() {
+                return Err(Refusal::ForbiddenPath);
+            }
+            if !is_clean(parameter) || !is_clean(&unescaped(parameter)) {
+                return Err(Refusal::UncleanPath);
+            }
         }
         check_form(endpoint.takes, &head.headers)?;
         let headers = headers::chosen(route, endpoint, &head.headers, &is_clean)?;

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::{errors, load, load_with, shown};
 use crate::config::{Config, Host, Module, Transport};
+use crate::provider::place::Place;
+use crate::redact::{Action, Label};
 
 const DEFAULTS: &str = "\
 listen: '127.0.0.1:3099'
@@ -390,10 +392,39 @@ providers:
 fn the_examples_of_the_guide_to_policy_load() {
     let guide = include_str!("../../../../docs/policy.md");
     let examples: Vec<_> = guide.split("```yaml\n").skip(1).collect();
-    assert_eq!(examples.len(), 5);
+    assert_eq!(examples.len(), 6);
     for example in examples {
         shown(load(example.split("```").next().unwrap()));
     }
+}
+
+#[test]
+fn of_two_rules_the_one_wins_that_the_guide_to_policy_says() {
+    let guide = include_str!("../../../../docs/policy.md");
+    let section = guide.split("## Clients").nth(1).unwrap();
+    let example = section.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let config = load(example).unwrap();
+    let Module::Guardrails(policy) = &config.pipeline[1] else { panic!("no guardrails") };
+    let email = Label::new("EMAIL").unwrap();
+    let row = |client: &str, provider: &str| {
+        let own = config.clients.iter().find(|it| it.name == client).map(|it| it.name.as_str());
+        let policy = policy.of(provider, own);
+        let actions =
+            [Place::User, Place::ToolResult, Place::System, Place::Other].map(|place| match policy
+                .action(&email, place)
+            {
+                Action::Allow => "allow",
+                Action::Mask => "mask",
+                Action::RouteLocal => "route_local",
+                Action::Block => "block",
+            });
+        format!("| {client} | {provider} | {} |\n", actions.join(" | "))
+    };
+    let clients = ["any other", "audit", "desk"];
+    let rows =
+        clients.map(|client| ["openai", "groq"].map(|provider| row(client, provider)).concat());
+    let table = section.split("elsewhere |\n|---|---|---|---|---|---|\n").nth(1).unwrap();
+    assert_eq!(table.split("\n\n").next().unwrap(), rows.concat().trim_end());
 }
 
 #[test]

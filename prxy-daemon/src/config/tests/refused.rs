@@ -97,7 +97,7 @@ config.yaml:3:64: error: expected true or false, found a string: take the quotes
 fn a_long_line_is_cut_around_its_carets() {
     let blank = |n| " ".repeat(n);
     let text = format!("{}{{ 'bad': 1 }}{}", blank(300), blank(300));
-    let known = "known: `listen`, `pipeline`, `providers`, `dns`, `enforcement`, `limits`, `audit`, `vault`";
+    let known = "known: `listen`, `pipeline`, `providers`, `clients`, `dns`, `enforcement`, `limits`, `audit`, `vault`";
     let told = format!("config.yaml:1:303: error: unknown key `bad`; {known}\n");
     assert_eq!(
         errors(load(&text)),
@@ -339,7 +339,11 @@ fn each_wrong_value_has_its_own_message() {
         ),
         (
             guardrails("local_model: 'a b'"),
-            "bad model name: expected letters, digits, `-`, `_`, `.`, `:` and `/`",
+            "bad model name: expected letters, digits, `-`, `_` and `.`, with single `:` and `/` between",
+        ),
+        (
+            guardrails("local_model: a/../b"),
+            "bad model name: expected letters, digits, `-`, `_` and `.`, with single `:` and `/` between",
         ),
         (
             guardrails("local_provider: olama"),
@@ -530,6 +534,22 @@ fn clients_that_cannot_be_told_apart_are_refused_without_showing_a_key() {
         (
             &format!("a: {{ key_sha256: ['{a}'], policy: {{ EMAIL: bloc }} }}"),
             "unknown action `bloc`; did you mean `block`?".to_owned(),
+        ),
+        (
+            &format!("a: {{ key_sha256: ['{a}'], policy: {{ EMIAL: block }} }}"),
+            "unknown label `EMIAL`; did you mean `EMAIL`?".to_owned(),
+        ),
+        (
+            &format!("a: {{ key_sha256: ['{a}'], positions: {{ user: {{ EMAILS: block }} }} }}"),
+            "unknown label `EMAILS`; did you mean `EMAIL`?".to_owned(),
+        ),
+        (
+            &format!("a: {{ key_sha256: ['{a}'], positions: {{ usr: {{ EMAIL: block }} }} }}"),
+            "unknown position `usr`; did you mean `user`?".to_owned(),
+        ),
+        (
+            &format!("a: {{ key_sha256: ['{a}'] }}, a: {{ key_sha256: ['{b}'] }}"),
+            "duplicate key `a`, first on line 1".to_owned(),
         ),
         (
             &format!("a: {{ key_sha256: ['{a}'], polcy: {{}} }}"),

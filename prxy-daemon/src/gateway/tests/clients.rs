@@ -82,6 +82,24 @@ async fn the_broker_knows_the_client_also_where_its_key_goes_no_further() {
 }
 
 #[tokio::test]
+async fn a_key_in_the_query_counts_also_beside_one_in_a_header() {
+    let bed = bed().await;
+    let path = "/v1beta/models/m:generateContent?key=key-of-desk";
+    let body = format!(r#"{{"contents":[{{"role":"user","parts":[{{"text":"{MAIL}"}}]}}]}}"#);
+    for (key, expected) in
+        [("junk", (200, "")), ("key-of-desk", (200, "")), ("key-of-near", (400, "two-clients"))]
+    {
+        let headers = [("content-type", "application/json"), ("x-goog-api-key", key)];
+        let got = bed.call(Method::POST, path, &headers, body.as_bytes()).await;
+        assert_eq!((got.status.as_u16(), got.reason()), expected, "{key}: {}", got.text());
+    }
+    // To the provider goes what the header says, and that alone.
+    let sent: Vec<_> =
+        bed.mock.seen().iter().map(|it| it.header("x-goog-api-key").map(str::to_owned)).collect();
+    assert_eq!(sent, ["junk", "key-of-desk"].map(|key| Some(key.to_owned())));
+}
+
+#[tokio::test]
 async fn the_keys_of_two_clients_are_refused() {
     let bed = bed().await;
     let headers = [

@@ -35,10 +35,14 @@ fn routes() -> Vec<Route> {
 }
 
 fn identity() -> Identity {
+    Identity::of(&provider(), &Bundles::default())
+}
+
+fn provider() -> config::Provider {
     let env = |_: &str| None;
     let nowhere = Some("/nonexistent".into());
     let sources = Sources { config: None, listen: None, data_dir: nowhere, env: &env, root: false };
-    Identity::of(&config::Config::load(&sources).unwrap().providers[0], &Bundles::default())
+    config::Config::load(&sources).unwrap().providers.remove(0)
 }
 
 fn gate(routes: Vec<Route>, policy: Option<&Policy>) -> Gate {
