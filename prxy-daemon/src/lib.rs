@@ -7,6 +7,7 @@ pub mod audit;
 mod base64;
 pub mod broker;
 pub mod cli;
+mod client;
 pub mod config;
 pub mod gateway;
 mod hop;

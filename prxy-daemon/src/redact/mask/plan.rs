@@ -44,7 +44,7 @@ struct Change<'a> {
     /// The message of the conversation that it stands in.
     message: Option<usize>,
     /// The set of rules that counts there.
-    set: u8,
+    set: super::sets::Set,
     /// The name of its field, where detectors look at it.
     name: Option<String>,
     place: Place<'a>,
