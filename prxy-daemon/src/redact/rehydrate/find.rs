@@ -37,7 +37,9 @@ pub(crate) enum Edge {
     Free,
     /// A letter or the like.
     Word,
-    /// `$`, with which `{` makes one too.
+    /// A digit, with which `>` makes one too.
+    Digit,
+    /// `$`, with which `{` does.
     Dollar,
     /// Not known yet.
     Unknown,
@@ -89,9 +91,11 @@ impl<'t> Text<'t> {
             [] => self.before,
             [.., b'$'] => Edge::Dollar,
             [.., b'$', b'{'] => Edge::Word,
-            [b'{'] if self.before == Edge::Dollar => Edge::Word,
+            [b'{'] if matches!(self.before, Edge::Dollar | Edge::Unknown) => Edge::Word,
             // Beside a placeholder, what is masked may have made one word with it.
             [.., b'0'..=b'9', b'>'] => Edge::Word,
+            [b'>'] if matches!(self.before, Edge::Digit | Edge::Unknown) => Edge::Word,
+            [.., b'0'..=b'9'] => Edge::Digit,
             [.., last] if joins_before(*last) && !self.is_short_escape(end) => Edge::Word,
             _ => Edge::Free,
         }
