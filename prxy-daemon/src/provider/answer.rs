@@ -139,6 +139,35 @@ pub fn delta(kind: &str) -> Option<Field> {
     DELTAS.iter().find(|(name, _)| *name == kind).map(|(_, field)| *field)
 }
 
+/// The tool that the string at `path` names: by its name, or by the kind of a call that has none.
+pub fn tool<'v>(path: &Path<'_>, value: &'v str) -> Option<&'v str> {
+    if path.ends_in("name") {
+        Some(value)
+    } else if path.ends_in("type") {
+        UNNAMED.iter().find(|(kind, _)| *kind == value).map(|(_, name)| *name)
+    } else {
+        is_language(path).then_some("code_execution")
+    }
+}
+
+/// Whether the string at `path` may name a tool.
+pub fn may_name_tool(path: &Path<'_>) -> bool {
+    path.ends_in("name") || path.ends_in("type") || is_language(path)
+}
+
+/// Google's code has a language and no name.
+fn is_language(path: &Path<'_>) -> bool {
+    let above = path.depth().checked_sub(2).and_then(|at| path.segments().get(at));
+    path.ends_in("language") && above.is_some_and(|segment| segment.is_key("executableCode"))
+}
+
+/// The call of a tool whose identity stands at `path` of a stream event: what comes with another
+/// one under the same index is another call.
+pub fn tool_id(surface: Surface, path: &Path<'_>) -> Option<Piece> {
+    let id = ["choices", "[]", "delta", "tool_calls", "[]", "id"];
+    (surface == Surface::Chat && path.matches(&id)).then(|| placed(Field::ToolArguments, path))
+}
+
 /// Which text in pieces goes to the tool that the string at `path` of a stream event names.
 pub fn tool_name(surface: Surface, path: &Path<'_>) -> Option<Piece> {
     let names = match surface {
@@ -316,13 +345,13 @@ const ITEM: &[Row] = &[
     given(Json, 0, &["arguments"]),
     given(Plain, 0, &["arguments", "**"]),
     given(Plain, 0, &["input"]),
-    text(&["action", "**"]),
-    text(&["operation", "**"]),
+    given(Plain, 0, &["action", "**"]),
+    given(Plain, 0, &["operation", "**"]),
     text(&["output"]),
     text(&["output", "[]", "text"]),
     text(&["output", "[]", "stdout"]),
     text(&["output", "[]", "stderr"]),
-    text(&["code"]),
+    given(Plain, 0, &["code"]),
     text(&["revised_prompt"]),
     text(&["outputs", "[]", "logs"]),
     text(&["queries", "[]"]),
@@ -375,16 +404,28 @@ const RESPONSE_EVENT: Tables = &[
             text(&["text"]),
             text(&["refusal"]),
             text(&["transcript"]),
-            text(&["code"]),
             text(&["message"]),
-            text(&["diff"]),
-            text(&["command"]),
+            given(Plain, 0, &["code"]),
+            given(Plain, 0, &["diff"]),
+            given(Plain, 0, &["command"]),
             given(Json, 0, &["arguments"]),
             given(Plain, 0, &["input"]),
         ],
     ),
 ];
-const RESPONSE_TOOLS: Pieces = &[(&["item", "name"], Field::ItemArguments)];
+const RESPONSE_TOOLS: Pieces =
+    &[(&["item", "name"], Field::ItemArguments), (&["item", "type"], Field::ItemInput)];
+/// Calls that have a type and no name, and what the configuration calls their tools.
+const UNNAMED: &[(&str, &str)] = &[
+    ("apply_patch_call", "apply_patch"),
+    ("code_interpreter_call", "code_interpreter"),
+    ("computer_call", "computer"),
+    ("file_search_call", "file_search"),
+    ("image_generation_call", "image_generation"),
+    ("local_shell_call", "local_shell"),
+    ("shell_call", "shell"),
+    ("web_search_call", "web_search"),
+];
 const DELTAS: &[(&str, Field)] = &[
     ("response.output_text.delta", Field::Delta),
     ("response.refusal.delta", Field::Delta),
@@ -394,7 +435,7 @@ const DELTAS: &[(&str, Field)] = &[
     ("response.output_audio_transcript.delta", Field::Delta),
     ("response.apply_patch_call_operation_diff.delta", Field::ItemInput),
     ("response.shell_call_command.delta", Field::ItemInput),
-    ("response.code_interpreter_call_code.delta", Field::Delta),
+    ("response.code_interpreter_call_code.delta", Field::ItemInput),
     ("response.function_call_arguments.delta", Field::ItemArguments),
     ("response.mcp_call_arguments.delta", Field::ItemArguments),
     ("response.custom_tool_call_input.delta", Field::ItemInput),
@@ -407,7 +448,7 @@ const GENERATED: Tables = &[
         &[
             text(&["text"]),
             given(Plain, 1, &["functionCall", "args", "**"]),
-            text(&["executableCode", "code"]),
+            given(Plain, 1, &["executableCode", "code"]),
             text(&["codeExecutionResult", "output"]),
         ],
     ),

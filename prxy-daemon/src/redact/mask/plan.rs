@@ -60,7 +60,7 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
     type Error = Refusal;
 
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Refusal> {
-        if token.is_key && path.depth() == 0 && STATE.contains(&token.raw()) {
+        if token.is_key && path.depth() == 0 && STATE.contains(&&*token.decode()) {
             (self.refers, self.lasts) = (true, Lasts::Longer);
         }
         if !token.is_key && path.ends_in("type") && token.decode() == "item_reference" {

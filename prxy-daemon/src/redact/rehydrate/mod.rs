@@ -66,7 +66,7 @@ pub fn whole(
     for (token, Whole { spelling, tool }, object) in &seen.texts {
         let given = match tool {
             None => Given::Everything,
-            Some(_) => given_to(*object, &seen.given).unwrap_or(kept.usual()),
+            Some(_) => given_to(*object, &seen.given).unwrap_or(kept.unnamed()),
         };
         if given != Given::Nothing {
             seeing(vault, given, |vault| restore_token(token, *spelling, vault, &mut edits));
@@ -131,10 +131,10 @@ impl<'a> Visitor<'a> for Seen<'a, '_> {
 
 /// What a tool is given that the string at `path` names, if the configuration knows its name.
 fn named_tool(kept: &KeptTools, path: &Path<'_>, token: &StringToken<'_>) -> Option<Given> {
-    if kept.is_empty() || !path.ends_in("name") {
+    if kept.is_empty() || !answer::may_name_tool(path) {
         return None;
     }
-    Some(kept.given(&token.decode()))
+    answer::tool(path, &token.decode()).map(|name| kept.given(name))
 }
 
 /// What the tool is given whose object begins there, if it is named. One that has two names gets

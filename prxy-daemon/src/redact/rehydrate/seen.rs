@@ -16,8 +16,10 @@ pub(super) struct Seen {
     surface: Option<Surface>,
     kept: KeptTools,
     pub(super) texts: Vec<Text>,
-    /// The tools that it names, each by the text that it will be given, and whether that stays masked.
-    pub(super) names: Vec<(Piece, Given)>,
+    /// The tools that it names, each by the text that it will be given.
+    pub(super) names: Vec<(Piece, String)>,
+    /// The identities of calls, in the same way.
+    pub(super) ids: Vec<(Piece, String)>,
     /// Where the objects begin that name a tool, and what it is given, if not what others are.
     pub(super) given: Vec<(usize, Given)>,
     /// Members of the outermost object that are strings or numbers, with their keys.
@@ -57,6 +59,8 @@ pub(super) struct Text {
 enum Ends {
     #[default]
     None,
+    /// One part of an item.
+    Part(u64),
     Block,
     All,
 }
@@ -67,6 +71,7 @@ impl Seen {
         self.kept = kept;
         self.texts.clear();
         self.names.clear();
+        self.ids.clear();
         self.given.clear();
         self.members.clear();
         self.ends = Ends::None;
@@ -98,7 +103,7 @@ impl Seen {
                 {
                     self.ends = Ends::All;
                 } else if self.kind.ends_with(".done") {
-                    self.ends = Ends::Block;
+                    self.ends = self.part.map_or(Ends::Block, Ends::Part);
                 }
                 if let Some(field) = answer::delta(&self.kind) {
                     for text in self.texts.iter_mut().filter(|text| text.spot == Spot::Delta) {
@@ -166,6 +171,12 @@ impl Seen {
         match self.ends {
             Ends::All => true,
             Ends::Block => self.block == Some(lane.index),
+            // Parts and summaries are counted each for themselves.
+            Ends::Part(part) => {
+                let summary = self.kind.starts_with("response.reasoning_summary_");
+                (self.block, part) == (Some(lane.index), lane.tool)
+                    && (lane.field == Field::Summary) == summary
+            }
             Ends::None => {
                 self.finished.iter().any(|position| of_lane(*position))
                     || self.parts.iter().any(|(candidate, _)| of_lane(*candidate))
@@ -198,6 +209,18 @@ impl Seen {
             .any(|text| matches!(text.spot, Spot::Piece(piece) if self.lane(piece) == *lane))
     }
 
+    /// Notes the tool that a string names, if what tools are given differs.
+    fn name(&mut self, surface: Surface, path: &Path<'_>, token: &StringToken<'_>) {
+        let given = named_tool(&self.kept, path, token);
+        self.given.extend(self.objects.last().copied().zip(given));
+        if given.is_some()
+            && let Some(piece) = answer::tool_name(surface, path)
+        {
+            let value = token.decode();
+            self.names.extend(answer::tool(path, &value).map(|name| (piece, name.to_owned())));
+        }
+    }
+
     fn member(&mut self, path: &Path<'_>, value: Range<usize>) {
         if path.depth() == 1 && path.index(0).is_none() && !path.ends_in("delta") {
             self.members.push(self.key..value.end);
@@ -222,12 +245,10 @@ impl<'a> Visitor<'a> for Seen {
                 || path.matches(&["candidates", "[]", "finishReason"])
             {
                 self.finished.extend(path.index(1));
-            } else if !self.kept.is_empty() && path.ends_in("name") {
-                let given = named_tool(&self.kept, path, &token);
-                self.given.extend(self.objects.last().copied().zip(given));
-                let given = given.unwrap_or(self.kept.usual());
-                self.names.extend(answer::tool_name(surface, path).map(|piece| (piece, given)));
+            } else if let Some(call) = answer::tool_id(surface, path) {
+                self.ids.push((call, token.decode().into_owned()));
             }
+            self.name(surface, path, &token);
         }
         if let Some(spot) = answer::event(surface, path, token.is_key) {
             let object = match spot {

@@ -42,7 +42,7 @@ impl Stream {
             held: BTreeMap::new(),
             edges: BTreeMap::new(),
             kept: KeptTools::default(),
-            given: BTreeMap::new(),
+            calls: BTreeMap::new(),
             seen: Seen::default(),
         };
         Self { cutter: Cutter::Events(Splitter::new()), lanes, passing: false }
@@ -169,9 +169,17 @@ struct Lanes {
     /// What stands before the next piece of a text; nothing is known of a text that is not here.
     edges: BTreeMap<Lane, Edge>,
     kept: KeptTools,
-    /// The calls, by the lane of their arguments, that are given more or less than others.
-    given: BTreeMap<(u64, u64), Given>,
+    /// The calls that were named, by the lane of their arguments.
+    calls: BTreeMap<(u64, u64), Call>,
     seen: Seen,
+}
+
+/// What is known of a call of a tool.
+#[derive(Default)]
+struct Call {
+    id: String,
+    name: String,
+    given: Option<Given>,
 }
 
 struct Held {
@@ -246,39 +254,66 @@ impl Lanes {
         if follows == Follows::Nothing {
             seen.end_all();
         }
-        self.note_tools(seen);
+        let anew = self.note_calls(seen);
+        if !anew.is_empty() {
+            let of_tool =
+                |lane: &Lane| lane.field.is_for_tool() && anew.contains(&(lane.index, lane.tool));
+            self.flush(Place::Front, out, of_tool);
+            self.edges.retain(|lane, _| !of_tool(lane));
+        }
         self.flush(Place::Front, out, |lane| seen.ends_lane(lane) && !seen.continues(lane));
         let edits = self.restore(event, source, seen);
         (!edits.is_empty()).then_some(edits)
     }
 
-    /// Which calls this event names; a provider must not make prxy remember them without end.
-    fn note_tools(&mut self, seen: &Seen) {
-        for (piece, given) in &seen.names {
-            let call = seen.call(*piece);
-            if *given != self.kept.usual() && self.given.len() < MAX_MASKED {
-                self.given.insert(call, *given);
-            } else {
-                self.given.remove(&call);
+    /// Notes which calls this event names; the ones that begin under the index of another.
+    fn note_calls(&mut self, seen: &Seen) -> Vec<(u64, u64)> {
+        let mut anew = Vec::new();
+        for (piece, id) in seen.ids.iter().filter(|(_, id)| !id.is_empty()) {
+            let place = seen.call(*piece);
+            let known = self.calls.get(&place);
+            if known.is_some_and(|call| !call.id.is_empty() && call.id != *id) {
+                self.calls.remove(&place);
+                anew.push(place);
+            }
+            if let Some(call) = self.call(place) {
+                call.id.clone_from(id);
             }
         }
+        let in_pieces = self.surface == Surface::Chat;
+        let kept = self.kept.clone();
+        for (piece, name) in seen.names.iter().filter(|(_, name)| !name.is_empty()) {
+            let Some(call) = self.call(seen.call(*piece)) else { continue };
+            if !in_pieces {
+                call.name.clone_from(name);
+            } else if call.name != *name && call.name.len() < MAX_NAME {
+                call.name.push_str(name);
+            }
+            // What is masked under one reading of its name stays so under all.
+            let readings = [call.given.unwrap_or(Given::Everything), kept.given(name)];
+            let masked = readings.contains(&Given::Nothing);
+            call.given = Some(if masked { Given::Nothing } else { kept.given(&call.name) });
+        }
+        anew
+    }
+
+    /// The call there; a provider must not make prxy remember them without end.
+    fn call(&mut self, place: (u64, u64)) -> Option<&mut Call> {
+        let known = self.calls.len() < MAX_CALLS || self.calls.contains_key(&place);
+        known.then(|| self.calls.entry(place).or_default())
     }
 
     /// What may stand in this text.
     fn given(&self, seen: &Seen, spot: Spot, object: Option<usize>) -> Given {
-        // So many calls are none of a model's.
-        if self.given.len() >= MAX_MASKED {
-            return Given::Nothing;
-        }
-        let call = |call| self.given.get(&call).copied();
+        let call = |call| self.calls.get(&call).and_then(|call| call.given);
         match spot {
             Spot::Piece(piece) if piece.field.is_for_tool() => {
-                call(seen.call(piece)).unwrap_or(self.kept.usual())
+                call(seen.call(piece)).unwrap_or(self.kept.unnamed())
             }
             Spot::Whole(whole) if whole.tool.is_some() => {
                 match (given_to(object, &seen.given), seen.item().and_then(call)) {
                     (Some(Given::Nothing), _) | (_, Some(Given::Nothing)) => Given::Nothing,
-                    (named, item) => named.or(item).unwrap_or(self.kept.usual()),
+                    (named, item) => named.or(item).unwrap_or(self.kept.unnamed()),
                 }
             }
             Spot::Whole(_) | Spot::Piece(_) | Spot::Delta => Given::Everything,
@@ -452,5 +487,7 @@ fn restored(text: &str, field: Field, before: Edge, vault: &dyn Vault) -> String
 const MAX_HELD: usize = 256;
 /// Texts whose last character is known.
 const MAX_EDGES: usize = 1024;
-/// Calls of tools that are remembered.
-const MAX_MASKED: usize = 1024;
+/// Calls of tools that are remembered; more are given what those without a name are.
+const MAX_CALLS: usize = 1024;
+/// The bytes of a name up to which pieces of it are joined.
+const MAX_NAME: usize = 256;

@@ -38,9 +38,14 @@ impl KeptTools {
         self.masked.is_empty() && self.secrets.as_ref().is_none_or(|names| names.is_empty())
     }
 
-    /// What tools without a name of note are given.
-    pub(super) fn usual(&self) -> Given {
+    /// What tools are given that the configuration does not name.
+    fn usual(&self) -> Given {
         if self.secrets.is_none() { Given::Everything } else { Given::NoSecrets }
+    }
+
+    /// What a tool is given whose name is not known, or not yet.
+    pub(super) fn unnamed(&self) -> Given {
+        if self.masked.is_empty() { self.usual() } else { Given::Nothing }
     }
 
     /// What the tool of this name is given.

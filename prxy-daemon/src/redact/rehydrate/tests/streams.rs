@@ -493,3 +493,21 @@ fn a_provider_cannot_make_extra_events_grow() {
     let data: serde_json::Value = serde_json::from_str(data).unwrap();
     assert_eq!(data["choices"][0]["delta"]["content"], "<");
 }
+
+#[test]
+fn the_end_of_one_part_of_an_item_is_not_the_end_of_the_next() {
+    let piece = |part: u64, text: &str| {
+        format!(
+            r#"{{"type":"response.output_text.delta","output_index":0,"content_index":{part},"delta":"{text}","logprobs":[]}}"#
+        )
+    };
+    let done = r#"{"type":"response.content_part.done","output_index":0,"content_index":0,"part":{"type":"output_text","text":""}}"#;
+    let mut stream = Stream::new(Surface::Responses, vault());
+    let mut out = Vec::new();
+    for event in [&piece(1, "x <EMAIL_"), done, &piece(1, "1> y")] {
+        stream.push(format!("data: {event}\n\n").as_bytes(), &mut out);
+    }
+    let met = String::from_utf8(out).unwrap();
+    let expected = [&piece(1, "x "), done, &piece(1, "ada@example.org y")];
+    assert_eq!(met, expected.map(|event| format!("data: {event}\n\n")).concat());
+}
