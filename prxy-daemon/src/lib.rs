@@ -4,8 +4,10 @@
 //! then `gateway` → `pipeline` → `redact` → `broker` → `netgate` (the way of a request).
 
 pub mod audit;
+mod base64;
 pub mod broker;
 pub mod cli;
+mod client;
 pub mod config;
 pub mod gateway;
 mod hop;

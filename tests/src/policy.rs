@@ -13,13 +13,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, bail};
 use aya::maps::lpm_trie::Key;
-use aya::maps::{Array, HashMap, LpmTrie, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapInfo, PerCpuArray, RingBuf};
 use aya::programs::{CgroupSkb, Program, TestRun, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use prxy::sys::bpf;
 use prxy::sys::cgroup::Cgroup;
 use prxy::warden::{OBJECT, PROGRAMS};
-use prxy_common::{AllowKey, Event, Hook, Reason, Role, State, Verdict, counter_index, map};
+use prxy_common::{
+    AllowKey, COUNTERS, Event, Hook, Reason, Role, State, Verdict, counter_index, map,
+};
 
 use crate::netns::Namespace;
 use crate::sys::{self, Entry};
@@ -42,6 +44,23 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// As it is counted.
     pub reason: Reason,
+}
+
+/// How many decisions did not fit into the ring buffer of the warden with this pid, by the kernel's
+/// own count, which needs nobody to read the buffer.
+pub fn lost_events(warden: i32) -> Result<u64> {
+    for descriptor in fs::read_dir(format!("/proc/{warden}/fdinfo"))? {
+        // It may be closed by now.
+        let info = fs::read_to_string(descriptor?.path()).unwrap_or_default();
+        let Some(id) = info.lines().find_map(|line| line.strip_prefix("map_id:")) else { continue };
+        let id = id.trim().parse()?;
+        if MapInfo::from_id(id)?.name_as_str() == Some(map::COUNTERS) {
+            let counters = Map::from_map_data(MapData::from_id(id)?)?;
+            let counters: PerCpuArray<MapData, u64> = counters.try_into()?;
+            return Ok(counters.get(&(COUNTERS - 1), 0)?.iter().sum());
+        }
+    }
+    bail!("process {warden} has no counters")
 }
 
 impl Policy {

@@ -19,6 +19,7 @@ use prxy_tests::clock::{self, Clock};
 use prxy_tests::dns::Record;
 use prxy_tests::http::Wire;
 use prxy_tests::lab::{ATTACKER, PROVIDER_A, PROVIDER_B};
+use prxy_tests::policy;
 use prxy_tests::provider::{Delta, Format, Script, Split};
 use prxy_tests::reader;
 use prxy_tests::samples::{self, Delivery, TICKET};
@@ -366,14 +367,22 @@ fn ring_buffer_full(life: &Service) {
     let mut flood = attack::helper_command().unwrap();
     let netns = Some(life.scene.app().fd());
     sys::enter_before_exec(&mut flood, sys::Entry { cgroup: Some(Arc::new(procs.into())), netns });
-    // Nobody empties the buffer for a second.
+    let before = policy::lost_events(warden.as_raw()).unwrap();
+    let overflows = || policy::lost_events(warden.as_raw()).is_ok_and(|lost| lost > before);
+    // Nobody empties the buffer until the kernel says that it is full, nor for so long that systemd
+    // loses patience.
     kill(warden, Signal::SIGSTOP).unwrap();
     let mut flood = flood.arg("flood").stdin(Stdio::null()).spawn().unwrap();
-    sleep(Duration::from_secs(1));
+    let began = Instant::now();
+    while !overflows() && began.elapsed() < Duration::from_secs(3) {
+        sleep(Duration::from_millis(10));
+    }
+    let full = overflows();
     let answer = life.ask(Format::Anthropic, "hello", Delivery::Whole);
     kill(warden, Signal::SIGCONT).unwrap();
     drop(flood.kill());
     flood.wait().unwrap();
+    assert!(full, "the flood was too slow: {:?}", began.elapsed());
     assert_eq!(answer.unwrap().status, 200, "the warden is not needed to serve");
     let log = life.systemd.path("/var/lib/prxy/audit/egress.jsonl");
     eventually!(fs::read_to_string(&log).unwrap().contains(r#""event":"lost""#));

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use prxy_tests::daemon;
-use prxy_tests::http::Answer;
+use prxy_tests::http::{self, Answer};
 use prxy_tests::lab::PROVIDER_A;
 use prxy_tests::provider::{Brackets, Format, Provider, Script, Split};
 use prxy_tests::reader;
@@ -325,6 +325,82 @@ fn a_provider_has_rules_of_its_own_and_a_reload_changes_them() {
     let answer = scene.ask(Format::Anthropic, "to Grace Hopper", Delivery::Whole).unwrap();
     assert_eq!(answer.status, 200);
     assert!(scene.anthropic.last().unwrap().contains("to <CLIENT_1>"));
+}
+
+/// `printf %s key-of-NAME | sha256sum`
+const SUMS: [(&str, &str); 2] = [
+    ("ward", "004d91ce509ca42ec32ec5ad6dea31c3eaad1b56f7d54ae92a2ecfee1d744e08"),
+    ("desk", "a64198d6870f5906e82dd9a7b36ed06515c60ec40e3c55e9f25bf4e82fdc9725"),
+];
+
+/// Two clients with rules of their own, before general ones that mask.
+fn with_clients(of_ward: &str, of_desk: &str) -> Setting {
+    let [(_, ward), (_, desk)] = SUMS;
+    let extra = format!(
+        "clients:\n\
+         \x20 ward: {{ key_sha256: ['{ward}'], {of_ward} }}\n\
+         \x20 desk: {{ key_sha256: ['{desk}'], {of_desk} }}\n"
+    );
+    Setting { extra, ..Setting::default() }
+}
+
+#[test]
+fn clients_have_rules_of_their_own_and_a_reload_changes_them() {
+    let mut scene = Scene::start_with(&with_clients(
+        "policy: { EMAIL: block }",
+        "positions: { user: { EMAIL: allow } }",
+    ))
+    .unwrap();
+    let ask = |scene: &Scene, format, headers: &[(&str, &str)]| {
+        let provider = scene.provider(format);
+        provider.forget();
+        let body = samples::ask(format, VALUE, Delivery::Whole).to_string();
+        let mut all = vec![("content-type", "application/json")];
+        all.extend(headers);
+        let bytes = http::request("POST", samples::path(format), &all, body.as_bytes());
+        let answer = scene.send(bytes).unwrap();
+        match (answer.status, provider.last()) {
+            (200, Ok(seen)) => {
+                assert_eq!(reader::whole(format, &answer.body).unwrap().text, VALUE);
+                if seen.contains(VALUE) { "allow" } else { "mask" }
+            }
+            (400, Err(_)) if answer.reason() == Some("blocked-label") => "block",
+            (400, Err(_)) if answer.reason() == Some("two-clients") => "two",
+            other => panic!("{} {}", other.0, answer.text()),
+        }
+    };
+    let (ward, desk) = ("Bearer key-of-ward", "Bearer key-of-desk");
+    for format in FORMATS {
+        for (headers, wanted) in [
+            (&[("authorization", ward)][..], "block"),
+            (&[("x-api-key", "key-of-ward")], "block"),
+            (&[("authorization", desk)], "allow"),
+            (&[("authorization", "Bearer key-of-eve")], "mask"),
+            (&[], "mask"),
+            // Nobody escapes from rules by one credential more, nor gets another's by its name.
+            (&[("x-api-key", "junk"), ("authorization", ward)], "block"),
+            (&[("x-api-key", "key-of-desk"), ("authorization", ward)], "two"),
+            (&[("x-prxy-caller", "key-of-desk"), ("x-api-key", "desk")], "mask"),
+            (&[("x-api-key", SUMS[1].1)], "mask"),
+        ] {
+            assert_eq!(ask(&scene, format, headers), wanted, "{headers:?}");
+        }
+    }
+    // The same keys under other rules, told by a difference that shows no sum.
+    let swapped = with_clients("policy: { EMAIL: allow }", "policy: { EMAIL: block }");
+    let said = reload_on(&scene, &scene.config(&swapped));
+    assert!(said.contains("~ clients.ward.policy.EMAIL: block -> allow"), "{said}");
+    assert!(said.contains("+ clients.desk.policy.EMAIL: block"), "{said}");
+    for format in FORMATS {
+        assert_eq!(ask(&scene, format, &[("authorization", ward)]), "allow");
+        assert_eq!(ask(&scene, format, &[("authorization", desk)]), "block");
+        assert_eq!(ask(&scene, format, &[("x-api-key", "key-of-eve")]), "mask");
+    }
+    // Without a name it is one of all.
+    reload(&mut scene, &Setting::default());
+    assert_eq!(ask(&scene, Format::Anthropic, &[("authorization", ward)]), "mask");
+    let log = scene.daemon().unwrap().log();
+    assert!(!log.iter().any(|line| line.contains(VALUE) || line.contains("key-of-")));
 }
 
 /// Puts another configuration in force.

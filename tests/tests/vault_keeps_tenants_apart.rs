@@ -139,3 +139,35 @@ fn the_vault_names_tenants_and_holds_no_key() {
         assert!(!key, "{} holds a key", entry.path().display());
     }
 }
+
+#[test]
+fn a_client_with_a_name_keeps_its_vault_when_its_key_changes() {
+    // printf %s key-of-ann | sha256sum, and of key-of-bob
+    let sums = [
+        "ca64daa8b294dc4835d29ca02a6a47427ebc6a225ea3ac2e15f8417fb6601db2",
+        "808a1d81b5de08d72083995df738947d519d230a20c236003268f0f4b65ee475",
+    ];
+    let setting = |sums: &[&str]| {
+        let clients = format!("clients: {{ team: {{ key_sha256: ['{}'] }} }}", sums.join("', '"));
+        Setting { extra: format!("vault: {{ tenant_by: key }}\n{clients}\n"), ..Setting::default() }
+    };
+    let mut scene = Scene::start_with(&setting(&sums)).unwrap();
+    let ann = ("x-api-key", "key-of-ann");
+    assert_eq!(sent(&scene, ann, "ann@x-mail.com"), "<EMAIL_1>");
+    // The other key of the same client; nobody else, not even by what the tenant is called.
+    assert_eq!(told(&scene, BOB, "<EMAIL_1>"), "ann@x-mail.com");
+    assert_eq!(sent(&scene, BOB, "ann@x-mail.com, bob@x-mail.com"), "<EMAIL_1>, <EMAIL_2>");
+    for other in [ADA, EVE, ("x-api-key", "client:team"), ("x-api-key", "team")] {
+        assert_eq!(told(&scene, other, GUESSES), GUESSES, "{other:?}");
+    }
+    // The first key is given up: it is nobody's now, and has a vault of its own.
+    scene.stop().unwrap();
+    scene.launch(&setting(&sums[1..])).unwrap();
+    scene.wait_for_routes().unwrap();
+    assert_eq!(told(&scene, BOB, "<EMAIL_1> <EMAIL_2>"), "ann@x-mail.com bob@x-mail.com");
+    assert_eq!(told(&scene, ann, GUESSES), GUESSES);
+    let mut command = Command::new(daemon::binary().unwrap());
+    let listed = command.args(["vault", "list", "--tenant", "client:team", "--data-dir"]);
+    let listed = listed.arg(scene.data()).output().unwrap();
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("<EMAIL_2>"), "{listed:?}");
+}

@@ -18,7 +18,8 @@ pub(crate) fn run_these(arguments: &[String]) -> Result<()> {
     setup::python()?;
     build::all(Profile::Dev)?;
     let mut test = shell::cargo();
-    test.arg("test").args(arguments);
+    // One failure does not hide another.
+    test.args(["test", "--no-fail-fast"]).args(arguments);
     test.env("PRXY_BIN", build::daemon(Profile::Dev));
     shell::run(&mut test)
 }

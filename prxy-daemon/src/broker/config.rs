@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use crate::broker::Secret;
 use crate::broker::pins::PinVerifier;
+use crate::client::Clients;
 use crate::config::{self, Bundles, Host, KeyPin, Module, Transport};
 use crate::link::reload::Objection;
 use crate::link::{FIRST_EPOCH, Obstacle};
@@ -33,6 +34,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// The second scan; `None` when the pipeline has no guardrails.
     pub maskers: Option<Arc<Maskers>>,
+    /// Who has rules of their own.
+    pub(super) clients: Clients,
     /// Largest body that a client may send; masking may make it longer.
     pub max_body_bytes: usize,
 }
@@ -238,11 +241,17 @@ impl Config {
         let names = || config.providers.iter().map(|provider| provider.name.as_str());
         let maskers = policy.map(|policy| Maskers::new(policy, names())).transpose()?;
         let maskers = maskers.map(Arc::new);
-        Ok(Self { epoch, routes, maskers, max_body_bytes: config.max_body_bytes })
+        let clients = Clients::new(&config.clients);
+        Ok(Self { epoch, routes, maskers, clients, max_body_bytes: config.max_body_bytes })
     }
 }
 
 impl Route {
+    /// Whether it can only lead to private addresses.
+    pub(super) fn is_local(&self) -> bool {
+        self.identity.provider.is_local()
+    }
+
     fn build(
         number: u16,
         provider: &config::Provider,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lexopt::Arg;
 use thiserror::Error;
 
-use super::definition::{COMMANDS, Command, OPTIONS, Verb};
+use super::definition::{COMMANDS, Command, OPTIONS, OTHERWISE, Verb};
 use super::help::begins;
 use crate::config::closest;
 
@@ -56,6 +56,14 @@ pub enum UsageError {
         /// As typed.
         word: String,
         /// `; did you mean …?`, or nothing.
+        hint: String,
+    },
+    /// The command takes no further words.
+    #[error("`prxy {command}` takes no further words{hint}")]
+    Surplus {
+        /// The command's words.
+        command: String,
+        /// Where it reads instead, or nothing.
         hint: String,
     },
     /// There is no such option, or not for this command.
@@ -245,14 +253,32 @@ fn unknown(words: &[String]) -> UsageError {
         let known: Vec<String> = names().filter(|name| name.starts_with(&topic)).collect();
         return UsageError::MissingCommand(known.join(", "));
     }
+    let whole = |command: &&Command| words.iter().take(command.words.len()).eq(command.words);
+    if let Some(command) = COMMANDS.iter().find(whole) {
+        let name = command.words.join(" ");
+        let hint = match command.reads() {
+            true => format!(" and reads standard input: prxy {name} < FILE"),
+            false => String::new(),
+        };
+        return UsageError::Surplus { command: name, hint };
+    }
     let names: Vec<String> = names().collect();
+    let names = || names.iter().map(String::as_str);
     let word = words.join(" ");
-    let near = closest(&word, names.iter().map(String::as_str));
-    // `prxy check` most likely means `prxy config check`.
-    let near = near.or_else(|| {
-        names.iter().map(String::as_str).find(|name| name.split(' ').any(|part| part == word))
-    });
-    UsageError::UnknownCommand { hint: hint("", near), word }
+    let (group, last) = word.rsplit_once(' ').unwrap_or(("", &word));
+    let of_group = |name: &&str| name.rsplit_once(' ').map_or("", |(group, _)| group) == group;
+    let meant = OTHERWISE.iter().find(|(other, _)| *other == last).map(|(_, ours)| *ours);
+    let near = closest(&word, names())
+        .or_else(|| names().filter(of_group).find(|name| name.rsplit(' ').next() == meant))
+        // `prxy check` most likely means `prxy config check`.
+        .or_else(|| names().find(|name| name.split(' ').any(|part| part == word)))
+        .or_else(|| names().find(|name| group.is_empty() && name.rsplit(' ').next() == meant));
+    let siblings: Vec<&str> = names().filter(|name| !group.is_empty() && of_group(name)).collect();
+    let hint = match (near, siblings.is_empty()) {
+        (None, false) => format!("; one of: {}", siblings.join(", ")),
+        _ => hint("", near),
+    };
+    UsageError::UnknownCommand { hint, word }
 }
 
 fn option(name: &str) -> Result<&'static str, UsageError> {

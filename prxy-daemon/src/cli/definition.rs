@@ -51,6 +51,11 @@ impl Command {
         }
     }
 
+    /// Whether it takes a text on standard input.
+    pub(super) fn reads(&self) -> bool {
+        matches!(self.verb, Verb::Detect | Verb::Mask | Verb::Unmask)
+    }
+
     /// What further words are; empty for a command that takes none.
     pub(super) fn places(&self) -> &'static str {
         match self.verb {
@@ -128,13 +133,13 @@ pub(super) const COMMANDS: &[Command] = &[
         words: &["mask"],
         verb: Verb::Mask,
         summary: "Print the text on standard input masked, and keep the values in the vault",
-        options: &["memory", "config", "data-dir"],
+        options: &["memory", "tenant", "config", "data-dir"],
     },
     Command {
         words: &["unmask"],
         verb: Verb::Unmask,
         summary: "Print the text on standard input with the values of its placeholders",
-        options: &["data-dir"],
+        options: &["tenant", "data-dir"],
     },
     Command {
         words: &["vault", "list"],
@@ -202,6 +207,31 @@ pub(super) const COMMANDS: &[Command] = &[
         summary: "Print help, also for one command: prxy help serve",
         options: &[],
     },
+];
+
+/// What other programs call what some command does, and the last word of its name here.
+pub(super) const OTHERWISE: &[(&str, &str)] = &[
+    ("start", "serve"),
+    ("run", "serve"),
+    ("restart", "reload"),
+    ("log", "tail"),
+    ("logs", "tail"),
+    ("scan", "detect"),
+    ("redact", "mask"),
+    ("anonymize", "mask"),
+    ("restore", "unmask"),
+    ("reveal", "unmask"),
+    ("get", "show"),
+    ("print", "show"),
+    ("dump", "show"),
+    ("ls", "list"),
+    ("rm", "delete"),
+    ("remove", "delete"),
+    ("purge", "expire"),
+    ("count", "stats"),
+    ("validate", "check"),
+    ("test", "check"),
+    ("check", "verify"),
 ];
 
 pub(super) const OPTIONS: &[Opt] = &[

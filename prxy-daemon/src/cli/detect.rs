@@ -2,6 +2,7 @@
 //!
 //! Needs no data directory, no root and no running daemon. docs/detect.md has the fields.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{BufRead, Read as _, Write};
@@ -11,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Arguments, Failure, print, sources};
-use crate::config::{Config, Module};
+use crate::config::{Config, Module, VaultScope};
 use crate::redact::detect::{DETECTORS, labels};
 use crate::redact::scan::{Scanner, Span};
 use crate::redact::{Action, Label, Policy};
@@ -45,20 +46,25 @@ pub(super) fn run(
 }
 
 /// The guardrails' policy; the defaults where nothing is configured, or no guardrails are.
-pub(super) fn policy(
+fn policy(arguments: Arguments, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Policy, Failure> {
+    Ok(configured(arguments, env)?.0)
+}
+
+/// The policy, and how the vault is kept.
+pub(super) fn configured(
     arguments: Arguments,
     env: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<Policy, Failure> {
+) -> Result<(Policy, VaultScope), Failure> {
     let sources = sources(arguments, env);
     if sources.config.is_none() && matches!(sources.directory(), Ok(None)) {
-        return Ok(Policy::default());
+        return Ok((Policy::default(), VaultScope::default()));
     }
     let config = Config::load(&sources)?;
     let guardrails = config.pipeline.into_iter().find_map(|module| match module {
         Module::Guardrails(policy) => Some(policy),
         Module::Airgap { .. } => None,
     });
-    Ok(guardrails.unwrap_or_default())
+    Ok((guardrails.unwrap_or_default(), config.vault.scope))
 }
 
 /// The whole of standard input as text.
@@ -173,15 +179,24 @@ fn share(score: u8) -> f64 {
 
 /// Every label with what the policy does to it and who finds it.
 fn catalogue(policy: &Policy, as_json: bool) -> String {
-    let rows = labels().map(|(label, default)| {
-        let known = Label::new(label);
-        let named = known.as_ref().and_then(|label| policy.actions.get(label).copied());
-        let action = match known.is_some_and(|label| policy.ignore.contains(&label)) {
-            true => "ignore",
-            false => word(named.unwrap_or(default)),
+    let built_in: Vec<(&str, Action)> = labels().collect();
+    let own = policy.patterns.iter().map(|(label, _)| label).chain(policy.deny.keys());
+    let own: BTreeSet<&str> = own.map(Label::as_str).collect();
+    let own = own.into_iter().filter(|own| built_in.iter().all(|(label, _)| label != own));
+    let own = own.map(|label| (label, Action::Mask));
+    let rows = built_in.iter().copied().chain(own).map(|(label, default)| {
+        let is = |known: &Label| known.as_str() == label;
+        let named = policy.actions.iter().find(|(known, _)| is(known)).map(|(_, action)| *action);
+        let pattern = policy.patterns.iter().any(|(known, _)| is(known)).then_some("pattern");
+        let denied = policy.deny.keys().any(is).then_some("deny");
+        let own = pattern.into_iter().chain(denied);
+        let table = DETECTORS.iter().filter(|row| row.label == label).map(|row| row.name);
+        let action = word(named.unwrap_or(default));
+        let (action, detectors): (_, Vec<&str>) = match policy.ignore.iter().any(is) {
+            true if pattern.or(denied).is_none() => ("ignore", table.collect()),
+            true => (action, own.collect()),
+            false => (action, table.chain(own).collect()),
         };
-        let detectors: Vec<&str> =
-            DETECTORS.iter().filter(|row| row.label == label).map(|row| row.name).collect();
         (label, word(default), action, detectors)
     });
     if as_json {

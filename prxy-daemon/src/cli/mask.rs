@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Arguments, Failure, data_dir, detect, print, vault};
+use crate::config::VaultScope;
 use crate::redact::mask::Masker;
 use crate::redact::{Vault, rehydrate};
 use crate::store::{Store, TENANT};
@@ -21,12 +22,21 @@ pub(super) fn mask(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let (memory, directory) = (arguments.memory, arguments.data_dir.clone());
-    let policy = detect::policy(arguments, env)?;
+    let tenant = arguments.tenant.clone();
+    let (policy, scope) = detect::configured(arguments, env)?;
     let masker = Masker::new(&policy).map_err(anyhow::Error::new)?;
     let text = detect::read(input)?;
-    let vault: Arc<dyn Vault> = match memory {
+    let kept = scope == VaultScope::Persistent;
+    if !memory && !kept {
+        eprintln!("prxy: vault.scope keeps nothing on a disk: `prxy unmask` will not know these");
+    }
+    let vault: Arc<dyn Vault> = match memory || !kept {
         true => Store::of_requests().vault(TENANT),
-        false => open(directory, env)?,
+        false => {
+            let store = vault::open(&state(directory, env)?)?;
+            let tenant = named(&store, tenant)?;
+            store.vault(&tenant)
+        }
     };
     let (masked, _) = masker.text(&text, &*vault).map_err(anyhow::Error::new)?;
     print(out, &masked)
@@ -40,15 +50,22 @@ pub(super) fn unmask(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let text = detect::read(input)?;
-    let vault = open(arguments.data_dir, env)?;
+    let Some(store) = vault::open_existing(&state(arguments.data_dir, env)?)? else {
+        return print(out, &text);
+    };
+    let vault = store.vault(&named(&store, arguments.tenant)?);
     print(out, &rehydrate::text(&text, &*vault))
 }
 
-/// The vault that the daemon of this data directory uses.
-fn open(
+/// Where the daemon of this data directory keeps its vault.
+fn state(
     directory: Option<PathBuf>,
     env: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<Arc<dyn Vault>, Failure> {
-    let state = data_dir(directory, env)?.join("state");
-    Ok(vault::open(&state)?.vault(TENANT))
+) -> Result<PathBuf, Failure> {
+    Ok(data_dir(directory, env)?.join("state"))
+}
+
+/// The tenant whose name begins so; without one, that of all.
+fn named(store: &Store, begin: Option<String>) -> anyhow::Result<String> {
+    begin.map_or_else(|| Ok(TENANT.to_owned()), |begin| vault::tenant_of(store, &begin))
 }

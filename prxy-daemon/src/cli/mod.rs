@@ -14,6 +14,7 @@ mod serve;
 mod status;
 mod vault;
 mod verify;
+mod warnings;
 
 #[cfg(test)]
 mod tests;
@@ -118,8 +119,11 @@ pub fn run(
         | Verb::VaultExport => return vault::run(arguments, env, out),
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
-            Config::load(&sources)?;
-            format!("{}: ok\n", origin(&sources))
+            let config = Config::load(&sources)?;
+            let warnings = warnings::of(&config);
+            let warnings: String =
+                warnings.iter().map(|told| format!("warning: {told}\n")).collect();
+            format!("{}: ok\n{warnings}", origin(&sources))
         }
         Verb::ConfigShow => {
             let sources = sources(arguments, env);

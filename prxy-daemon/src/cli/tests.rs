@@ -158,7 +158,20 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
         ("config shwo", "unknown command `config shwo`; did you mean `config show`?"),
         ("check", "unknown command `check`; did you mean `config check`?"),
         ("hide", "unknown command `hide`"),
-        ("serve now", "unknown command `serve now`"),
+        ("serve now", "`prxy serve` takes no further words"),
+        (
+            "detect notes.txt",
+            "`prxy detect` takes no further words and reads standard input: prxy detect < FILE",
+        ),
+        ("start", "unknown command `start`; did you mean `serve`?"),
+        ("redact", "unknown command `redact`; did you mean `mask`?"),
+        ("validate", "unknown command `validate`; did you mean `config check`?"),
+        ("logs", "unknown command `logs`; did you mean `audit tail`?"),
+        ("config validate", "unknown command `config validate`; did you mean `config check`?"),
+        ("audit check", "unknown command `audit check`; did you mean `audit verify`?"),
+        ("vault get", "unknown command `vault get`; did you mean `vault show`?"),
+        ("vault rm", "unknown command `vault rm`; did you mean `vault delete`?"),
+        ("audit fly", "unknown command `audit fly`; one of: audit verify, audit tail"),
         ("help nothing", "unknown command `nothing`"),
         ("serve --conf x", "unknown option `--conf`; did you mean `--config`?"),
         ("serve --data_dir x", "unknown option `--data_dir`; did you mean `--data-dir`?"),
@@ -196,7 +209,7 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
             "option `--head` needs all 64 hexadecimal digits of a SHA-256, not 8",
         ),
         ("audit", "which command? One of: audit verify, audit tail"),
-        ("audit tail now", "unknown command `audit tail now`; did you mean `audit tail`?"),
+        ("audit tail now", "`prxy audit tail` takes no further words"),
         ("audit tail -n many", "option `--lines` needs a whole number up to 1000000"),
         ("audit tail -n", "option `--lines` needs a value"),
         ("audit tail --json=yes", "option `--json` takes no value"),
@@ -226,6 +239,15 @@ fn config_check_and_show_answer_with_the_file_or_end_with_64() {
     let path = dir.path().to_str().unwrap();
     fs::write(dir.path().join("config.yaml"), "enforcement: best-effort\n").unwrap();
     assert_eq!(in_dir(path, "config check"), Ok("DIR/config.yaml: ok\n".into()));
+    let config = "listen: 0.0.0.0:3099\npipeline:\n  - guardrails: { policy: { PERSON: route_local } }\n\
+                  providers: { groq: { policy: { EMAIL: route_local } } }\n";
+    fs::write(dir.path().join("wide"), config).unwrap();
+    let told = "\
+DIR/wide: ok
+warning: EMAIL, PERSON: route_local, but no local_provider is named: requests with such values are refused
+warning: listen 0.0.0.0:3099 is not loopback: whoever reaches it can use prxy, over a line in the clear
+";
+    assert_eq!(in_dir(path, "config check --config DIR/wide"), Ok(told.into()));
     fs::write(dir.path().join("other"), "enforcement: of\nlimit: 1\n").unwrap();
     let told = "\
 DIR/other:1:14: error: unknown enforcement `of`; known: `required`, `best-effort`

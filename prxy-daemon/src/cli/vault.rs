@@ -38,8 +38,7 @@ pub(super) fn run(
     let store = match arguments.verb {
         Verb::VaultImport => open(&dir)?,
         _ => {
-            become_owner(&dir)?;
-            let store = Store::open_existing(&dir).map_err(|error| anyhow!("vault: {error}"))?;
+            let store = open_existing(&dir)?;
             store.ok_or_else(|| anyhow!("there is no vault in {}", dir.display()))?
         }
     };
@@ -65,6 +64,12 @@ pub(super) fn run(
 pub(super) fn open(state: &Path) -> anyhow::Result<Store> {
     become_owner(state)?;
     Store::open(state).map_err(|error| anyhow!("vault: {error}"))
+}
+
+/// The same; `None` where there is none.
+pub(super) fn open_existing(state: &Path) -> anyhow::Result<Option<Store>> {
+    become_owner(state)?;
+    Store::open_existing(state).map_err(|error| anyhow!("vault: {error}"))
 }
 
 /// Whatever is in the directory was put there by its owner: nothing there is to be done as root.
@@ -149,7 +154,7 @@ impl Wanted {
 }
 
 /// The tenant whose name begins so.
-fn tenant_of(store: &Store, begin: &str) -> anyhow::Result<String> {
+pub(super) fn tenant_of(store: &Store, begin: &str) -> anyhow::Result<String> {
     let tenants = store.tenants()?;
     if tenants.iter().any(|tenant| tenant == begin) {
         return Ok(begin.to_owned());

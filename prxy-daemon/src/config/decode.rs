@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
-use super::{Audit, Enforcement, OnFull, Vault, guardrails, pipeline, providers, vault};
+use super::{Audit, Enforcement, OnFull, Vault, clients, guardrails, pipeline, providers, vault};
 use crate::redact::Rules;
 
 /// What the file says; `None` where it is silent.
@@ -17,6 +17,9 @@ pub(super) struct Parts {
     pub(super) providers: Option<Vec<providers::Placed>>,
     /// The rules that providers have of their own.
     pub(super) rules: BTreeMap<String, Rules>,
+    pub(super) clients: clients::Known,
+    /// Where they stand.
+    pub(super) clients_at: Option<Span>,
     pub(super) nameservers: Vec<SocketAddr>,
     pub(super) enforcement: Option<Enforcement>,
     pub(super) max_body_bytes: Option<usize>,
@@ -43,10 +46,14 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
     }
     parts.providers = fields.get("providers").and_then(|node| providers::decode(node, found));
     parts.pipeline = fields.get("pipeline").and_then(|node| pipeline::decode(node, found));
+    let built_in = guardrails::Labels::default();
+    let labels = parts.pipeline.as_ref().map_or(&built_in, |stages| &stages.labels);
     if let Some(node) = fields.get("providers") {
-        let built_in = guardrails::Labels::default();
-        let labels = parts.pipeline.as_ref().map_or(&built_in, |stages| &stages.labels);
         parts.rules = guardrails::of_providers(node, labels, found);
+    }
+    if let Some(node) = fields.get("clients") {
+        parts.clients = clients::decode(node, labels, found);
+        parts.clients_at = Some(node.span);
     }
     if let Some(fields) = fields.get("dns").and_then(|node| found.fields(node, DNS_KEYS))
         && let Some(node) = fields.get("nameservers")
@@ -250,8 +257,17 @@ impl<'n> Fields<'n> {
     }
 }
 
-pub(super) const TOP_KEYS: &[&str] =
-    &["listen", "pipeline", "providers", "dns", "enforcement", "limits", "audit", "vault"];
+pub(super) const TOP_KEYS: &[&str] = &[
+    "listen",
+    "pipeline",
+    "providers",
+    "clients",
+    "dns",
+    "enforcement",
+    "limits",
+    "audit",
+    "vault",
+];
 pub(super) const DNS_KEYS: &[&str] = &["nameservers"];
 pub(super) const AUDIT_KEYS: &[&str] = &["max_bytes", "keep", "on_full"];
 pub(super) const LIMIT_KEYS: &[&str] = &["max_body_bytes"];

@@ -178,6 +178,22 @@ mod tests {
                 "+ providers.anthropic.positions.user.PHONE: block",
             ],
         );
+        let client = |keys: &str, action: &str| {
+            format!(
+                "{usual}\nclients: {{ ward: {{ key_sha256: [{keys}], policy: {{ EMAIL: {action} }} }} }}"
+            )
+        };
+        let (a, b) = (format!("'{}'", "ab".repeat(32)), format!("'{}'", "cd".repeat(32)));
+        check(
+            usual,
+            &client(&a, "block"),
+            &["+ clients.ward.key_sha256", "+ clients.ward.policy.EMAIL: block"],
+        );
+        check(
+            &client(&a, "block"),
+            &client(&b, "mask"),
+            &["~ clients.ward.key_sha256", "~ clients.ward.policy.EMAIL: block -> mask"],
+        );
         let with =
             |text: &str| format!("pipeline: [guardrails: {{ deny: {{ CLIENT: [{text}] }} }}]");
         check(&with("Ada"), &with("Grace"), &["~ pipeline.guardrails.deny.CLIENT"]);

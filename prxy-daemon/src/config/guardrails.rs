@@ -10,6 +10,7 @@ use super::decode::{Fields, Found};
 use super::pipeline::Stages;
 use super::problem::{Kind, Quoted};
 use super::yaml::{Entry, Node, Value};
+use crate::provider::endpoint;
 use crate::provider::place::Place;
 use crate::redact::note::Note;
 use crate::redact::{Action, Attachments, Label, Policy, Profile, Rules, detect};
@@ -106,9 +107,7 @@ pub(super) fn decode(fields: Fields<'_>, stages: &mut Stages, found: &mut Found)
     }
     if let Some(node) = fields.get("local_model") {
         let name = found.text(node, "a model's name");
-        let plain =
-            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/');
-        if name.is_some_and(|name| name.is_empty() || !name.bytes().all(plain)) {
+        if name.is_some_and(|name| !endpoint::is_model(name)) {
             found.add(node.span, Kind::BadModel);
         }
         policy.local.model = name.map(str::to_owned);
@@ -135,7 +134,7 @@ pub(super) fn of_providers(
 }
 
 /// `policy` and `positions`, wherever rules may stand.
-fn rules(fields: Fields<'_>, labels: &Labels, found: &mut Found) -> Rules {
+pub(super) fn rules(fields: Fields<'_>, labels: &Labels, found: &mut Found) -> Rules {
     let mut rules = Rules::default();
     if let Some(node) = fields.get("policy") {
         rules.actions = actions(node, labels, found);

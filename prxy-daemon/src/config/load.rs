@@ -150,14 +150,17 @@ impl Origin {
             }
             None => stages.modules,
         };
+        let (clients, client_rules) = parts.clients;
         for module in &mut pipeline {
             if let Module::Guardrails(policy) = module {
                 policy.providers.clone_from(&parts.rules);
+                policy.clients.clone_from(&client_rules);
             }
         }
         let list = List { allowed: &allowed, log_only: pipeline::is_log_only(&pipeline) };
         let providers = choose(parts.providers, &list, file.as_ref(), &mut problems);
         check_local(&local, &providers, file.as_ref(), &mut problems);
+        check_sorts(&pipeline, &providers, (parts.clients_at, file.as_ref()), &mut problems);
         let option = self.listen.as_ref().map(|text| Source::value("--listen", text));
         let variable = self.variable("PRXY_LISTEN", &mut problems);
         let mut listen = parts.listen.unwrap_or(DEFAULT_LISTEN);
@@ -181,6 +184,7 @@ impl Origin {
             data_dir,
             pipeline,
             providers,
+            clients,
             nameservers: parts.nameservers,
             enforcement: parts.enforcement.unwrap_or(Enforcement::Required),
             max_body_bytes: parts.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY),
@@ -319,6 +323,23 @@ fn check_local(
     problems.extend(file, found.0);
 }
 
+/// Each provider's rules under each client's rules are one more policy to build and to keep.
+fn check_sorts(
+    pipeline: &[Module],
+    providers: &[Provider],
+    (at, file): (Option<super::problem::Span>, Option<&Arc<Source>>),
+    problems: &mut Problems,
+) {
+    let names = || providers.iter().map(|provider| provider.name.as_str());
+    let too_many = |module: &Module| matches!(module, Module::Guardrails(policy) if policy.apart(names()).policies() > MAX_POLICIES);
+    if let (Some(at), Some(file)) = (at, file)
+        && pipeline.iter().any(too_many)
+    {
+        let what = "different sets of rules, those of providers times those of clients";
+        problems.add(file, Some(at), Kind::TooMany { what, most: MAX_POLICIES });
+    }
+}
+
 fn read_file(path: &Path) -> Result<String, Kind> {
     let trusted = |metadata: &Metadata| match metadata.permissions().mode() & 0o002 {
         0 => Ok(()),
@@ -370,4 +391,5 @@ const ROOT_DIR: &str = "/var/lib/prxy";
 const HOME_DIR: &str = ".prxy";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3099);
 const DEFAULT_MAX_BODY: usize = 64 << 20;
+const MAX_POLICIES: usize = 256;
 const MAX_FILE: u64 = 1 << 20;

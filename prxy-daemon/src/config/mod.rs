@@ -4,6 +4,7 @@
 //! of which only the names stand here.
 
 mod bundles;
+mod clients;
 mod decode;
 mod difference;
 mod errors;
@@ -33,6 +34,7 @@ use crate::provider::{Api, fetch};
 use crate::redact::Policy;
 
 pub use bundles::{BundleError, Bundles};
+pub use clients::Client;
 pub(crate) use difference::difference;
 pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
@@ -55,6 +57,8 @@ pub struct Config {
     pub pipeline: Vec<Module>,
     /// Every provider that can be reached; a route's number is its index here.
     pub providers: Vec<Provider>,
+    /// Who is told apart, by name.
+    pub clients: Vec<Client>,
     /// Nameservers for the resolver; empty: those of `/etc/resolv.conf`.
     pub nameservers: Vec<SocketAddr>,
     /// Whether the daemon may run without the kernel filter.

@@ -7,6 +7,7 @@ use super::decode::{Fields, Found};
 use super::problem::{Kind, Quoted};
 use super::yaml::Node;
 use super::{Host, Scope, scope};
+use crate::base64;
 use crate::link::MAX_ADDRESSES;
 
 /// Where a provider's addresses come from.
@@ -110,7 +111,7 @@ pub(super) fn keys(node: &Node, found: &mut Found) -> Vec<KeyPin> {
     let mut pins = Vec::new();
     for item in items.iter().take(MAX_KEYS) {
         let Some(text) = found.text(item, "a hash") else { continue };
-        match hex(text).or_else(|| base64(text)) {
+        match hex(text).or_else(|| in_base64(text)) {
             Some(hash) => pins.push(KeyPin(hash)),
             None => found.add(item.span, Kind::BadKeyPin),
         }
@@ -215,26 +216,9 @@ pub(super) fn hex(text: &str) -> Option<[u8; 32]> {
 }
 
 /// Exactly 44 characters, the last one `=`, no stray bits before it.
-fn base64(text: &str) -> Option<[u8; 32]> {
+fn in_base64(text: &str) -> Option<[u8; 32]> {
     let digits = text.strip_suffix('=').filter(|digits| digits.len() == 43)?;
-    let (mut bytes, mut rest, mut held) = (Vec::with_capacity(32), 0_u32, 0);
-    for digit in digits.bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        rest = rest << 6 | u32::from(value);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from(rest >> held).ok()?);
-            rest &= (1 << held) - 1;
-        }
-    }
+    let (bytes, rest) = base64::decode(digits.as_bytes(), base64::STANDARD)?;
     bytes.try_into().ok().filter(|_| rest == 0)
 }
 
@@ -309,8 +293,8 @@ mod tests {
         assert_eq!(hex(&shown), Some(mixed));
         assert_eq!(hex(&shown.to_uppercase()), Some(mixed));
         let encoded = "+P/27eTb0snAx761rKOakYiPhn10a2JZUFdORTwzKiE=";
-        assert_eq!(base64(encoded), Some(mixed));
-        assert_eq!(base64(&format!("{}=", "A".repeat(43))), Some(zeros));
+        assert_eq!(in_base64(encoded), Some(mixed));
+        assert_eq!(in_base64(&format!("{}=", "A".repeat(43))), Some(zeros));
         for text in [
             "",
             "=",
@@ -324,7 +308,7 @@ mod tests {
             &format!("{}-=", "A".repeat(42)),
             &format!("{}==", "A".repeat(43)),
         ] {
-            assert_eq!(hex(text).or_else(|| base64(text)), None, "{text}");
+            assert_eq!(hex(text).or_else(|| in_base64(text)), None, "{text}");
         }
     }
 }

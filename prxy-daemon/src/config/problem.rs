@@ -124,7 +124,9 @@ pub(super) enum Kind {
         "a local provider must be `private: true` and have a private address, or private ranges in `pinned`"
     )]
     NotLocal,
-    #[error("bad model name: expected letters, digits, `-`, `_`, `.`, `:` and `/`")]
+    #[error(
+        "bad model name: expected letters, digits, `-`, `_` and `.`, with single `:` and `/` between"
+    )]
     BadModel,
     #[error("expected 2 to 256 characters, without blanks at the ends")]
     BadText,
@@ -220,6 +222,12 @@ pub(super) enum Kind {
         "expected the SHA-256 of a key, as 64 hexadecimal digits; the key itself does not belong here"
     )]
     ClientKey,
+    #[error("{0} is no client name: use a to z, 0 to 9, `-` and `_`, a letter first, at most 32")]
+    BadClientName(Quoted),
+    #[error("client {0} needs `key_sha256`: it is told by that alone")]
+    ClientWithoutKey(Quoted),
+    #[error("this key stands twice: a request with it must be one client's")]
+    ClientKeyTwice,
     #[error("expected a name: 1 to 128 visible ASCII characters, no quotes")]
     BadName,
     #[error("`{0}` stands twice")]

@@ -62,7 +62,9 @@ fn provider(entry: &Entry, found: &mut Found) -> Option<Placed> {
         Some(node) => key_name(node, found),
     };
     let fetch = fields.get("provider_fetch").and_then(|node| fetch_policy(node, found));
-    let client_keys = fields.get("client_key_sha256").map(|node| client_keys(node, found));
+    let client_keys = fields.get(CLIENT_KEYS).map(|node| {
+        client_keys(CLIENT_KEYS, node, found).into_iter().map(|(_, sum)| sum).collect()
+    });
     let (url, api, url_span) = base?;
     let models = match fields.get("models") {
         Some(node) => models::decode(node, found),
@@ -168,13 +170,18 @@ fn base(
 
 fn check_name(entry: &Entry, found: &mut Found) {
     let name = &entry.key;
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
-    let letter = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
-    if !letter || !name.bytes().all(plain) || name.len() > 32 {
+    if !is_name(name) {
         found.add(entry.key_span, Kind::BadProviderName(Quoted::new(name)));
     } else if RESERVED_NAMES.contains(&name.as_str()) {
         found.add(entry.key_span, Kind::ReservedProviderName(Quoted::new(name)));
     }
+}
+
+/// Whether a provider or a client can be called so.
+pub(super) fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+    let letter = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
+    letter && name.bytes().all(plain) && name.len() <= 32
 }
 
 fn path_prefix(node: &Node, url: &BaseUrl, found: &mut Found) -> Option<String> {
@@ -246,11 +253,16 @@ fn kinds(node: &Node, found: &mut Found) -> Vec<(Span, fetch::Kind)> {
     kinds
 }
 
-/// Never printed when it is wrong: it may be the key itself.
-fn client_keys(node: &Node, found: &mut Found) -> Vec<[u8; 32]> {
+/// The sums under `name`, and where they stand. Never printed when one is wrong: it may be the key
+/// itself.
+pub(super) fn client_keys(
+    name: &'static str,
+    node: &Node,
+    found: &mut Found,
+) -> Vec<(Span, [u8; 32])> {
     let items = found.list(node, "a list of SHA-256 sums").unwrap_or_default();
     if items.is_empty() && matches!(node.value, Value::List(_)) {
-        found.add(node.span, Kind::EmptyList("client_key_sha256"));
+        found.add(node.span, Kind::EmptyList(name));
     }
     if let Some(excess) = items.get(MAX_CLIENT_KEYS) {
         found.add(excess.span, Kind::TooMany { what: "client keys", most: MAX_CLIENT_KEYS });
@@ -262,7 +274,7 @@ fn client_keys(node: &Node, found: &mut Found) -> Vec<[u8; 32]> {
             _ => None,
         };
         match sum {
-            Some(sum) => sums.push(sum),
+            Some(sum) => sums.push((item.span, sum)),
             None => found.add(item.span, Kind::ClientKey),
         }
     }
@@ -351,6 +363,7 @@ const BUILT_IN: [BuiltIn; 4] = [
 ];
 const APIS: [(&str, Api); 3] =
     [("anthropic", Api::Anthropic), ("openai", Api::OpenAi), ("google", Api::Google)];
+const CLIENT_KEYS: &str = "client_key_sha256";
 pub(super) const PROVIDER_KEYS: &[&str] = &[
     "base_url",
     "api",
@@ -362,7 +375,7 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "pinned",
     "resolve",
     "key",
-    "client_key_sha256",
+    CLIENT_KEYS,
     "provider_fetch",
     "policy",
     "positions",

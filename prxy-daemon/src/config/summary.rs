@@ -55,14 +55,24 @@ impl fmt::Display for Summary<'_> {
                 Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
             }
         }
+        let policy = config.pipeline.iter().find_map(|module| match module {
+            Module::Guardrails(policy) => Some(policy),
+            Module::Airgap { .. } => None,
+        });
         writeln!(f, "providers:")?;
         for each in &config.providers {
             provider(f, each)?;
-            let policy = config.pipeline.iter().find_map(|module| match module {
-                Module::Guardrails(policy) => policy.providers.get(&each.name),
-                Module::Airgap { .. } => None,
-            });
-            if let Some(own) = policy {
+            if let Some(own) = policy.and_then(|policy| policy.providers.get(&each.name)) {
+                rules(f, "    ", &own.actions, &own.positions)?;
+            }
+        }
+        if !config.clients.is_empty() {
+            writeln!(f, "clients:")?;
+        }
+        for client in &config.clients {
+            writeln!(f, "  {}:", client.name)?;
+            sums(f, "key_sha256", &client.keys)?;
+            if let Some(own) = policy.and_then(|policy| policy.clients.get(&client.name)) {
                 rules(f, "    ", &own.actions, &own.positions)?;
             }
         }
@@ -94,6 +104,7 @@ fn guardrails(f: &mut fmt::Formatter<'_>, policy: &Policy, texts: Texts) -> fmt:
         actions,
         positions,
         providers: _,
+        clients: _,
         patterns,
         ignore,
         allow,
@@ -241,11 +252,7 @@ fn provider(f: &mut fmt::Formatter<'_>, provider: &Provider) -> fmt::Result {
         None => writeln!(f, "    key: null")?,
     }
     if !provider.client_keys.is_empty() {
-        writeln!(f, "    client_key_sha256:")?;
-    }
-    for sum in &provider.client_keys {
-        let digits: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
-        writeln!(f, "      - '{digits}'")?;
+        sums(f, "client_key_sha256", &provider.client_keys)?;
     }
     if !provider.models.is_empty() {
         let models: Vec<_> = provider.models.iter().map(|model| quoted(model.as_str())).collect();
@@ -254,6 +261,15 @@ fn provider(f: &mut fmt::Formatter<'_>, provider: &Provider) -> fmt::Result {
     let fetch::Policy { allow, strip } = provider.fetch;
     if provider.fetch != fetch::Policy::default() {
         writeln!(f, "    provider_fetch: {{ allow: [{allow}], strip: [{strip}] }}")?;
+    }
+    Ok(())
+}
+
+fn sums(f: &mut fmt::Formatter<'_>, key: &str, sums: &[[u8; 32]]) -> fmt::Result {
+    writeln!(f, "    {key}:")?;
+    for sum in sums {
+        let digits: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(f, "      - '{digits}'")?;
     }
     Ok(())
 }

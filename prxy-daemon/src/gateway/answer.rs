@@ -166,14 +166,7 @@ pub(super) struct Restored {
     /// `None` once the answer has ended.
     stream: Option<rehydrate::Stream>,
     /// How it broke off; told after what was held of it.
-    broken: Option<Broken>,
-}
-
-enum Broken {
-    /// What came before is with hyper, which throws away what it has not written when it hears of an
-    /// error.
-    Unwritten(io::Error),
-    Written(io::Error),
+    broken: Option<io::Error>,
 }
 
 impl Restored {
@@ -193,15 +186,7 @@ impl Body for Restored {
         let this = self.get_mut();
         loop {
             let Some(stream) = &mut this.stream else {
-                return match this.broken.take() {
-                    Some(Broken::Unwritten(error)) => {
-                        this.broken = Some(Broken::Written(error));
-                        cx.waker().wake_by_ref();
-                        Poll::Pending
-                    }
-                    Some(Broken::Written(error)) => Poll::Ready(Some(Err(error))),
-                    None => Poll::Ready(None),
-                };
+                return Poll::Ready(this.broken.take().map(Err));
             };
             let mut restored = Vec::new();
             match std::task::ready!(Pin::new(&mut this.answer).poll_frame(cx)) {
@@ -213,7 +198,7 @@ impl Body for Restored {
                 ended => {
                     stream.finish(&mut restored);
                     this.stream = None;
-                    this.broken = ended.and_then(Result::err).map(Broken::Unwritten);
+                    this.broken = ended.and_then(Result::err);
                 }
             }
             if !restored.is_empty() {

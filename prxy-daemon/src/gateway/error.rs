@@ -8,6 +8,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::broker::POLICY_CHANGED;
+use crate::client::TwoClients;
 use crate::config::Provider;
 use crate::hop;
 use crate::pipeline;
@@ -45,6 +46,9 @@ pub(super) enum Failure {
     /// Clients are told apart by their keys, and this one has none, or two of a kind.
     #[error("clients are told apart by their API keys (vault.tenant_by): bring one")]
     NoClientKey,
+    /// Rules are the client's, and this request has two.
+    #[error(transparent)]
+    TwoClients(#[from] TwoClients),
     /// What is asked for takes no body.
     #[error("this method and path take no body")]
     UnexpectedBody,
@@ -110,6 +114,7 @@ impl Failure {
             Self::Broker { status, .. } => *status,
             Self::BadAnswer => StatusCode::BAD_GATEWAY,
             Self::BadQuery
+            | Self::TwoClients(_)
             | Self::UnexpectedBody
             | Self::BodyBroken
             | Self::BodyUndecodable
@@ -126,6 +131,7 @@ impl Failure {
             Self::WrongMethod { .. } => "wrong-method",
             Self::UnknownModel => "unknown-model",
             Self::NoClientKey => "no-client-key",
+            Self::TwoClients(TwoClients) => "two-clients",
             Self::UnexpectedBody => "unexpected-body",
             Self::BadQuery => "bad-query",
             Self::ContentType => "unsupported-content-type",

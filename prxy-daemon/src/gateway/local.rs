@@ -4,9 +4,11 @@
 
 use bytes::Bytes;
 use http::Uri;
-use http::header::{self, HeaderMap};
+use http::header::HeaderMap;
 
+use crate::client::CREDENTIALS;
 use crate::config::{Config, Module, Provider};
+use crate::hop;
 use crate::json::{self, Edits, Path, StringToken};
 use crate::provider::endpoint::Endpoint;
 use crate::provider::{Api, Surface};
@@ -57,15 +59,11 @@ impl Local {
             true => names.edits.apply(&body).into(),
             false => body,
         };
-        let path = Endpoint::find(endpoint.api, &endpoint.method, uri.path())
-            .and_then(|found| found.parameter)
-            .filter(|_| endpoint.names_model())
-            .and_then(|old| {
-                let (before, after) = uri.path().split_once(old)?;
-                let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-                format!("{before}{model}{after}{query}").parse().ok()
-            });
-        (body, path.unwrap_or(uri))
+        let renamed = endpoint.path_for(model).and_then(|path| match uri.query() {
+            Some(query) => format!("{path}?{query}").parse().ok(),
+            None => path.parse().ok(),
+        });
+        (body, renamed.unwrap_or(uri))
     }
 }
 
@@ -82,21 +80,28 @@ impl<'a> json::Visitor<'a> for Names<'_> {
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Self::Error> {
         let depth = self.surface.envelope(path);
         if !token.is_key && path.depth() == depth + 1 && path.ends_in("model") {
-            self.edits.replace_text(token.range, self.model);
+            // Google's bodies say it as its paths do.
+            let folder = if token.decode().starts_with(FOLDER) { FOLDER } else { "" };
+            self.edits.replace_text(token.range, &format!("{folder}{}", self.model));
         }
         Ok(())
     }
 }
 
-/// Takes out what belongs to the client's account with the provider that was meant.
-pub(super) fn strip_credentials(headers: &mut HeaderMap) {
-    for name in [
-        header::AUTHORIZATION.as_str(),
-        "x-api-key",
-        "x-goog-api-key",
-        "openai-organization",
-        "openai-project",
-    ] {
+const FOLDER: &str = "models/";
+
+/// Takes out what belongs to the client's account with the provider that was meant. The broker must
+/// still know whose request it is.
+pub(super) fn withhold_credentials(headers: &mut HeaderMap) {
+    for name in &CREDENTIALS {
+        let values: Vec<_> = headers.get_all(name).iter().cloned().collect();
+        headers.remove(name);
+        for mut value in values {
+            value.set_sensitive(true);
+            headers.append(hop::CALLER, value);
+        }
+    }
+    for name in ["openai-organization", "openai-project"] {
         headers.remove(name);
     }
 }
@@ -108,8 +113,13 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(api: Api, (uri, body): (&str, &str), expected: (&str, &str)) {
-        let local = Local { providers: vec![(api, 3)], model: Some("small-8b".to_owned()) };
+    fn check(api: Api, asked: (&str, &str), expected: (&str, &str)) {
+        check_for("small-8b", api, asked, expected);
+    }
+
+    #[track_caller]
+    fn check_for(model: &str, api: Api, (uri, body): (&str, &str), expected: (&str, &str)) {
+        let local = Local { providers: vec![(api, 3)], model: Some(model.to_owned()) };
         let found = Endpoint::find(api, &Method::POST, uri.split('?').next().unwrap()).unwrap();
         let (body, uri) = local.renamed(
             found.endpoint,
@@ -147,6 +157,43 @@ mod tests {
             ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", "{}"),
             ("/v1beta/models/small-8b:streamGenerateContent?alt=sse", "{}"),
         );
+    }
+
+    #[test]
+    fn a_name_with_a_tag_or_an_owner_is_one_step_of_a_path() {
+        for (model, escaped) in
+            [("qwen2.5:7b", "qwen2.5%3A7b"), ("org/model:tag", "org%2Fmodel%3Atag")]
+        {
+            check_for(
+                model,
+                Api::OpenAi,
+                ("/v1/chat/completions", r#"{"model":"gpt-4o","messages":[]}"#),
+                ("/v1/chat/completions", &format!(r#"{{"model":"{model}","messages":[]}}"#)),
+            );
+            // Nothing but the model's own step, whatever it was called.
+            for old in ["gemini-2.5-pro", "v1beta", "models", "e", "generateContent", "org%2Fa"] {
+                check_for(
+                    model,
+                    Api::Google,
+                    (&format!("/v1beta/models/{old}:generateContent?alt=json"), "{}"),
+                    (&format!("/v1beta/models/{escaped}:generateContent?alt=json"), "{}"),
+                );
+            }
+            check_for(
+                model,
+                Api::Google,
+                (
+                    "/v1beta/models/gemini:batchEmbedContents",
+                    r#"{"requests":[{"model":"models/gemini"},{"model":"gemini"}]}"#,
+                ),
+                (
+                    &format!("/v1beta/models/{escaped}:batchEmbedContents"),
+                    &format!(
+                        r#"{{"requests":[{{"model":"models/{model}"}},{{"model":"{model}"}}]}}"#
+                    ),
+                ),
+            );
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -25,6 +25,7 @@ use super::screen::{Screen, Shown};
 use super::tenant::tenant;
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
+use crate::client::Clients;
 use crate::config::{Config, Provider, TenantBy};
 use crate::hop::{self, CollectError, Connect, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
@@ -54,6 +55,7 @@ pub(crate) struct Policy {
     local: Local,
     max_body_bytes: usize,
     tenant_by: TenantBy,
+    clients: Clients,
 }
 
 impl Policy {
@@ -65,8 +67,18 @@ impl Policy {
         let (providers, max_body_bytes) = (config.providers.clone(), config.max_body_bytes);
         let log_only = config.is_log_only().then(LogOnly::new);
         let tenant_by = config.vault.tenant_by;
-        let local = Local::of(config);
-        Ok(Self { epoch, providers, pipeline, modules, log_only, local, max_body_bytes, tenant_by })
+        let (local, clients) = (Local::of(config), Clients::new(&config.clients));
+        Ok(Self {
+            epoch,
+            providers,
+            pipeline,
+            modules,
+            log_only,
+            local,
+            max_body_bytes,
+            tenant_by,
+            clients,
+        })
     }
 }
 
@@ -191,7 +203,7 @@ impl<L: BrokerLink> Gateway<L> {
         let number = aim.provider(&policy.providers, &body)?;
         let mut call = policy.call(head, number, aim)?;
         let endpoint = call.aim.endpoint;
-        let tenant = tenant(policy.tenant_by, &head.headers, call.aim.key.as_ref())?;
+        let tenant = tenant(policy.tenant_by, call.client, &head.headers, call.aim.key.as_ref())?;
         let vault: Arc<dyn Vault> = self.store.vault(&tenant);
         let began = Instant::now();
         let shown =
@@ -287,11 +299,14 @@ impl Policy {
     }
 
     /// A request to one of the providers.
-    fn call<'a>(&'a self, head: &'a Parts, number: usize, aim: Aim) -> Result<Call<'a>, Failure> {
+    fn call(&self, head: &Parts, number: usize, aim: Aim) -> Result<Call<'_>, Failure> {
         let provider = self.providers.get(number).ok_or(Failure::UnknownPath)?;
         let number = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
         let route = RouteId { epoch: self.epoch, number };
-        Ok(Call { head, route, provider, aim, routed: Routed::AsAsked })
+        let headers = headers(head, route, &aim);
+        // By what the broker gets, so that both come to the same.
+        let client = self.clients.of(&headers)?;
+        Ok(Call { headers, client, provider, aim, routed: Routed::AsAsked })
     }
 
     /// What is sent for a call, by everything that this policy says of its provider.
@@ -304,7 +319,7 @@ impl Policy {
     ) -> Result<Prepared, Failure> {
         let endpoint = call.aim.endpoint;
         let (body, stripped) = strip(call.provider, endpoint, body);
-        let (body, masked) = self.run_pipeline(call.provider, endpoint, body, vault, shown)?;
+        let (body, masked) = self.run_pipeline(call, body, vault, shown)?;
         Ok(Prepared { body, masked, stripped })
     }
 
@@ -323,16 +338,16 @@ impl Policy {
 
     fn run_pipeline(
         &self,
-        provider: &Provider,
-        endpoint: &'static Endpoint,
+        call: &Call<'_>,
         body: Bytes,
         vault: &dyn Vault,
         shown: Option<&Shown>,
     ) -> Result<(Bytes, BTreeMap<Label, u32>), Failure> {
         let watch = shown.map(|shown| shown as &dyn Watch);
         hop::on_cpu(body.len(), || {
-            let mut exchange =
-                Exchange { provider, endpoint, vault, body, masked: BTreeMap::new(), watch };
+            let (provider, client, endpoint) = (call.provider, call.client, call.aim.endpoint);
+            let masked = BTreeMap::new();
+            let mut exchange = Exchange { provider, client, endpoint, vault, body, masked, watch };
             match self.pipeline.run(&mut exchange) {
                 Verdict::Continue => Ok((exchange.body, exchange.masked)),
                 Verdict::Refuse(refusal) => {
@@ -369,36 +384,21 @@ enum Routed {
 
 /// A request on its way to a known endpoint of a known provider.
 struct Call<'a> {
-    head: &'a Parts,
-    route: RouteId,
+    /// What the broker gets; it chooses itself which of them go on.
+    headers: HeaderMap,
+    /// Whose it is, if that is somebody with a name.
+    client: Option<&'a str>,
     provider: &'a Provider,
     aim: Aim,
     routed: Routed,
 }
 
 impl Call<'_> {
-    /// What the broker gets; it chooses itself which of the headers go on.
+    /// What the broker gets.
     fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
-        let mut headers = self.head.headers.clone();
-        hop::strip_hop_by_hop(&mut headers);
-        // The body goes on plain, whatever it came as.
-        for name in [
-            header::HOST,
-            header::CONTENT_ENCODING,
-            header::CONTENT_LENGTH,
-            header::EXPECT,
-            header::COOKIE,
-        ] {
-            headers.remove(name);
-        }
-        headers.insert(header::HOST, HeaderValue::from_static("broker"));
-        // Two numbers and a dot always make a value.
-        let route = HeaderValue::try_from(self.route.to_string());
-        headers.insert(hop::ROUTE, route.unwrap_or(HeaderValue::from_static("")));
+        let mut headers = self.headers.clone();
         if self.routed == Routed::Locally {
-            local::strip_credentials(&mut headers);
-        } else if let Some(key) = &self.aim.key {
-            headers.entry("x-goog-api-key").or_insert_with(|| key.clone());
+            local::withhold_credentials(&mut headers);
         }
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = self.aim.endpoint.method.clone();
@@ -407,6 +407,34 @@ impl Call<'_> {
         request
     }
 }
+
+/// What the broker gets of a request's head.
+fn headers(head: &Parts, route: RouteId, aim: &Aim) -> HeaderMap {
+    let mut headers = head.headers.clone();
+    hop::strip_hop_by_hop(&mut headers);
+    // The body goes on plain, whatever it came as.
+    for name in [
+        header::HOST,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::EXPECT,
+        header::COOKIE,
+    ] {
+        headers.remove(name);
+    }
+    headers.insert(header::HOST, HeaderValue::from_static("broker"));
+    // Two numbers and a dot always make a value.
+    let route = HeaderValue::try_from(route.to_string());
+    headers.insert(hop::ROUTE, route.unwrap_or(HeaderValue::from_static("")));
+    if let Some(key) = &aim.key {
+        // Beside another one it goes no further than to the broker, which must know whose it is.
+        let place = if headers.contains_key(GOOGLE) { hop::CALLER } else { GOOGLE };
+        headers.insert(place, key.clone());
+    }
+    headers
+}
+
+const GOOGLE: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// Opens connections to the broker for the pool.
 struct Link<L>(L);

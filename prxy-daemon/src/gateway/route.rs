@@ -7,7 +7,7 @@ use super::error::{Failure, guess_api};
 use crate::config::Provider;
 use crate::json::{self, Path, StringToken};
 use crate::provider::Api;
-use crate::provider::endpoint::{Endpoint, Found};
+use crate::provider::endpoint::{Endpoint, Found, unescaped};
 
 /// What a request asks for.
 pub(super) enum Target {
@@ -69,7 +69,7 @@ pub(super) fn route(
         endpoint,
         uri: uri.map_err(|_| Failure::UnknownPath)?,
         key,
-        model: parameter.filter(|_| endpoint.names_model()).map(str::to_owned),
+        model: parameter.filter(|_| endpoint.names_model()).map(|it| unescaped(it).into_owned()),
     }))
 }
 

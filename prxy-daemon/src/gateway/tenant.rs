@@ -1,24 +1,30 @@
 //! Whose vault a request uses.
 
 use http::HeaderMap;
-use http::header::{self, HeaderName, HeaderValue};
-use sha2::{Digest, Sha256};
+use http::header::HeaderValue;
 
 use super::error::Failure;
+use crate::audit::sha256;
+use crate::client::{CREDENTIALS, bare};
 use crate::config::TenantBy;
 use crate::store::TENANT;
 
-/// The name of the tenant: the same for all, or the SHA-256 of the key that the client brings.
+/// The name of the tenant: the same for all, or that of the client, or else the SHA-256 of the key
+/// that it brings.
 ///
-/// A client that brings several is told by the first of [`CREDENTIALS`]; one that brings none has
+/// Who has a name keeps the vault when the key changes. A client that brings several is told by the first of [`CREDENTIALS`]; one that brings none has
 /// no vault, and must not get anybody's. Google's key may also stand in the query.
 pub(super) fn tenant(
     by: TenantBy,
+    client: Option<&str>,
     headers: &HeaderMap,
     in_query: Option<&HeaderValue>,
 ) -> Result<String, Failure> {
     if by == TenantBy::Nothing {
         return Ok(TENANT.to_owned());
+    }
+    if let Some(name) = client {
+        return Ok(format!("{NAMED}{name}"));
     }
     for name in &CREDENTIALS {
         let mut values = headers.get_all(name).iter();
@@ -26,38 +32,23 @@ pub(super) fn tenant(
             (None, _) => {}
             (Some(value), None) => {
                 if let Some(key) = bare(value.as_bytes()) {
-                    return Ok(sum(key));
+                    return Ok(sha256(key));
                 }
             }
             (Some(_), Some(_)) => return Err(Failure::NoClientKey),
         }
     }
     let key = in_query.and_then(|value| bare(value.as_bytes()));
-    key.map(sum).ok_or(Failure::NoClientKey)
+    key.map(sha256).ok_or(Failure::NoClientKey)
 }
 
-/// The key itself; nothing if there is none.
-fn bare(credential: &[u8]) -> Option<&[u8]> {
-    let key = match credential.trim_ascii().split_at_checked(BEARER.len()) {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case(BEARER) => key,
-        _ => credential,
-    };
-    Some(key.trim_ascii()).filter(|key| !key.is_empty() && !key.eq_ignore_ascii_case(b"bearer"))
-}
-
-fn sum(key: &[u8]) -> String {
-    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-const BEARER: &[u8] = b"bearer ";
-const CREDENTIALS: [HeaderName; 3] = [
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("x-goog-api-key"),
-    header::AUTHORIZATION,
-];
+/// What no key's sum begins with.
+const NAMED: &str = "client:";
 
 #[cfg(test)]
 mod tests {
+    use http::header::HeaderName;
+
     use super::*;
 
     fn of(headers: &[(&'static str, &'static str)], query: Option<&'static str>) -> Option<String> {
@@ -65,7 +56,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        tenant(TenantBy::Key, &headers, query.map(HeaderValue::from_static).as_ref()).ok()
+        tenant(TenantBy::Key, None, &headers, query.map(HeaderValue::from_static).as_ref()).ok()
     }
 
     #[test]
@@ -96,6 +87,16 @@ mod tests {
         ] {
             assert_eq!(of(headers, None), None, "{headers:?}");
         }
-        assert_eq!(tenant(TenantBy::Nothing, &HeaderMap::new(), None).unwrap(), "default");
+        assert_eq!(tenant(TenantBy::Nothing, None, &HeaderMap::new(), None).unwrap(), "default");
+    }
+
+    #[test]
+    fn a_client_with_a_name_has_one_vault_that_no_key_leads_to() {
+        for by in [TenantBy::Key, TenantBy::Nothing] {
+            let named = tenant(by, Some("ward"), &HeaderMap::new(), None).unwrap();
+            let expected = if by == TenantBy::Key { "client:ward" } else { "default" };
+            assert_eq!(named, expected);
+        }
+        assert_ne!(of(&[("x-api-key", "client:ward")], None).unwrap(), "client:ward");
     }
 }

@@ -108,6 +108,46 @@ impl<B: Body + Unpin, T: Unpin> Body for Holding<B, T> {
     }
 }
 
+/// A body that tells how it broke off one turn late.
+///
+/// hyper throws away what it has not written when it hears of an error: the head of an answer that
+/// breaks off at once, the last event of one that breaks off later. In between it writes.
+struct Late<B: Body> {
+    body: B,
+    broken: Option<B::Error>,
+}
+
+impl<B: Body<Error: Unpin> + Unpin> Body for Late<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.get_mut();
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match std::task::ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+            Some(Err(error)) => {
+                this.broken = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => Poll::Ready(other),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.broken.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 impl Tasks {
     pub(crate) fn new() -> Self {
         Self { connections: JoinSet::new(), drain: watch::Sender::new(()), silent: Vec::new() }
@@ -177,12 +217,15 @@ pub(crate) async fn serve<I, A, F, B>(
     A: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data: Send> + Unpin + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Unpin + Send,
 {
     let service = service_fn(|request| {
         let busy = voice.ask();
         let answered = answer(request);
-        async { Ok::<_, Infallible>(answered.await.map(|body| Holding::new(body, busy))) }
+        async {
+            let late = |body| Late { body, broken: None };
+            Ok::<_, Infallible>(answered.await.map(|body| Holding::new(late(body), busy)))
+        }
     });
     let builder = limits.builder();
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
@@ -312,6 +355,49 @@ mod tests {
         tokio::time::sleep(patience * 2).await;
         asking.write_all(HEAD).await.unwrap();
         assert!(is_answered(&mut asking).await);
+    }
+
+    /// Ends in an error as soon as it is asked for what follows its frames.
+    struct Broken(Vec<&'static str>);
+
+    impl Body for Broken {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+            Poll::Ready(Some(match self.0.pop() {
+                Some(text) => Ok(Frame::data(Bytes::from_static(text.as_bytes()))),
+                None => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            }))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_comes_before_an_answer_breaks_off_is_sent() {
+        for frames in [vec![], vec!["one"], vec!["two", "one"]] {
+            let (mut client, server) = tokio::io::duplex(4096);
+            let limits =
+                Limits { first_head: None, header_timeout: None, max_headers: 10, streams: None };
+            let mut tasks = Tasks::new();
+            let mut expected: Vec<_> =
+                frames.iter().rev().map(|text| format!("3\r\n{text}\r\n")).collect();
+            let answer = move |_| {
+                let frames = frames.clone();
+                async { Response::new(Broken(frames)) }
+            };
+            let seat = tasks.seat();
+            tasks.spawn(serve(server, limits, seat, answer));
+            client.write_all(HEAD).await.unwrap();
+            let mut read = String::new();
+            client.read_to_string(&mut read).await.unwrap();
+            let (head, body) = read.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+            // No last chunk: whoever reads it knows that it is not whole.
+            assert_eq!(body, std::mem::take(&mut expected).concat());
+        }
     }
 
     #[tokio::test]

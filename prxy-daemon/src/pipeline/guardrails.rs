@@ -13,7 +13,7 @@ use crate::redact::note::{self, Note};
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
 
-/// The maskers of all providers.
+/// The maskers of all providers and clients.
 pub(super) struct Guardrails {
     maskers: Maskers,
     kept: KeptTools,
@@ -49,7 +49,7 @@ impl Module for Guardrails {
         if endpoint.takes == Takes::Nothing {
             return Verdict::Continue;
         }
-        let masker = self.maskers.of(&exchange.provider.name);
+        let masker = self.maskers.of(&exchange.provider.name, exchange.client);
         match masker.request(endpoint.surface, &exchange.body, exchange.vault) {
             Ok(masked) => {
                 if let Some(body) = masked.body {

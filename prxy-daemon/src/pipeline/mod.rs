@@ -45,6 +45,8 @@ pub trait Module: Send + Sync {
 pub struct Exchange<'a> {
     /// Where it goes.
     pub provider: &'a Provider,
+    /// Whose it is, if that is somebody with a name.
+    pub client: Option<&'a str>,
     /// What it asks for there.
     pub endpoint: &'static Endpoint,
     /// What belongs to the client's tenant.
@@ -198,6 +200,7 @@ mod tests {
             max_body_bytes: 1024,
             audit: crate::config::Audit::default(),
             vault: crate::config::Vault::default(),
+            clients: Vec::new(),
             file: None,
         }
     }
@@ -223,6 +226,7 @@ mod tests {
         let vault = Counter::default();
         let mut exchange = Exchange {
             provider: &config.providers[0],
+            client: None,
             endpoint: Endpoint::find(Api::Anthropic, &http::Method::POST, "/v1/messages")
                 .unwrap()
                 .endpoint,

@@ -3,6 +3,8 @@
 //! The broker's gate judges by this table alone; the gateway routes by it. `docs/surfaces.md` lists
 //! it for users. A path holds one parameter at most, of a strict alphabet.
 
+use std::borrow::Cow;
+
 use http::Method;
 
 use super::{Api, Surface};
@@ -14,7 +16,7 @@ pub struct Endpoint {
     pub api: Api,
     /// The only method.
     pub method: Method,
-    /// The path, with one of [`PARAMETERS`] at most.
+    /// The path, with one of [`PARAMETERS`] or `{model}` at most.
     pub path: &'static str,
     /// The shape of request and answer.
     pub surface: Surface,
@@ -102,6 +104,12 @@ impl Endpoint {
         self.path.contains("{model}") || self.path.contains("{name}")
     }
 
+    /// Its path with this model in it; `None` where the path names no model.
+    pub fn path_for(&self, model: &str) -> Option<String> {
+        let (before, after) = self.path.split_once("{model}")?;
+        Some(format!("{before}{}{after}", escaped(model)))
+    }
+
     /// `Some` where `path` is this endpoint's, with the parameter that it holds.
     fn matches<'p>(&self, path: &'p str) -> Option<Option<&'p str>> {
         let Some((before, rest)) = self.path.split_once('{') else {
@@ -109,9 +117,34 @@ impl Endpoint {
         };
         let (name, after) = rest.split_once('}')?;
         let value = path.strip_prefix(before)?.strip_suffix(after)?;
-        let (_, allowed) = PARAMETERS.iter().find(|(known, _)| *known == name)?;
-        is_word(value, allowed).then_some(Some(value))
+        let fits = match PARAMETERS.iter().find(|(known, _)| *known == name) {
+            Some((_, allowed)) => is_word(value, allowed),
+            None => !value.contains(BETWEEN) && is_model(&unescaped(value)),
+        };
+        fits.then_some(Some(value))
     }
+}
+
+/// Whether requests can ask for this model: words with `:` and `/` between, such as `org/model:tag`.
+pub fn is_model(name: &str) -> bool {
+    escaped(name).len() <= MAX_WORD && name.split(BETWEEN).all(|word| is_word(word, "_-."))
+}
+
+/// What the parameter of a path says.
+pub fn unescaped(parameter: &str) -> Cow<'_, str> {
+    match is_escaped(parameter) {
+        true => parameter.replace("%3A", ":").replace("%2F", "/").into(),
+        false => parameter.into(),
+    }
+}
+
+/// Whether a reader might take the parameter of a path for more than one of its steps.
+pub fn is_escaped(parameter: &str) -> bool {
+    parameter.contains('%')
+}
+
+fn escaped(model: &str) -> String {
+    model.replace(':', "%3A").replace('/', "%2F")
 }
 
 impl Query {
@@ -135,8 +168,11 @@ fn is_word(text: &str, allowed: &str) -> bool {
         && !text.contains("..")
 }
 
-/// The parameters of paths, and what they may hold beside letters and digits.
-const PARAMETERS: [(&str, &str); 3] = [("id", "_-"), ("model", "_-."), ("name", "_-.:")];
+/// The parameters of paths, and what they may hold beside letters and digits; `{model}` is a
+/// [model](is_model).
+const PARAMETERS: [(&str, &str); 2] = [("id", "_-"), ("name", "_-.:")];
+/// What stands between the words of a model's name; paths spell it with escapes.
+const BETWEEN: [char; 2] = [':', '/'];
 const MAX_WORD: usize = 256;
 
 const fn post(
@@ -304,9 +340,39 @@ mod tests {
         ] {
             check(OpenAi, Method::GET, path, None);
         }
+        for model in
+            ["a/b", "a%2f", "a%2Fb%2F", "%2Fb", "a%2F..%2Fb", "a%2F.%2Fb", "a%2F%2Fb", "a%3a"]
+        {
+            check(Google, Method::POST, &format!("/v1beta/models/{model}:generateContent"), None);
+        }
+        check(Google, Method::POST, "/v1beta/models/a%252Fb:generateContent", None);
         check(Google, Method::POST, "/v1beta/models/a:generateContent:countTokens", None);
         check(Google, Method::POST, "/v1beta/models/:generateContent", None);
         check(Google, Method::GET, "/v1beta/models/a:generateContent", None);
+    }
+
+    #[test]
+    fn a_path_spells_any_model_so_that_it_stays_one_step() {
+        for (model, spelled) in [
+            ("gemini-2.5-pro", "gemini-2.5-pro"),
+            ("qwen2.5:7b", "qwen2.5%3A7b"),
+            ("org/model:tag", "org%2Fmodel%3Atag"),
+        ] {
+            for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.path.contains("{model}")) {
+                let path = endpoint.path_for(model).unwrap();
+                assert_eq!(path, endpoint.path.replace("{model}", spelled));
+                let found = Endpoint::find(endpoint.api, &endpoint.method, &path).unwrap();
+                assert_eq!(found.endpoint.path, endpoint.path);
+                assert_eq!(unescaped(found.parameter.unwrap()), model);
+                assert_eq!(is_escaped(found.parameter.unwrap()), model != spelled);
+            }
+        }
+        assert_eq!(ENDPOINTS[0].path_for("gemini"), None);
+        for model in
+            ["", ":", "a:", "/a", "a//b", "a/../b", "a/./b", "a b", "a%2Fb", &"a/".repeat(100)]
+        {
+            assert!(!is_model(model), "{model}");
+        }
     }
 
     #[test]

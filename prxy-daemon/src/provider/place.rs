@@ -123,6 +123,23 @@ impl Outline {
         }
     }
 
+    /// For each message of the conversation, the number of its turn: what was sent together for the first time.
+    ///
+    /// A turn begins where the model speaks, because what stands before it was sent before it spoke. So a
+    /// message stays in its turn while the conversation grows.
+    pub fn turns(&self) -> Vec<u32> {
+        let (mut turn, mut before) = (0, Role::User);
+        let talk = self.talks.first().map_or(&[][..], |talk| &talk.turns);
+        let number = |message: &Turn| {
+            // Whose role is not known may be the model.
+            let speaks = message.role == Role::Model && before != Role::Model;
+            turn += u32::from(speaks || message.role == Role::Unknown);
+            before = message.role;
+            turn
+        };
+        talk.iter().map(number).collect()
+    }
+
     /// The place of what stands in a message.
     fn turn(&self, path: &Path<'_>, depth: usize) -> Place {
         let Some(surface) = self.surface else { return Place::Other };
@@ -308,6 +325,12 @@ fn item(kind: &str) -> Role {
 /// Whether `path` leads into the definition of a tool, or the schema of an answer.
 pub fn is_definition(surface: Surface, path: &Path<'_>) -> bool {
     key_at(path, surface.envelope(path), parts(surface).definitions)
+}
+
+/// The message of a conversation that `path` leads into; `None` outside of it, and in a batch.
+pub fn message(surface: Surface, path: &Path<'_>) -> Option<usize> {
+    let talks = surface != Surface::MessageBatch && surface.envelope(path) == 0;
+    path.index(1).filter(|_| talks && key_at(path, 0, list_of(surface)))
 }
 
 /// The members of a request, beside the list of messages, that have a place of their own.

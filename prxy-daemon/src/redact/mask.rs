@@ -12,6 +12,7 @@ mod nested;
 mod number;
 mod plan;
 mod refusal;
+mod sets;
 mod telling;
 
 #[cfg(test)]
@@ -37,18 +38,15 @@ pub use refusal::Refusal;
 use attachment::{Attachment, Declared};
 use echo::Echoes;
 use fate::{Fate, Spot, fate, is_guess};
-use memo::Memo;
 use plan::Plan;
+use sets::{ByPlace, Set, Sets, SetsBuilder};
 use telling::telling_name;
 
 /// Masks requests by one policy; built once, shared by all connections.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Masker {
-    /// One for each set of actions that differs from the others.
-    scanners: Vec<Scanner>,
-    /// Which of them counts in a place, in the order of [`Place::ALL`].
-    by_place: [u8; Place::ALL.len()],
-    memo: Memo,
+    sets: Arc<Sets>,
+    by_place: ByPlace,
     attachments: Attachments,
 }
 
@@ -71,21 +69,13 @@ impl Masker {
     /// # Errors
     /// Where the policy uses a label that it must not.
     pub fn new(policy: &Policy) -> Result<Self, ScannerError> {
-        let mut sets: Vec<BTreeMap<Label, Action>> = Vec::new();
-        let mut scanners = Vec::new();
-        let mut by_place = [0; Place::ALL.len()];
-        for (place, which) in Place::ALL.into_iter().zip(&mut by_place) {
-            let actions = policy.at(place);
-            let known = sets.iter().position(|set| *set == actions);
-            if known.is_none() {
-                sets.push(actions);
-                scanners.push(Scanner::at(policy, place)?);
-            }
-            // There are no more sets than places.
-            *which = u8::try_from(known.unwrap_or(sets.len() - 1)).unwrap_or_default();
-        }
-        let attachments = policy.attachments;
-        Ok(Self { scanners, by_place, memo: Memo::new(), attachments })
+        let mut sets = SetsBuilder::default();
+        let by_place = sets.add(policy)?;
+        Ok(Self::of(&Arc::new(sets.build()), by_place, policy.attachments))
+    }
+
+    fn of(sets: &Arc<Sets>, by_place: ByPlace, attachments: Attachments) -> Self {
+        Self { sets: Arc::clone(sets), by_place, attachments }
     }
 
     /// The scanner, for callers that only look.
@@ -106,7 +96,8 @@ impl Masker {
         let outline = self.outline(surface, body);
         let mut plan = Plan::new(self, surface, &outline);
         json::walk(body, &mut plan).map_err(Refusal::from)?;
-        if let Some(echoes) = Echoes::of(self, plan.hits())? {
+        let turns = || Outline::read(surface, body).turns();
+        if let Some(echoes) = Echoes::of(self, plan.hits(), turns)? {
             plan = Plan::new(self, surface, &outline).with_echoes(echoes);
             json::walk(body, &mut plan).map_err(Refusal::from)?;
         }
@@ -174,7 +165,8 @@ impl Masker {
 
     /// Who says what, where that makes a difference.
     fn outline(&self, surface: Surface, body: &[u8]) -> Outline {
-        if self.scanners.len() > 1 { Outline::read(surface, body) } else { Outline::default() }
+        let one = self.by_place.iter().all(|set| *set == self.by_place[0]);
+        if one { Outline::default() } else { Outline::read(surface, body) }
     }
 
     /// What counts in a place.
@@ -184,8 +176,8 @@ impl Masker {
         self.by(set)
     }
 
-    fn by(&self, set: u8) -> At<'_> {
-        At { masker: self, scanner: &self.scanners[usize::from(set)], set }
+    fn by(&self, set: Set) -> At<'_> {
+        At { masker: self, scanner: self.sets.scanner(set), set }
     }
 
     fn label(&self, id: LabelId) -> Label {
@@ -206,7 +198,7 @@ impl Masker {
 struct At<'m> {
     masker: &'m Masker,
     scanner: &'m Scanner,
-    set: u8,
+    set: Set,
 }
 
 impl At<'_> {
@@ -215,7 +207,7 @@ impl At<'_> {
         let raw = token.raw();
         let name = if token.is_key { None } else { telling_name(path) };
         if raw.len() < if name.is_some() { SHORTEST_NAMED } else { self.scanner.shortest() } {
-            return self.masker.memo.nothing();
+            return self.masker.sets.memo.nothing();
         }
         self.remembered(name.as_deref(), token.escaped, raw, || token.decode())
     }
@@ -248,10 +240,10 @@ impl At<'_> {
     ) -> Arc<Found> {
         if raw.len() >= memo::WORTH {
             let key = (self.set, name, escaped, raw);
-            return self.masker.memo.remember(key, || self.scan(name, &text()));
+            return self.masker.sets.memo.remember(key, || self.scan(name, &text()));
         }
         let found = self.scan(name, &text());
-        if found.is_empty() { self.masker.memo.nothing() } else { Arc::new(found) }
+        if found.is_empty() { self.masker.sets.memo.nothing() } else { Arc::new(found) }
     }
 
     /// Everything in `text`, also below its surface, and beside the name of its field.

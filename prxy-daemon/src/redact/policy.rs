@@ -60,6 +60,8 @@ pub struct Policy {
     pub positions: BTreeMap<Place, BTreeMap<Label, Action>>,
     /// Rules of single providers: whatever label they name, they decide on it alone.
     pub providers: BTreeMap<String, Rules>,
+    /// The same of single clients, which outweigh those of providers.
+    pub clients: BTreeMap<String, Rules>,
     /// The user's own detectors, compiled and checked by `config`.
     pub patterns: Vec<(Label, regex::Regex)>,
     /// Labels that no built-in detector looks for.
@@ -93,36 +95,44 @@ pub enum Attachments {
 }
 
 impl Policy {
-    /// The policy for requests to this provider. What is routed to a local one may be seen there.
+    /// The policy for requests of this client to this provider.
     #[must_use]
-    pub fn of(&self, provider: &str) -> Self {
-        let mut policy = self.clone();
-        if let Some(rules) = self.providers.get(provider) {
-            for label in rules.actions.keys() {
-                for labels in policy.positions.values_mut() {
-                    labels.remove(label);
-                }
-            }
-            policy.actions.extend(rules.actions.clone());
-            for (place, labels) in &rules.positions {
-                policy.positions.entry(*place).or_default().extend(labels.clone());
-            }
+    pub fn of(&self, provider: &str, client: Option<&str>) -> Self {
+        let client = client.and_then(|client| self.clients.get(client));
+        let Rules { actions, positions } = self.rules(self.target(provider), client);
+        Self { actions, positions, ..self.clone() }
+    }
+
+    /// The rules for requests of a client to a provider. What is routed to a local one may be seen
+    /// there.
+    pub(super) fn rules(&self, target: Target<'_>, client: Option<&Rules>) -> Rules {
+        let mut rules = Rules { actions: self.actions.clone(), positions: self.positions.clone() };
+        for own in [target.rules, client].into_iter().flatten() {
+            rules.put(own);
         }
-        if self.local.providers.iter().any(|local| local == provider) {
-            let all = policy.positions.values_mut().flat_map(BTreeMap::values_mut);
-            for action in policy.actions.values_mut().chain(all) {
+        if target.is_local {
+            let all = rules.positions.values_mut().flat_map(BTreeMap::values_mut);
+            for action in rules.actions.values_mut().chain(all) {
                 if *action == Action::RouteLocal {
                     *action = Action::Allow;
                 }
             }
         }
-        policy
+        rules
     }
 
-    /// Whether [`Self::of`] this provider is another policy than that of any other.
-    pub fn tells_apart(&self, provider: &str) -> bool {
-        self.providers.contains_key(provider)
-            || self.local.providers.iter().any(|local| local == provider)
+    /// What tells providers and clients apart, each kind once; the first is that of all others.
+    pub fn apart<'p>(&self, providers: impl IntoIterator<Item = &'p str>) -> Apart<'_> {
+        let targets = providers.into_iter().map(|name| (name, self.target(name)));
+        let (rows, providers) = kinds(targets);
+        let clients = self.clients.iter().map(|(name, rules)| (name.as_str(), Some(rules)));
+        let (columns, clients) = kinds(clients);
+        Apart { rows, providers, columns, clients }
+    }
+
+    fn target(&self, provider: &str) -> Target<'_> {
+        let is_local = self.local.providers.iter().any(|local| local == provider);
+        Target { rules: self.providers.get(provider), is_local }
     }
 
     /// What happens to a value in a place.
@@ -142,10 +152,17 @@ impl Policy {
         }
     }
 
-    /// Every label that this policy can find, with what happens to it in a place.
+    /// Every label that this policy can find, with what happens to it in a place. Labels that only a
+    /// provider's or a client's rules name are among them, so that all of a configuration have the
+    /// same numbers for the same labels.
     pub fn at(&self, place: Place) -> BTreeMap<Label, Action> {
         let built_in = defaults().keys().filter_map(|name| Label::new(name));
-        let named = self.actions.keys().chain(self.positions.values().flat_map(BTreeMap::keys));
+        let single = self.providers.values().chain(self.clients.values());
+        let all = single.map(|rules| (&rules.actions, &rules.positions));
+        let named =
+            all.chain([(&self.actions, &self.positions)]).flat_map(|(actions, positions)| {
+                actions.keys().chain(positions.values().flat_map(BTreeMap::keys))
+            });
         let own = self.patterns.iter().map(|(label, _)| label).chain(self.deny.keys());
         let labels: BTreeSet<Label> = built_in.chain(named.chain(own).cloned()).collect();
         labels
@@ -156,6 +173,61 @@ impl Policy {
             })
             .collect()
     }
+}
+
+impl Rules {
+    /// Puts stronger ones above these: what they say of a label, they say of every place.
+    fn put(&mut self, own: &Self) {
+        for label in own.actions.keys() {
+            for labels in self.positions.values_mut() {
+                labels.remove(label);
+            }
+        }
+        self.actions.extend(own.actions.clone());
+        for (place, labels) in &own.positions {
+            self.positions.entry(*place).or_default().extend(labels.clone());
+        }
+    }
+}
+
+/// What a policy sees of a provider.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Target<'p> {
+    rules: Option<&'p Rules>,
+    is_local: bool,
+}
+
+/// Which providers and clients have rules that others have not.
+pub struct Apart<'p> {
+    /// By name, an index of `providers`; who is not named has the first.
+    pub(super) rows: BTreeMap<String, usize>,
+    pub(super) providers: Vec<Target<'p>>,
+    /// By name, an index of `clients`; who is not named has the first.
+    pub(super) columns: BTreeMap<String, usize>,
+    pub(super) clients: Vec<Option<&'p Rules>>,
+}
+
+impl Apart<'_> {
+    /// How many policies that makes.
+    pub fn policies(&self) -> usize {
+        self.providers.len() * self.clients.len()
+    }
+}
+
+/// Everything that differs, each once, behind what is usual.
+fn kinds<'n, T: Default + PartialEq>(
+    named: impl Iterator<Item = (&'n str, T)>,
+) -> (BTreeMap<String, usize>, Vec<T>) {
+    let (mut numbers, mut kinds) = (BTreeMap::new(), vec![T::default()]);
+    for (name, kind) in named {
+        let known = kinds.iter().position(|known| *known == kind);
+        let number = known.unwrap_or(kinds.len());
+        if known.is_none() {
+            kinds.push(kind);
+        }
+        numbers.insert(name.to_owned(), number);
+    }
+    (numbers, kinds)
 }
 
 /// What a built-in label does where no rule names it.

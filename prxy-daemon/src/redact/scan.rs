@@ -11,6 +11,7 @@ mod overlap;
 mod table;
 mod triggers;
 mod view;
+mod wrap;
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -1,10 +1,10 @@
 //! The headers of the request that is sent: ours, the few that a client may choose, one credential.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use sha2::{Digest, Sha256};
 
 use super::{Refusal, is_token};
 use crate::broker::{Route, secret};
+use crate::client::{bare, sum};
 use crate::provider::endpoint::{Endpoint, Takes};
 use crate::provider::{Api, fetch};
 
@@ -182,12 +182,7 @@ fn is_listed(route: &Route, credential: &[u8]) -> bool {
     if route.client_keys.is_empty() {
         return true;
     }
-    let bare = match credential.split_at_checked(BEARER.len()) {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case(BEARER) => key,
-        _ => credential,
-    };
-    let sum: [u8; 32] = Sha256::digest(bare.trim_ascii()).into();
-    route.client_keys.contains(&sum)
+    bare(credential).is_some_and(|key| route.client_keys.contains(&sum(key)))
 }
 
 /// The value of a header that may come once at most.
@@ -207,7 +202,6 @@ fn is_list(byte: u8) -> bool {
 }
 
 const BETA: &str = "anthropic-beta";
-const BEARER: &[u8] = b"bearer ";
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 const USER_AGENT: HeaderValue =

@@ -1,7 +1,7 @@
 //! The second pair of eyes: what may be sent, decided on the exact bytes that would be sent.
 //!
 //! The gateway's word counts for nothing here but the number of a route. [`Gate::judge`] reads top
-//! to bottom: route, method and path, query, body's declared form, headers, credential, body.
+//! to bottom: route, method and path, client, query, body's declared form, headers, credential, body.
 //! Whatever it does not name does not leave; what is sent is built anew, so that nothing of how the
 //! request was framed goes on. Reading order: here, then `headers`, then `body`.
 
@@ -21,9 +21,10 @@ use http_body_util::Full;
 use thiserror::Error;
 
 use crate::broker::{Config, POLICY_CHANGED, Route};
+use crate::client::{Clients, TwoClients};
 use crate::hop;
 use crate::link::RouteId;
-use crate::provider::endpoint::{Endpoint, Found, Takes};
+use crate::provider::endpoint::{Endpoint, Found, Takes, is_escaped, unescaped};
 use crate::provider::fetch;
 use crate::redact::mask::{self, Masker, Maskers};
 
@@ -34,6 +35,7 @@ pub(super) struct Gate {
     epoch: u32,
     routes: Vec<Route>,
     maskers: Option<Arc<Maskers>>,
+    clients: Clients,
 }
 
 /// A request that may be sent, to this route and no other.
@@ -58,6 +60,8 @@ pub(super) enum Refusal {
     UncleanPath,
     #[error("this method and path take no body")]
     UnexpectedBody,
+    #[error(transparent)]
+    TwoClients(#[from] TwoClients),
     #[error("header {0} has an unusual form")]
     BadHeader(HeaderName),
     #[error("header {0} holds text that must not leave")]
@@ -83,6 +87,7 @@ impl Refusal {
             Self::BadQuery => "bad-query",
             Self::UncleanPath => "unclean-path",
             Self::UnexpectedBody => "unexpected-body",
+            Self::TwoClients(TwoClients) => "two-clients",
             Self::BadHeader(_) => "bad-header",
             Self::UncleanHeader(_) => "unclean-header",
             Self::CredentialNotAllowed => "credential-not-allowed",
@@ -107,18 +112,26 @@ impl Refusal {
 impl Gate {
     pub(super) fn new(config: &Config) -> Self {
         let (routes, maskers) = (config.routes.clone(), config.maskers.clone());
-        Self { epoch: config.epoch, routes, maskers }
+        Self { epoch: config.epoch, routes, maskers, clients: config.clients.clone() }
     }
 
     /// Builds the request that may be sent instead of the one that came, or says why there is none.
     pub(super) fn judge(&self, head: &Parts, body: Bytes) -> Result<Outgoing, Refusal> {
         let (number, route) = self.route(&head.headers)?;
         let Found { endpoint, parameter } = endpoint(route, &head.method, head.uri.path())?;
-        let masker = self.maskers.as_ref().map(|maskers| maskers.of(&route.name));
+        // Whose rules hold, the credential says; where we have a key of our own it goes no further.
+        let client = self.clients.of(&head.headers)?;
+        let masker = self.maskers.as_ref().map(|maskers| maskers.of(&route.name, client));
         let is_clean = |text: &str| masker.is_none_or(|masker: &Masker| masker.admits(text));
         let query = query(endpoint, &head.uri, &is_clean)?;
-        if parameter.is_some_and(|parameter| !is_clean(parameter)) {
-            return Err(Refusal::UncleanPath);
+        if let Some(parameter) = parameter {
+            // A provider that undoes escapes before it reads the path may find another path there.
+            if is_escaped(parameter) && !route.is_local() {
+                return Err(Refusal::ForbiddenPath);
+            }
+            if !is_clean(parameter) || !is_clean(&unescaped(parameter)) {
+                return Err(Refusal::UncleanPath);
+            }
         }
         check_form(endpoint.takes, &head.headers)?;
         let headers = headers::chosen(route, endpoint, &head.headers, &is_clean)?;

@@ -92,6 +92,17 @@ fn the_configured_policy_decides_what_is_found() {
     fs::write(format!("{dir}/config.yaml"), config).unwrap();
     assert_eq!(row("detect --labels --json")["action"], "allow");
     assert_eq!(fed(dir, "detect", b"ada@lovelace.org"), (String::new(), Ok(())));
+
+    let config = "pipeline:\n  - guardrails: { patterns: { MRN: 'MRN\\d+' }, deny: { MRN: [xx], IBAN: [yy] }, \
+                  ignore_labels: [IBAN, EMAIL], policy: { MRN: block } }\n";
+    fs::write(format!("{dir}/config.yaml"), config).unwrap();
+    assert_eq!(row("detect --labels --json")["action"], "ignore");
+    let (out, _) = fed(dir, "detect --labels", b"");
+    let ends = [
+        "IBAN               mask     mask     deny",
+        "MRN                mask     block    pattern deny",
+    ];
+    assert!(ends.iter().all(|line| out.lines().any(|own| own == *line)), "{out}");
     fs::write(format!("{dir}/config.yaml"), "pipelin: 1\n").unwrap();
     let (_, result) = fed(dir, "detect", b"");
     assert_eq!(result.unwrap_err().1, "ExitCode(unix_exit_status(64))");
@@ -130,4 +141,17 @@ fn a_blocked_label_prints_nothing_and_says_which() {
     assert_eq!(status, "ExitCode(unix_exit_status(1))");
     let (_, result) = fed(dir, "mask", b"\xff");
     assert_eq!(result.unwrap_err().0, "prxy: standard input is not UTF-8 (byte 0)");
+}
+
+#[test]
+fn a_vault_that_is_to_be_forgotten_is_written_nowhere() {
+    for scope in ["memory", "request"] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().to_str().unwrap();
+        fs::write(format!("{dir}/config.yaml"), format!("vault: {{ scope: {scope} }}\n")).unwrap();
+        let masked = "<EMAIL_1>".to_owned();
+        assert_eq!(fed(dir, "mask", b"ada@lovelace.org"), (masked.clone(), Ok(())));
+        assert_eq!(fed(dir, "unmask", masked.as_bytes()), (masked, Ok(())));
+        assert!(!fs::exists(format!("{dir}/state")).unwrap(), "{scope}");
+    }
 }

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::{errors, load, load_with, shown};
 use crate::config::{Config, Host, Module, Transport};
+use crate::provider::place::Place;
+use crate::redact::{Action, Label};
 
 const DEFAULTS: &str = "\
 listen: '127.0.0.1:3099'
@@ -276,7 +278,7 @@ proptest! {
 
 #[test]
 fn the_guide_names_everything_and_its_example_loads() {
-    use crate::config::{decode, guardrails, pipeline, providers, vault};
+    use crate::config::{clients, decode, guardrails, pipeline, providers, vault};
 
     let guide = include_str!("../../../../docs/configuration.md");
     for (prefix, keys) in [
@@ -289,10 +291,11 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("airgap.", pipeline::AIRGAP_KEYS),
         ("guardrails.", guardrails::GUARDRAILS_KEYS),
         ("", providers::PROVIDER_KEYS),
+        ("clients.", clients::KEYS),
     ] {
         for key in keys {
             let row = format!("\n| `{prefix}{key}` |");
-            let section = ["dns", "limits", "audit", "vault"].contains(key);
+            let section = ["clients", "dns", "limits", "audit", "vault"].contains(key);
             assert!(section || guide.contains(&row), "{row}");
         }
     }
@@ -389,8 +392,62 @@ providers:
 fn the_examples_of_the_guide_to_policy_load() {
     let guide = include_str!("../../../../docs/policy.md");
     let examples: Vec<_> = guide.split("```yaml\n").skip(1).collect();
-    assert_eq!(examples.len(), 4);
+    assert_eq!(examples.len(), 6);
     for example in examples {
         shown(load(example.split("```").next().unwrap()));
     }
+}
+
+#[test]
+fn of_two_rules_the_one_wins_that_the_guide_to_policy_says() {
+    let guide = include_str!("../../../../docs/policy.md");
+    let section = guide.split("## Clients").nth(1).unwrap();
+    let example = section.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let config = load(example).unwrap();
+    let Module::Guardrails(policy) = &config.pipeline[1] else { panic!("no guardrails") };
+    let email = Label::new("EMAIL").unwrap();
+    let row = |client: &str, provider: &str| {
+        let own = config.clients.iter().find(|it| it.name == client).map(|it| it.name.as_str());
+        let policy = policy.of(provider, own);
+        let actions =
+            [Place::User, Place::ToolResult, Place::System, Place::Other].map(|place| match policy
+                .action(&email, place)
+            {
+                Action::Allow => "allow",
+                Action::Mask => "mask",
+                Action::RouteLocal => "route_local",
+                Action::Block => "block",
+            });
+        format!("| {client} | {provider} | {} |\n", actions.join(" | "))
+    };
+    let clients = ["any other", "audit", "desk"];
+    let rows =
+        clients.map(|client| ["openai", "groq"].map(|provider| row(client, provider)).concat());
+    let table = section.split("elsewhere |\n|---|---|---|---|---|---|\n").nth(1).unwrap();
+    assert_eq!(table.split("\n\n").next().unwrap(), rows.concat().trim_end());
+}
+
+#[test]
+fn clients_are_read_shown_and_told_by_their_keys() {
+    let (old, new, other) = ("ab".repeat(32), "cd".repeat(32), "01".repeat(32));
+    let text = format!(
+        "pipeline: [guardrails: {{ deny: {{ CASE: ['4711'] }} }}]\n\
+         providers: {{ openai: {{}} }}\n\
+         clients:\n\
+         \x20 ward-7: {{ key_sha256: ['{old}', {}], policy: {{ EMAIL: block }}, positions: {{ user: {{ CASE: allow }} }} }}\n\
+         \x20 lab: {{ key_sha256: ['{other}'] }}\n",
+        new.to_uppercase()
+    );
+    let config = load(&text).unwrap();
+    let clients: Vec<_> =
+        config.clients.iter().map(|it| (it.name.as_str(), it.keys.clone())).collect();
+    assert_eq!(clients, [("ward-7", vec![[0xab; 32], [0xcd; 32]]), ("lab", vec![[1; 32]])]);
+    let once = shown(Ok(config.clone()));
+    let section = format!(
+        "clients:\n  ward-7:\n    key_sha256:\n      - '{old}'\n      - '{new}'\n    policy:\n      \
+         EMAIL: block\n    positions:\n      user:\n        CASE: allow\n  lab:\n    key_sha256:\n      - '{other}'\n"
+    );
+    assert!(once.contains(&section), "{once}");
+    assert_eq!(shown(load(&once)), once);
+    assert!(config.summary_for_log().to_string().contains(&section));
 }

@@ -97,7 +97,7 @@ config.yaml:3:64: error: expected true or false, found a string: take the quotes
 fn a_long_line_is_cut_around_its_carets() {
     let blank = |n| " ".repeat(n);
     let text = format!("{}{{ 'bad': 1 }}{}", blank(300), blank(300));
-    let known = "known: `listen`, `pipeline`, `providers`, `dns`, `enforcement`, `limits`, `audit`, `vault`";
+    let known = "known: `listen`, `pipeline`, `providers`, `clients`, `dns`, `enforcement`, `limits`, `audit`, `vault`";
     let told = format!("config.yaml:1:303: error: unknown key `bad`; {known}\n");
     assert_eq!(
         errors(load(&text)),
@@ -339,7 +339,11 @@ fn each_wrong_value_has_its_own_message() {
         ),
         (
             guardrails("local_model: 'a b'"),
-            "bad model name: expected letters, digits, `-`, `_`, `.`, `:` and `/`",
+            "bad model name: expected letters, digits, `-`, `_` and `.`, with single `:` and `/` between",
+        ),
+        (
+            guardrails("local_model: a/../b"),
+            "bad model name: expected letters, digits, `-`, `_` and `.`, with single `:` and `/` between",
         ),
         (
             guardrails("local_provider: olama"),
@@ -507,4 +511,77 @@ fn what_makes_no_sense_of_fetching_and_of_keys_is_refused_without_showing_a_key(
     assert_eq!(told("client_key_sha256: []").len(), 1);
     let text = "providers: { openai: { client_key_sha256: [sk-ant-not-a-sum] } }\n";
     assert!(!errors(load(text)).contains("not-a-sum"));
+}
+
+#[test]
+fn clients_that_cannot_be_told_apart_are_refused_without_showing_a_key() {
+    let (a, b) = ("ab".repeat(32), "cd".repeat(32));
+    let told = |clients: &str| messages(load(&format!("clients: {{ {clients} }}\n")));
+    let twice = "this key stands twice: a request with it must be one client's";
+    let no_name = "use a to z, 0 to 9, `-` and `_`, a letter first, at most 32";
+    for (clients, expected) in [
+        ("ward: {}", "client `ward` needs `key_sha256`: it is told by that alone".to_owned()),
+        ("ward: { key_sha256: x }", "expected a list of SHA-256 sums, found a string".to_owned()),
+        (
+            "ward: { key_sha256: [sk-ant-not-a-sum] }",
+            "expected the SHA-256 of a key, as 64 hexadecimal digits; the key itself does not belong here"
+                .to_owned(),
+        ),
+        (&format!("a: {{ key_sha256: ['{a}'] }}, b: {{ key_sha256: ['{b}', '{a}'] }}"), twice.into()),
+        (&format!("a: {{ key_sha256: ['{a}', '{}'] }}", a.to_uppercase()), twice.into()),
+        (&format!("Ward: {{ key_sha256: ['{a}'] }}"), format!("`Ward` is no client name: {no_name}")),
+        (&format!("7-w: {{ key_sha256: ['{a}'] }}"), format!("`7-w` is no client name: {no_name}")),
+        (
+            &format!("a: {{ key_sha256: ['{a}'], policy: {{ EMAIL: bloc }} }}"),
+            "unknown action `bloc`; did you mean `block`?".to_owned(),
+        ),
+        (
+            &format!("a: {{ key_sha256: ['{a}'], policy: {{ EMIAL: block }} }}"),
+            "unknown label `EMIAL`; did you mean `EMAIL`?".to_owned(),
+        ),
+        (
+            &format!("a: {{ key_sha256: ['{a}'], positions: {{ user: {{ EMAILS: block }} }} }}"),
+            "unknown label `EMAILS`; did you mean `EMAIL`?".to_owned(),
+        ),
+        (
+            &format!("a: {{ key_sha256: ['{a}'], positions: {{ usr: {{ EMAIL: block }} }} }}"),
+            "unknown position `usr`; did you mean `user`?".to_owned(),
+        ),
+        (
+            &format!("a: {{ key_sha256: ['{a}'] }}, a: {{ key_sha256: ['{b}'] }}"),
+            "duplicate key `a`, first on line 1".to_owned(),
+        ),
+        (
+            &format!("a: {{ key_sha256: ['{a}'], polcy: {{}} }}"),
+            "unknown key `polcy`; did you mean `policy`?".to_owned(),
+        ),
+    ] {
+        assert_eq!(told(clients), [expected], "{clients}");
+    }
+    assert_eq!(told("a: { key_sha256: [] }").len(), 1);
+    let text = "clients: { a: { key_sha256: [sk-ant-not-a-sum] } }\n";
+    assert!(!errors(load(text)).contains("not-a-sum"));
+    // As many different rules as there are combinations of actions.
+    let many = |most: usize| {
+        let one = |i: usize| {
+            let labels = ["EMAIL", "PHONE", "IBAN", "JWT", "PERSON"];
+            let actions = ["allow", "mask", "block", "route_local"];
+            let policy: Vec<_> = (0..5)
+                .map(|at| format!("{}: {}", labels[at], actions[i / 4_usize.pow(at as u32) % 4]))
+                .collect();
+            format!("c{i}: {{ key_sha256: ['{i:064x}'], policy: {{ {} }} }}", policy.join(", "))
+        };
+        told_of(&(0..most).map(one).collect::<Vec<_>>().join(", "))
+    };
+    fn told_of(clients: &str) -> Vec<String> {
+        match load(&format!("clients: {{ {clients} }}\n")) {
+            Ok(_) => Vec::new(),
+            Err(errors) => messages(Err(errors)),
+        }
+    }
+    assert_eq!(many(255), Vec::<String>::new());
+    assert_eq!(
+        many(256),
+        ["more than 256 different sets of rules, those of providers times those of clients"]
+    );
 }

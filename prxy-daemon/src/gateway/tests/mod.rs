@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "clients and mock providers of the tests")]
 
 mod bad_input;
+mod clients;
 mod coded;
 mod http2;
 mod life;
@@ -153,6 +154,7 @@ impl Bed {
                 lab,
                 provider("keyed", Api::Anthropic, Some("KEYED_API_KEY"), tls),
             ],
+            clients: Vec::new(),
             nameservers: Vec::new(),
             enforcement: Enforcement::BestEffort,
             max_body_bytes: 4 * 1024 * 1024,

@@ -1,6 +1,7 @@
 //! Masked out, restored back, everything else as it was.
 
 use super::*;
+use crate::redact::{Action, Label, Local};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_masked_on_the_way_out_comes_back() {
@@ -144,4 +145,53 @@ async fn a_client_may_ask_before_it_sends() {
     stream.read_to_string(&mut rest).await.unwrap();
     assert!(rest.starts_with("HTTP/1.1 200 OK\r\n"), "{rest}");
     assert_eq!(bed.mock.seen()[0].header("expect"), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_local_model_is_asked_for_by_its_name_whatever_is_in_it() {
+    for model in ["qwen2.5:7b", "org/model:tag"] {
+        for api in [Api::OpenAi, Api::Google] {
+            let bed = Bed::with(|config| {
+                config.pipeline = vec![Module::Guardrails(Policy {
+                    system_inject: Note::Omit,
+                    actions: [(Label::new("EMAIL").unwrap(), Action::RouteLocal)].into(),
+                    local: Local {
+                        providers: vec!["lab".to_owned()],
+                        model: Some(model.to_owned()),
+                    },
+                    ..Policy::default()
+                })];
+                config.providers[1].api = api;
+                config.providers[2].api = api;
+                config.providers[2].addresses = Addresses::Fixed(vec![Ipv4Addr::LOCALHOST.into()]);
+            })
+            .await;
+            let (path, body, arrives, arrived) = match api {
+                Api::Google => (
+                    "/v1beta/models/models:generateContent",
+                    r#"{"contents":[{"parts":[{"text":"ada@corp.example"}]}]}"#.to_owned(),
+                    format!(
+                        "/api/v2/v1beta/models/{}:generateContent",
+                        model.replace('/', "%2F").replace(':', "%3A")
+                    ),
+                    r#"{"contents":[{"parts":[{"text":"ada@corp.example"}]}]}"#.to_owned(),
+                ),
+                _ => {
+                    let body = |model: &str| {
+                        format!(
+                            r#"{{"model":"{model}","messages":[{{"role":"user","content":"ada@corp.example"}}]}}"#
+                        )
+                    };
+                    let path = "/v1/chat/completions";
+                    (path, body("gpt-4o"), format!("/api/v2{path}"), body(model))
+                }
+            };
+            let got = bed.post(path, &body).await;
+            assert_eq!((got.status.as_u16(), got.reason()), (200, ""), "{}", got.text());
+            assert_eq!(got.header("x-prxy-routed"), Some("lab"));
+            let seen = bed.mock.seen();
+            let seen: Vec<_> = seen.iter().map(|seen| (seen.uri.as_str(), seen.text())).collect();
+            assert_eq!(seen, [(arrives.as_str(), arrived.as_str())]);
+        }
+    }
 }

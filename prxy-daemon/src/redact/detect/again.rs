@@ -30,6 +30,50 @@ pub(super) const AGAIN: Detector = Detector {
     ..NAME
 };
 
+/// What of a name counts wherever it stands: each part that means nothing else, and the whole of several parts.
+///
+/// `Will` and `May` are words too; `Grace Young` is nobody but her.
+pub(in crate::redact) fn sure_parts(name: &str) -> Vec<&str> {
+    let bytes = name.as_bytes();
+    let (mut parts, mut words) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while at < bytes.len() && words.len() < 6 {
+        let Some(part) = joined(bytes, at) else {
+            at += 1;
+            continue;
+        };
+        let other = ORDINARY | PLACE | TITLE | ROLE | PARTICLE | KIND | LEGAL | STREET | TERM;
+        let written = part.case == Case::Title
+            || part.case == Case::Upper && part.is(GIVEN | FAMILY | PINYIN);
+        if written && part.len() > 3 && !part.is(other) {
+            parts.extend(name.get(part.start..part.end));
+        }
+        words.push(part);
+        at = part.end.max(at + 1);
+    }
+    let named = words.iter().filter(|word| word.capital() && !word.no_name()).count();
+    let whole = named > 1
+        && words.iter().all(|word| !word.no_name() || word.is(PARTICLE))
+        && words.iter().any(|word| word.is(GIVEN | FAMILY | PINYIN) && word.len() > 4);
+    if whole && name.len() <= LONGEST && words.last().is_some_and(|last| last.end == name.len()) {
+        parts.push(name);
+    }
+    parts
+}
+
+/// Whether a name that stands at `range` goes on on neither side, and is no part of code.
+pub(in crate::redact) fn stands_alone(text: &str, range: Range<usize>) -> bool {
+    let bytes = text.as_bytes();
+    let letter = |c: char| c.is_alphanumeric() || matches!(c, '_' | '@');
+    let inner = text[..range.start].chars().next_back().is_some_and(letter)
+        && !super::text::spelled_escape(bytes, range.start);
+    let last = text[range.clone()].rfind(' ').map_or(range.start, |blank| range.start + blank + 1);
+    let ends = |word: &Word| word.end == range.end;
+    let (first, last) = (joined(bytes, range.start), joined(bytes, last).filter(ends));
+    !inner
+        && first.zip(last).is_some_and(|(a, b)| !code_around(bytes, &a) && !code_around(bytes, &b))
+}
+
 /// Parts of the names of `people` that stand alone elsewhere in `text`.
 fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
     let bytes = text.as_bytes();
@@ -95,3 +139,6 @@ fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
         }
     }
 }
+
+/// No name of one person is longer.
+const LONGEST: usize = 60;

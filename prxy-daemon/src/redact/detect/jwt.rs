@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Detector, Trigger, text};
+use crate::base64;
 use crate::redact::Action;
 
 pub(super) const JWT: Detector = Detector {
@@ -77,31 +78,9 @@ fn is_header(part: &[u8]) -> bool {
         #[serde(rename = "alg")]
         _alg: serde::de::IgnoredAny,
     }
-    decode(part).is_some_and(|json| serde_json::from_slice::<Header>(&json).is_ok())
-}
-
-/// Base64url without padding (RFC 4648 §5).
-fn decode(part: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(part.len() * 3 / 4);
-    let (mut bits, mut count) = (0_u32, 0);
-    for b in part {
-        let value = match b {
-            b'A'..=b'Z' => b - b'A',
-            b'a'..=b'z' => b - b'a' + 26,
-            b'0'..=b'9' => b - b'0' + 52,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-            bits &= (1 << count) - 1;
-        }
-    }
-    Some(out)
+    // Without padding.
+    base64::decode(part, base64::URL_SAFE)
+        .is_some_and(|(json, _)| serde_json::from_slice::<Header>(&json).is_ok())
 }
 
 /// Headers carry an algorithm and names of keys; certificates make them long, not endless.

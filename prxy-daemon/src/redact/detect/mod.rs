@@ -57,11 +57,13 @@ use std::ops::Range;
 
 use super::Action;
 
+pub(super) use again::{stands_alone, sure_parts};
 pub(super) use capital::word_at;
 pub(super) use context::{announcing, names_a_value};
 pub(super) use digits::{CHAIN, CLASSES, Runs, begins_chain, look};
 pub(super) use lexicon::Class;
-pub(super) use text::{coded_len, starts_word};
+pub(super) use text::{coded_len, spelled_escape, starts_word};
+pub(super) use user::is_own;
 
 /// One built-in detector: what starts it, what it recognises, and examples of both sides.
 #[derive(Clone, Copy, Debug)]

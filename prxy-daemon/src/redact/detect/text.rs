@@ -72,7 +72,7 @@ pub(super) fn word_end(bytes: &[u8], i: usize) -> bool {
 }
 
 /// Whether the two bytes before `i` are an escape that some outer encoding left in the text, such as `\n`.
-pub(super) fn spelled_escape(bytes: &[u8], i: usize) -> bool {
+pub(in crate::redact) fn spelled_escape(bytes: &[u8], i: usize) -> bool {
     i >= 2 && bytes[i - 2] == b'\\' && matches!(bytes[i - 1], b'n' | b'r' | b't' | b'b' | b'f')
 }
 

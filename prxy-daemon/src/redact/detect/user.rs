@@ -265,6 +265,22 @@ fn is_fresh(value: &[u8]) -> bool {
         && !STATES.contains(&value)
 }
 
+/// Whether an account is somebody's wherever its name stands: made of a name, or no word at all.
+///
+/// `hello-world`, `main.py` and `python3` may be accounts too, but are mostly something else.
+pub(in crate::redact) fn is_own(account: &str) -> bool {
+    let stem = account.trim_end_matches(|c: char| c.is_ascii_digit());
+    let (plain, numbered) = (stem.as_bytes(), stem.len() < account.len());
+    let coined = numbered
+        && plain.len() > 3
+        && plain.iter().all(u8::is_ascii_lowercase)
+        && word(plain, 0).is_some_and(|word| word.class == 0);
+    let mut pieces = stem.split(['.', '_', '-']).map(str::as_bytes);
+    account.len() > 4
+        && is_account(plain)
+        && (coined || is_unknown(plain) || is_somebody(plain) || pieces.any(is_somebody))
+}
+
 fn home(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let before = at.start.checked_sub(1).map(|i| bytes[i]);
@@ -452,6 +468,9 @@ const SYSTEM: &[&[u8]] = &[
     b"admin",
     b"administrator",
     b"ubuntu",
+    b"gitlab",
+    b"terraform",
+    b"spark",
     b"debian",
     b"centos",
     b"fedora",

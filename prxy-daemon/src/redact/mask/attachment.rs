@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::base64;
 use crate::json::{Path, Segment, StringToken};
 use crate::provider::request::Position;
 
@@ -118,25 +119,8 @@ fn decode(data: &str) -> Option<(Vec<u8>, &'static [u8; 64])> {
     }
     let url_safe = digits.bytes().any(|b| matches!(b, b'-' | b'_'));
     let alphabet = if url_safe { URL_SAFE } else { STANDARD };
-    let mut out = Vec::with_capacity(digits.len() / 4 * 3 + 3);
-    let (mut bits, mut held) = (0_u32, 0);
-    for byte in digits.bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            _ if byte == alphabet[62] => 62,
-            _ if byte == alphabet[63] => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            out.push((bits >> held & 0xff) as u8);
-        }
-    }
-    Some((out, alphabet))
+    let last = [alphabet[62], alphabet[63]];
+    base64::decode(digits.as_bytes(), last).map(|(out, _)| (out, alphabet))
 }
 
 /// Whether things of this media type are text; without one they are.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::sets::Set;
 use crate::redact::scan::Found;
 
 /// Remembers what long strings hold, of the strings seen lately.
@@ -34,12 +35,13 @@ impl Memo {
     /// or what it returned before.
     pub(super) fn remember(
         &self,
-        (set, name, escaped, raw): (u8, Option<&str>, bool, &str),
+        (set, name, escaped, raw): (Set, Option<&str>, bool, &str),
         scan: impl FnOnce() -> Found,
     ) -> Arc<Found> {
         let mut hasher = blake3::Hasher::new();
         let name = name.unwrap_or_default();
-        hasher.update(&[set, u8::from(escaped)]).update(&name.len().to_le_bytes());
+        hasher.update(&set.to_le_bytes()).update(&[u8::from(escaped)]);
+        hasher.update(&name.len().to_le_bytes());
         hasher.update(name.as_bytes()).update(raw.as_bytes());
         let key = *hasher.finalize().as_bytes();
         let shard = &self.shards[usize::from(key[0]) % SHARDS];

@@ -15,7 +15,7 @@ use super::telling::telling_name;
 use super::{At, Masked, Masker, Refusal, crosses, place};
 use crate::json::{self, Edits, Literal, NumberToken, Path, StringToken};
 use crate::provider::Surface;
-use crate::provider::place::{Outline, Place as Speaker};
+use crate::provider::place::{Outline, Place as Speaker, message};
 use crate::provider::request::{Position, is_text_token, may_be_data, may_hold_json, position};
 use crate::redact::scan::{Found, Hidden, LabelId, Span};
 use crate::redact::{Action, Label, Lasts, Number, Vault, VaultError};
@@ -41,8 +41,10 @@ pub(super) struct Plan<'m, 'a> {
 /// One string or number that has to change.
 struct Change<'a> {
     path: String,
+    /// The message of the conversation that it stands in.
+    message: Option<usize>,
     /// The set of rules that counts there.
-    set: u8,
+    set: super::sets::Set,
     /// The name of its field, where detectors look at it.
     name: Option<String>,
     place: Place<'a>,
@@ -81,6 +83,7 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
             return refuse_hidden(at, &found, || place(path, token.is_key));
         }
         let position = position(self.surface, path, token.is_key);
+        let message = message(self.surface, path);
         let text = token.decode();
         let attached = match position {
             Position::Data => attachment::read(&text),
@@ -113,7 +116,7 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
             return refuse_hidden(at, &found, || place(path, token.is_key));
         }
         let found = match &self.echoes {
-            Some(echoes) => echoes.add(at, &text, &found),
+            Some(echoes) => echoes.add(at, message, &text, &found),
             None => Cow::Borrowed(&*found),
         };
         at.refuse_grave(&found.spans, || place(path, token.is_key))?;
@@ -129,8 +132,8 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         } else {
             let name = if token.is_key { None } else { telling_name(path).map(Cow::into_owned) };
             let path = place(path, token.is_key);
-            let set = at.set;
-            self.changes.push(Change { path, set, name, place: Place::String(token), hits });
+            let (set, place) = (at.set, Place::String(token));
+            self.changes.push(Change { path, message, set, name, place, hits });
         }
         Ok(())
     }
@@ -155,7 +158,7 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
             None => self
                 .echoes
                 .as_ref()
-                .and_then(|echoes| echoes.number(raw))
+                .and_then(|echoes| echoes.number(message(self.surface, path), raw))
                 .filter(|label| at.scanner.action(*label) != Action::Allow)
                 .filter(|_| position(self.surface, path, false) == Position::FreeForm),
         };
@@ -166,6 +169,7 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
         let hits = vec![Hit { range: 0..raw.len(), label, value: raw.to_owned(), quoted: true }];
         self.changes.push(Change {
             path: place(path, false),
+            message: message(self.surface, path),
             set: at.set,
             name: None,
             place: Place::Number(token),
@@ -218,8 +222,9 @@ impl<'m, 'a> Plan<'m, 'a> {
         text: &str,
     ) -> Result<(), Refusal> {
         let found = at.scan(None, text);
+        let message = message(self.surface, path);
         let found = match &self.echoes {
-            Some(echoes) => echoes.add(at, text, &found),
+            Some(echoes) => echoes.add(at, message, text, &found),
             None => Cow::Borrowed(&found),
         };
         let path = place(path, false);
@@ -232,8 +237,8 @@ impl<'m, 'a> Plan<'m, 'a> {
         if hits.is_empty() {
             return refuse_hidden(at, &found, || path);
         }
-        let set = at.set;
-        self.changes.push(Change { path, set, name: None, place: Place::Encoded(token), hits });
+        let (set, place) = (at.set, Place::Encoded(token));
+        self.changes.push(Change { path, message, set, name: None, place, hits });
         Ok(())
     }
 
@@ -242,9 +247,9 @@ impl<'m, 'a> Plan<'m, 'a> {
         Self { echoes: Some(echoes), ..self }
     }
 
-    /// Everything that is to change.
-    pub(super) fn hits(&self) -> impl Iterator<Item = &Hit> {
-        self.changes.iter().flat_map(|change| &change.hits)
+    /// Everything that is to change, with the message of the conversation that it stands in.
+    pub(super) fn hits(&self) -> impl Iterator<Item = (Option<usize>, &Hit)> {
+        self.changes.iter().flat_map(|change| change.hits.iter().map(|hit| (change.message, hit)))
     }
 
     /// Asks the vault for every placeholder and edits the body.
@@ -305,6 +310,12 @@ impl<'m, 'a> Plan<'m, 'a> {
     pub(super) fn text(&mut self, text: &str, vault: &dyn Vault) -> Result<String, Refusal> {
         let at = self.masker.at(Speaker::User);
         let found = at.scanner.scan_both(text);
+        let sure: Vec<Hit> = found.spans.iter().map(|span| Hit::plain(span, text)).collect();
+        let hits = sure.iter().map(|hit| (None, hit));
+        let found = match Echoes::of(self.masker, hits, Vec::new)? {
+            Some(echoes) => echoes.add(at, None, text, &found).into_owned(),
+            None => found,
+        };
         at.refuse_grave(&found.spans, || "$".to_owned())?;
         let hits: Vec<Hit> = found.spans.iter().map(|span| Hit::plain(span, text)).collect();
         let literal = self.masker.scanner().literal();

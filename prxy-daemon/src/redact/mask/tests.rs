@@ -1,5 +1,6 @@
 //! Masking as a whole: goldens, refusals, properties.
 
+mod echo;
 mod goldens;
 mod policy;
 mod properties;

@@ -3,10 +3,11 @@
 //! One automaton per list, built once; the second is asked only where there are hits at all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::{LabelId, ScannerError, Span};
+use super::{LabelId, ScannerError, Span, wrap};
 use crate::redact::{Label, Policy};
 
 /// The lists of one policy, ready to be looked for.
@@ -51,13 +52,20 @@ impl Lists {
     /// Appends what is denied in `text`.
     pub(super) fn find(&self, text: &str, found: &mut Vec<Span>) {
         let Some((automaton, labels)) = &self.denied else { return };
-        found.extend(automaton.find_iter(text).map(|hit| Span {
-            start: hit.start(),
-            end: hit.end(),
-            label: labels[hit.pattern().as_usize()],
+        let span = |range: Range<usize>, pattern: usize| Span {
+            start: range.start,
+            end: range.end,
+            label: labels[pattern],
             score: SCORE,
             detector: DENIED,
-        }));
+        };
+        let plain = automaton.find_iter(text);
+        found.extend(plain.map(|hit| span(hit.range(), hit.pattern().as_usize())));
+        let Some(view) = wrap::unwrapped(text) else { return };
+        // What is the same in both has been found.
+        let wrapped =
+            automaton.find_iter(view.text()).filter(|hit| view.weakness(&hit.range()).is_some());
+        found.extend(wrapped.map(|hit| span(view.source(&hit.range()), hit.pattern().as_usize())));
     }
 
     /// Takes out of `found[base..]`, hits of `text`, what lies inside an allowed text.
@@ -99,9 +107,15 @@ fn automaton<T: AsRef<[u8]>>(
         .map_err(|error| ScannerError::Triggers(error.to_string()))
 }
 
-/// The automaton knows the cases of ASCII only.
+/// The automaton knows the cases of ASCII only, and texts are looked at with single blanks as well.
 fn spellings(text: &str) -> BTreeSet<String> {
-    BTreeSet::from([text.to_owned(), text.to_lowercase(), text.to_uppercase()])
+    let cases = |text: &str| [text.to_owned(), text.to_lowercase(), text.to_uppercase()];
+    let collapsed = wrap::collapsed(text);
+    let mut spellings = BTreeSet::from(cases(text));
+    if collapsed != " " {
+        spellings.extend(cases(&collapsed));
+    }
+    spellings
 }
 
 /// What is listed is what it is called.

@@ -1,6 +1,7 @@
 //! Bodies that are no JSON, queries that say more than is listed, heads that name something else.
 
 use super::*;
+use crate::config::Addresses;
 
 #[test]
 fn what_is_not_one_json_document_is_refused_with_and_without_guardrails() {
@@ -206,6 +207,26 @@ fn judged_at(
 }
 
 #[test]
+fn a_model_with_an_owner_or_a_tag_is_asked_for_where_all_addresses_are_private() {
+    let judged = |private: bool, path: &str| {
+        let mut routes = routes();
+        let addresses = Addresses::Fixed(vec![std::net::Ipv4Addr::LOCALHOST.into()]);
+        let local = config::Provider { private, addresses, ..provider() };
+        routes[2].identity = Identity::of(&local, &Bundles::default());
+        let gate = gate(routes, Some(&Policy::default()));
+        let mut head = head(2, "", &[]);
+        head.uri = path.parse().unwrap();
+        let judged = gate.judge(&head, Bytes::from_static(b"{}"));
+        judged.map(|it| it.request.uri().to_string()).map_err(|refusal| refusal.reason())
+    };
+    let path = "/v1beta/models/org%2Fmodel%3Atag:generateContent";
+    assert_eq!(judged(true, path), Ok(path.to_owned()));
+    assert_eq!(judged(false, path), Err("forbidden-path"));
+    let secret = concat!("/v1beta/models/org%2Fsk-proj-", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7:generateContent");
+    assert_eq!(judged(true, secret), Err("unclean-path"));
+}
+
+#[test]
 fn paths_with_parameters_and_without_bodies_are_judged_like_all_others() {
     let usual = "accept accept-encoding host user-agent";
     let with = |path: &str, more: &str| format!("{path} {usual}{more}");
@@ -254,6 +275,13 @@ fn paths_with_parameters_and_without_bodies_are_judged_like_all_others() {
             "unmasked-label".to_owned(),
         ),
         (2, "POST", "/v1beta/models/g:predict".to_owned(), "{}", "forbidden-path".to_owned()),
+        (
+            2,
+            "POST",
+            "/v1beta/models/org%2Fg:countTokens".to_owned(),
+            "{}",
+            "forbidden-path".to_owned(),
+        ),
     ] {
         assert_eq!(judged_at(route, method, &uri, &[], body), expected, "{method} {uri}");
     }

@@ -1,6 +1,7 @@
 //! The gate on requests that a gateway under somebody else's control might send.
 
 mod attempts;
+mod clients;
 mod credentials;
 mod everywhere;
 mod throughput;
@@ -34,16 +35,20 @@ fn routes() -> Vec<Route> {
 }
 
 fn identity() -> Identity {
+    Identity::of(&provider(), &Bundles::default())
+}
+
+fn provider() -> config::Provider {
     let env = |_: &str| None;
     let nowhere = Some("/nonexistent".into());
     let sources = Sources { config: None, listen: None, data_dir: nowhere, env: &env, root: false };
-    Identity::of(&config::Config::load(&sources).unwrap().providers[0], &Bundles::default())
+    config::Config::load(&sources).unwrap().providers.remove(0)
 }
 
 fn gate(routes: Vec<Route>, policy: Option<&Policy>) -> Gate {
     let names = || routes.iter().map(|route| route.name.as_str());
     let maskers = policy.map(|policy| Arc::new(Maskers::new(policy, names()).unwrap()));
-    Gate { epoch: 1, routes, maskers }
+    Gate { epoch: 1, routes, maskers, clients: Clients::default() }
 }
 
 /// The head of a request for a route, with these headers beside the usual ones.

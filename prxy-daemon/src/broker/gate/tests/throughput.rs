@@ -45,12 +45,12 @@ fn gate_throughput() {
             };
             gates.iter().map(timed).min().unwrap_or(Duration::MAX)
         };
-        let bare = Gate { epoch: 1, routes: routes(), maskers: None };
+        let bare = gate(routes(), None);
         let check = |gate: &Gate| {
             body::check(
                 &gate.routes[0],
                 Surface::Messages,
-                gate.maskers.as_ref().map(|maskers| maskers.of("anthropic")),
+                gate.maskers.as_ref().map(|maskers| maskers.of("anthropic", None)),
                 black_box(body.as_bytes()),
             )
             .unwrap()

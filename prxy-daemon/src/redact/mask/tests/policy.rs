@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Memory, label};
 use crate::provider::Surface;
 use crate::provider::place::Place;
-use crate::redact::mask::{Masker, Refusal};
+use crate::redact::mask::{Masked, Masker, Maskers, Refusal};
 use crate::redact::{Action, Local, Policy, Profile, Rules};
 
 /// A key as issuers make them, put together so that this file does not look like a leak.
@@ -165,15 +165,15 @@ fn a_provider_has_rules_of_its_own_and_a_local_one_sees_what_is_routed() {
         ("lab", "no-local-provider", "<PHONE_1>"),
         ("box", "ada@corp.example", "blocked-label"),
     ] {
-        let policy = policy.of(provider);
+        let policy = policy.of(provider, None);
         assert!(outcome(&policy, Surface::Messages, &mail).contains(mailed), "{provider}");
         assert!(outcome(&policy, Surface::Messages, &phone).contains(phoned), "{provider}");
     }
     // What a provider's own rule says of a label, it says of every place.
     let earlier = places("call +1 415-555-2671")[1].2.clone();
-    assert!(outcome(&policy.of("lab"), Surface::Messages, &earlier).contains("<PHONE_1>"));
-    assert!(outcome(&policy.of("other"), Surface::Messages, &earlier).contains("415-555"));
-    assert!(policy.tells_apart("lab") && policy.tells_apart("box") && !policy.tells_apart("other"));
+    assert!(outcome(&policy.of("lab", None), Surface::Messages, &earlier).contains("<PHONE_1>"));
+    assert!(outcome(&policy.of("other", None), Surface::Messages, &earlier).contains("415-555"));
+    assert_eq!(policy.apart(["other", "lab", "box", "another"]).policies(), 3);
 }
 
 #[track_caller]
@@ -197,7 +197,7 @@ fn set(texts: &[&str]) -> BTreeSet<String> {
 #[test]
 fn denied_texts_are_found_in_every_spelling_and_allowed_ones_never() {
     let deny = BTreeMap::from([
-        (label("PROJECT"), set(&["Falcon", "Überflieger", "王明"])),
+        (label("PROJECT"), set(&["Falcon", "Überflieger", "王明", "Blue  Heron", "Jay-Nest"])),
         (label("SECRET"), set(&["tiger lily"])),
     ]);
     let allow = set(&["support@corp.example", "Write to boss@corp.example now", &key()]);
@@ -213,6 +213,17 @@ fn denied_texts_are_found_in_every_spelling_and_allowed_ones_never() {
             ("so sagt 王明 heute", "so sagt <PROJECT_1> heute"),
             ("a falco n", "a falco n"),
             ("my Tiger Lily", "blocked-label"),
+            // With other blanks, and over line breaks as lines are broken.
+            ("my Tiger\n> Lily", "blocked-label"),
+            ("my Tiger \u{200b}\u{a0} Lily", "blocked-label"),
+            (
+                "my tigerlily, tiger.\nlily, tiger lil\ny",
+                "my tigerlily, tiger.\nlily, tiger lil\ny",
+            ),
+            ("a blue heron, blue\t\theron", "a <PROJECT_1>, <PROJECT_2>"),
+            ("the blue\r\n * heron!", "the <PROJECT_1>!"),
+            ("王\n明 said", "<PROJECT_1> said"),
+            ("a jay-\n  nest", "a <PROJECT_1>"),
             ("or support@corp.example then", "or support@corp.example then"),
             // Exactly that text, and not what contains it.
             ("or xsupport@corp.example then", "or <EMAIL_1> then"),
@@ -312,4 +323,58 @@ fn guesses_do_not_refuse_where_nothing_may_change() {
     let denied = Policy { deny, ..Policy::default() };
     let body = tool(r#"{"required":["Grace"]}"#);
     assert_eq!(outcome(&denied, Surface::Messages, &body), "unsafe-position");
+}
+
+#[test]
+fn a_client_has_rules_above_its_providers_and_equal_rules_share_their_scanners() {
+    let own = |list: &[(&str, Action)]| Rules { actions: actions(list), ..Rules::default() };
+    let named = |list: &[(&str, Rules)]| -> BTreeMap<String, Rules> {
+        list.iter().map(|(name, rules)| ((*name).to_owned(), rules.clone())).collect()
+    };
+    let phone_allowed = BTreeMap::from([(Place::User, actions(&[("PHONE", Action::Allow)]))]);
+    let policy = Policy {
+        positions: BTreeMap::from([(Place::User, actions(&[("EMAIL", Action::Mask)]))]),
+        providers: named(&[("lab", own(&[("EMAIL", Action::Allow)]))]),
+        clients: named(&[
+            ("ward", own(&[("EMAIL", Action::Block)])),
+            ("twin", own(&[("EMAIL", Action::Block)])),
+            ("desk", Rules { positions: phone_allowed, ..Rules::default() }),
+            ("near", own(&[("EMAIL", Action::RouteLocal)])),
+        ]),
+        local: Local { providers: vec!["box".to_owned()], model: None },
+        ..Policy::default()
+    };
+    let providers = ["cloud", "lab", "box"];
+    let maskers = Maskers::new(&policy, providers).unwrap();
+    let body = |value: &str| format!(r#"{{"messages":[{{"role":"user","content":"{value}"}}]}}"#);
+    let (mail, phone) = (body("to ada@corp.example"), body("call +1 415-555-2671"));
+    let said = |masker: &Masker, body: &str| {
+        let masked = match masker.request(Surface::Messages, body.as_bytes(), &Memory::default()) {
+            Ok(Masked { body: Some(body), .. }) => String::from_utf8(body).unwrap(),
+            Ok(Masked { body: None, .. }) => body.to_owned(),
+            Err(refusal) => return refusal.reason().to_owned(),
+        };
+        masked.split(r#""content":""#).nth(1).unwrap().trim_end_matches(r#""}]}"#).to_owned()
+    };
+    let (raw, masked) = ("to ada@corp.example", "to <EMAIL_1>");
+    for (client, [cloud, lab, near], phoned) in [
+        (None, [masked, raw, masked], "call <PHONE_1>"),
+        (Some("nobody"), [masked, raw, masked], "call <PHONE_1>"),
+        (Some("ward"), ["blocked-label"; 3], "call <PHONE_1>"),
+        (Some("twin"), ["blocked-label"; 3], "call <PHONE_1>"),
+        (Some("desk"), [masked, raw, masked], "call +1 415-555-2671"),
+        (Some("near"), ["no-local-provider", "no-local-provider", raw], "call <PHONE_1>"),
+    ] {
+        for (provider, expected) in providers.into_iter().zip([cloud, lab, near]) {
+            let masker = maskers.of(provider, client);
+            assert_eq!(said(masker, &mail), expected, "{client:?} {provider}");
+            assert_eq!(said(masker, &phone), phoned, "{client:?} {provider}");
+            let alone = Masker::new(&policy.of(provider, client)).unwrap();
+            assert_eq!(said(&alone, &mail), expected, "{client:?} {provider}");
+        }
+    }
+    // Three kinds of providers, four of clients; of actions, what is listed above and no more:
+    // mask, allow, block, route_local for mail, and with phones allowed the first two again.
+    assert_eq!(policy.apart(providers).policies(), 12);
+    assert_eq!(maskers.of("cloud", None).sets.count(), 6);
 }
