@@ -55,8 +55,7 @@ pub(super) const COMMAND: Detector = Detector {
     validator: "such a command on the line; no account of a system, no variable",
     score: 68,
     trigger: Trigger::Literals(&[
-        "ssh ", "scp ", "sftp ", "rsync ", " -u", " -U ", " --user", " -l ", "su - ", "TODO(",
-        "FIXME(", "chown ",
+        "ssh ", "scp ", "sftp ", "rsync ", " -u", " -U ", " --user", " -l ", "su - ", "chown ",
     ]),
     find: command,
     positives: &[
