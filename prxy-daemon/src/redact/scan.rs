@@ -591,7 +591,7 @@ fn behind_key(bytes: &[u8], at: usize) -> bool {
         || matches!(before, b'"' | b'\'' | b'*' | b')' | b'`' | b' ' | 0x80..);
     key && matches!(
         bytes.get(at + 1),
-        Some(b' ' | b'"' | b'\'' | b'*' | b'\t' | b'A'..=b'Z' | b'a'..=b'z' | b'\\')
+        Some(b' ' | b'"' | b'\'' | b'*' | b'\t' | b'[' | b'A'..=b'Z' | b'a'..=b'z' | b'\\')
     )
 }
 

@@ -1,4 +1,4 @@
-//! The hard cases, written by hand: `hard.txt`.
+//! What is written by hand: the hard cases of `hard.txt`, and the whole texts of `fresh.txt`.
 //!
 //! One case per line: `LANG FORMAT TEXT`, values as `⟦LABEL:value⟧`. In the text `\n`, `\t`, `\\` and
 //! `\u{200b}` stand for what they stand for in Rust. Lines with `# ` and empty lines are passed over.
@@ -10,12 +10,24 @@ use crate::{Gold, Text};
 /// # Panics
 /// Where the file is malformed.
 pub fn hard() -> Vec<Text> {
-    let cases =
-        HARD.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with("# "));
-    cases.map(|(number, line)| case(number + 1, line)).collect()
+    read("hard", HARD)
 }
 
-fn case(number: usize, line: &str) -> Text {
+/// Every whole text that was written before a detector had been run over it.
+///
+/// # Panics
+/// Where the file is malformed.
+pub fn fresh() -> Vec<Text> {
+    read("fresh", FRESH)
+}
+
+fn read(name: &str, file: &str) -> Vec<Text> {
+    let cases =
+        file.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with("# "));
+    cases.map(|(number, line)| case(&format!("{name}-{}", number + 1), line)).collect()
+}
+
+fn case(id: &str, line: &str) -> Text {
     let mut parts = line.splitn(3, ' ');
     let mut part = || parts.next().unwrap_or_default().to_owned();
     let (lang, format, marked) = (part(), part(), part());
@@ -27,7 +39,7 @@ fn case(number: usize, line: &str) -> Text {
             inside.split_once(':')
         });
         let Some((label, value)) = value else {
-            unreachable!("hard.txt:{number}: no `⟦LABEL:value⟧`");
+            unreachable!("{id}: no `⟦LABEL:value⟧`");
         };
         text.push_str(&unescaped(before));
         let start = text.len();
@@ -35,7 +47,7 @@ fn case(number: usize, line: &str) -> Text {
         spans.push(Gold { start, end: text.len(), label: label.to_owned() });
     }
     text.push_str(&unescaped(rest));
-    Text { id: format!("hard-{number}"), lang, format, text, spans }
+    Text { id: id.to_owned(), lang, format, text, spans }
 }
 
 fn unescaped(text: &str) -> String {
@@ -53,11 +65,11 @@ fn unescaped(text: &str) -> String {
                 let code = letters.as_str().strip_prefix('{').and_then(|text| text.split_once('}'));
                 let (hex, behind) = code.unwrap_or_default();
                 let code = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32);
-                let Some(code) = code else { unreachable!("hard.txt: bad escape \\u{behind}") };
+                let Some(code) = code else { unreachable!("bad escape \\u{behind}") };
                 out.push(code);
                 letters = behind.chars();
             }
-            other => unreachable!("hard.txt: bad escape {other:?}"),
+            other => unreachable!("bad escape {other:?}"),
         }
         rest = letters.as_str();
     }
@@ -66,3 +78,4 @@ fn unescaped(text: &str) -> String {
 }
 
 const HARD: &str = include_str!("../hard.txt");
+const FRESH: &str = include_str!("../fresh.txt");

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use fill::Filler;
 use random::Random;
 
-pub use hard::hard;
+pub use hard::{fresh, hard};
 
 /// One text and what is sensitive in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

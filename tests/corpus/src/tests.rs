@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 fn all() -> Vec<Text> {
-    [generate(Half::Dev, SEED), generate(Half::HeldOut, SEED), hard()].concat()
+    [generate(Half::Dev, SEED), generate(Half::HeldOut, SEED), hard(), fresh()].concat()
 }
 
 #[test]

@@ -93,6 +93,14 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
     from = text::run_end(bytes, from, 4, |b| b == b'*');
     let tight = !spaced && !matches!(bytes.get(from), Some(b' ' | b'\t'));
     from = blanks(bytes, from);
+    if rest[0] == b':'
+        && let Some(next) = indented(bytes, &name, from)
+    {
+        let form = Form::Line;
+        return open(bytes, next)
+            .or_else(|| bare(bytes, next, form))
+            .map(|(value, form)| Assigned { name, value, form });
+    }
     if rest[0] == b':' && !quoted {
         from = typed(bytes, from).unwrap_or(from);
     }
@@ -188,7 +196,8 @@ fn bare(bytes: &[u8], i: usize, form: Form) -> Option<(Range<usize>, Form)> {
     let stops = |b: u8| match b {
         0..=b' ' | b'"' | b'`' | b'<' | b'>' | b'\\' | 0x7f | 0xc2 | 0xe2.. => true,
         b'\'' | b',' | b';' | b')' | b']' | b'}' | b'|' => !whole,
-        b'&' => query || form == Form::Prose,
+        // In prose only what looks like the next pair of a query ends it: see below.
+        b'&' => query,
         _ => false,
     };
     let end = text::run_end(bytes, start, LONGEST, |b| !stops(b));
@@ -210,7 +219,9 @@ fn bare(bytes: &[u8], i: usize, form: Form) -> Option<(Range<usize>, Form)> {
             .iter()
             .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
             .count();
-        if rest.get(key) == Some(&b'=') {
+        // `&quot;` closes too.
+        let behind = bytes.get(start + next + 1 + key);
+        if rest.get(key) == Some(&b'=') || behind == Some(&b';') {
             last = start + next;
         }
     }
@@ -226,6 +237,25 @@ fn bare(bytes: &[u8], i: usize, form: Form) -> Option<(Range<usize>, Form)> {
         form => form,
     };
     Some((start..last, form))
+}
+
+/// Where the value starts that stands on the line behind its name, further in than that, alone.
+fn indented(bytes: &[u8], name: &Range<usize>, end: usize) -> Option<usize> {
+    let line = bytes.get(end..)?;
+    let line = line.strip_prefix(b"\r").unwrap_or(line).strip_prefix(b"\n")?;
+    let start = bytes.len() - line.len();
+    let value = blanks(bytes, start);
+    let window = &bytes[name.start.saturating_sub(32)..name.start];
+    let own = window.iter().rev().take_while(|b| matches!(b, b' ' | b'\t' | b'"' | b'\'')).count();
+    let last = text::run_end(bytes, value, LONGEST, |b| !matches!(b, b'\n' | b'\r'));
+    let whole = &bytes[value..last];
+    let first = *whole.first()?;
+    // A map or a list, and a sentence, are no value.
+    let another = whole.windows(2).any(|pair| pair == b": ")
+        || whole.ends_with(b":")
+        || matches!(first, b'-' | b'#' | b'<' | b'{' | b'[' | b'|')
+        || whole.trim_ascii_end().contains(&b' ') && !matches!(first, b'"' | b'\'');
+    (value - start > own && !another).then_some(value)
 }
 
 /// Where the value of `password: string = "value"` starts.
@@ -263,7 +293,7 @@ fn prose(bytes: &[u8], i: usize, spaced: bool) -> Option<(Range<usize>, Form)> {
     if !spaced {
         return None;
     }
-    if let Some(found) = open(bytes, i) {
+    if let Some(found) = open(bytes, i).or_else(|| telling(bytes, i)) {
         return Some(found);
     }
     // The connecting word, behind a few others.
@@ -289,6 +319,15 @@ fn prose(bytes: &[u8], i: usize, spaced: bool) -> Option<(Range<usize>, Form)> {
         at = next;
     }
     None
+}
+
+/// A value that nothing leads to, as in `the password Winter#Sun21`: letters, digits and a sign that no word has.
+fn telling(bytes: &[u8], i: usize) -> Option<(Range<usize>, Form)> {
+    let (value, form) = bare(bytes, i, Form::Prose)?;
+    let has = |kind: fn(&u8) -> bool| bytes[value.clone()].iter().any(kind);
+    let sign = has(|b| b"!#$%&*+?@^~".contains(b));
+    let fits = sign && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && value.len() >= 6;
+    (fits && !bytes[value.clone()].contains(&b'(')).then_some((value, form))
 }
 
 /// Where the value starts in a list such as `- name: PASSWORD`, next line `value: …`.

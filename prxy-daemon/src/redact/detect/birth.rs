@@ -49,8 +49,18 @@ pub(super) const DATE_OF_BIRTH: Detector = Detector {
         "birthday=⟦19850304⟧",
         "his birthday is ⟦March 4th, 1985⟧",
         "⟦1985-03-04⟧ (date of birth)",
+        "geb. ⟦22.05.1988⟧, fristgerecht zum 12.02.2026",
+        "born ⟦2 June 1944⟧, died 3 May 2024",
+        "lote 123456789, nascido a ⟦30-12-1949⟧.",
+        "F. nac.: ⟦07/07/1955⟧.",
+        "the above, b. ⟦3 May 1951⟧, seen",
+        "der Obige, *⟦09.08.1990⟧",
+        "der Obige (* ⟦9.8.1990⟧ in Ulm)",
     ],
     look_alikes: &[
+        "sub. 3 May 1951",
+        "**2024-03-04**",
+        "* 12.03.2026 meeting",
         "1985-03-04",
         "created 1985-03-04",
         "on March 4, 1985 we met",
@@ -71,8 +81,56 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
     let open = text::word_start(bytes, range.start)
         && !super::digits::continues_left(bytes, range.start)
         && !bytes.get(range.end).is_some_and(u8::is_ascii_digit);
-    (open && context::around(bytes, range.start, range.end).near & BIRTH != 0).then_some(range)
+    let said = || {
+        context::around(bytes, range.start, range.end).near & BIRTH != 0
+            && !of_another_day(bytes, &range)
+    };
+    (open && (is_marked(&bytes[..range.start]) || said())).then_some(range)
 }
+
+/// `, b. ` and the star of German registers.
+fn is_marked(before: &[u8]) -> bool {
+    [b", b. ".as_slice(), b"(b. ", b", *", b"(*", b", * ", b"(* "]
+        .iter()
+        .any(|mark| before.ends_with(mark))
+}
+
+/// Whether another date stands between the word of birth and this one, with a word of its own: `…1988, died 3 May 2024`.
+fn of_another_day(bytes: &[u8], range: &Range<usize>) -> bool {
+    let window = &bytes[range.start.saturating_sub(48)..range.start];
+    let died = |word: &[u8]| DEATHS.iter().any(|death| word.eq_ignore_ascii_case(death.as_bytes()));
+    let gap = window.iter().rposition(u8::is_ascii_digit).map_or(0, |at| at + 1);
+    // `1234567, born 2 June 1944`
+    if context::before(&window[gap..], window.len() - gap).near & BIRTH != 0 {
+        return false;
+    }
+    let mut words = window[gap..].split(|b| !b.is_ascii_alphabetic() && *b < 0x80);
+    let year = gap >= 4 && window[gap - 4..gap].iter().all(u8::is_ascii_digit);
+    let other = |word: &[u8]| word.len() > 3 && word[0].is_ascii_lowercase();
+    let says_birth = context::before(bytes, range.start).announced & BIRTH != 0
+        || context::behind(bytes, range.end) & BIRTH != 0;
+    !says_birth && words.any(|word| died(word) || year && other(word))
+}
+
+/// What says of a date that somebody died.
+const DEATHS: &[&str] = &[
+    "died",
+    "deceased",
+    "gestorben",
+    "verstorben",
+    "décédé",
+    "décédée",
+    "falleció",
+    "fallecido",
+    "morto",
+    "morta",
+    "deceduto",
+    "deceduta",
+    "overleden",
+    "zmarł",
+    "zmarła",
+    "faleceu",
+];
 
 /// A date in figures that begins with `run`.
 fn figures(bytes: &[u8], run: &Range<usize>) -> Option<Range<usize>> {

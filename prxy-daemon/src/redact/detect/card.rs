@@ -12,7 +12,7 @@ pub(super) const CREDIT_CARD: Detector = Detector {
     name: "payment-card",
     label: "CREDIT_CARD",
     action: Action::Mask,
-    shape: "13 to 19 digits, bare or in groups that single spaces, dashes or dots join",
+    shape: "13 to 19 digits, bare or in groups that spaces (two at most), dashes or dots join",
     validator: "Luhn; issuer prefix with that issuer's lengths",
     score: 95,
     trigger: Trigger::Digits(Runs::of(2, 4).and(Runs::of(8, 19))),
@@ -38,6 +38,8 @@ pub(super) const CREDIT_CARD: Detector = Detector {
         "⟦4111 1111 1111 1111⟧ 123",
         "⟦41 11 11 11 11 11 11 11⟧",
         "order 12 ⟦4111 1111 1111 1111⟧",
+        "card ⟦4111  1111  1111  1111⟧ ok",
+        "⟦4111 - 1111 - 1111 - 1111⟧",
         "卡号⟦4111111111111111⟧。",
         "银行卡 ⟦6222021234567890128⟧",
         "⟦6222 0212 3456 7890 128⟧",
@@ -77,7 +79,9 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
     }
     // Four digits are followed by four or six, two by two.
     if run.len() < 13 {
-        let next = bytes.get(run.end + 1..).unwrap_or_default();
+        let rest = &bytes[run.end..];
+        let gap = rest.iter().take(5).take_while(|b| matches!(b, b' ' | b'-' | b'.')).count();
+        let next = &rest[gap..];
         let digits = next.iter().take(7).take_while(|b| b.is_ascii_digit()).count();
         let fits = match run.len() {
             2 => digits == 2,
@@ -90,7 +94,7 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
             return None;
         }
     }
-    let groups = Groups::read(bytes, run.start, MAX_GROUPS);
+    let groups = Groups::read_spaced(bytes, run.start, MAX_GROUPS, 2);
     let mut number = [0_u8; 19];
     let mut total = 0;
     let mut found = None;

@@ -58,6 +58,8 @@ pub(super) const CREDENTIAL: Detector = Detector {
         "ftp://bob:⟦hunter2⟧@files.corp.com",
         "git clone https://oauth2:⟦a8f5f167f44f4964⟧@git.corp.com/x.git",
         "http_proxy=http://bob:⟦hunter2⟧@proxy:3128\n",
+        "smtp://bob:⟦hunter-2⟧@mail.corp.com:587",
+        "git clone https://bob:⟦S3cr3t!x9⟧@git.corp.com/x.git",
     ],
     look_alikes: &[
         "https://corp.com:8443/@scope/pkg",
@@ -67,6 +69,36 @@ pub(super) const CREDENTIAL: Detector = Detector {
         "https://$USER:$PASS@intranet",
         "ssh://git@github.com:22/x",
         "https://example.com/a:b@c",
+    ],
+};
+
+pub(super) const URL_KEY: Detector = Detector {
+    name: "url-key",
+    label: "CONNECTION_STRING",
+    action: Action::Block,
+    shape: "`scheme://key@host/path` whole, with a key of 32 hexadecimal digits, as an ingest address has it",
+    validator: "drawn at random",
+    score: 79,
+    trigger: Trigger::Literals(&["://"]),
+    find: |text, at| {
+        let bytes = text.as_bytes();
+        let end = text::run_end(bytes, at.end, 33, |b| b.is_ascii_hexdigit());
+        let key = &bytes[at.end..end];
+        if key.len() != 32 || bytes.get(end) != Some(&b'@') || !text::looks_random(key) {
+            return None;
+        }
+        let start = text::word_begin(bytes, at.start);
+        let part = |b: u8| b.is_ascii_alphanumeric() || b"-._/:".contains(&b);
+        let mut end = text::run_end(bytes, end + 1, 160, part);
+        while matches!(bytes[end - 1], b'.' | b':') {
+            end -= 1;
+        }
+        Some(start..end)
+    },
+    positives: &["DSN_URL=⟦https://9f8e7d6c5b4a392817069f8e7d6c5b4a@o123.ingest.sentry.io/4⟧"],
+    look_alikes: &[
+        "https://00000000000000000000000000000000@o1.ingest.sentry.io/4",
+        "https://corp.com/9f8e7d6c5b4a392817069f8e7d6c5b4a",
     ],
 };
 

@@ -25,8 +25,13 @@ pub(super) const VEHICLE: Topics = 1 << 10;
 pub(super) const USER: Topics = 1 << 11;
 pub(super) const VERSION: Topics = 1 << 12;
 
+/// The Scottish health number, by itself only for numbers whose check digit is right.
+pub(super) const CHI: Topics = 1 << 13;
+/// The number of an employee or a student.
+pub(super) const STAFF: Topics = 1 << 14;
+
 /// The topics whose words introduce a value of no form of its own.
-const NAMED: Topics = IDENTITY | PASSPORT | LICENSE | MEDICAL | BANK | VEHICLE;
+const NAMED: Topics = STAFF | IDENTITY | PASSPORT | LICENSE | MEDICAL | BANK | VEHICLE;
 
 /// What stands around a value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -288,10 +293,17 @@ fn word_at(bytes: &[u8], at: usize, limit: usize) -> Option<(Topics, usize)> {
     if long.is_empty() && short.is_empty() || !begins(bytes, at) {
         return None;
     }
-    let entries = long.iter().chain(short);
-    entries
-        .filter_map(|(word, topics)| Some((*topics, matched(bytes, at, limit, word.as_bytes())?)))
-        .max_by_key(|(_, end)| *end)
+    // `5cf` in a hash: only a long word begins behind a digit.
+    let least = if at > 0 && bytes[at - 1].is_ascii_digit() { at + 4 } else { at };
+    let mut best = (0, at);
+    for (word, topics) in long.iter().chain(short) {
+        let Some(end) = matched(bytes, at, limit, word.as_bytes()) else { continue };
+        if end >= best.1.max(least) {
+            // One word may be in several lists.
+            best = (if end == best.1 { best.0 | topics } else { *topics }, end);
+        }
+    }
+    (best.0 != 0).then_some(best)
 }
 
 /// Whether a name of several words ends with `word`.
@@ -330,7 +342,7 @@ fn matched(bytes: &[u8], at: usize, limit: usize, word: &[u8]) -> Option<usize> 
     for (n, wanted) in word.iter().enumerate() {
         match wanted {
             b' ' => match bytes.get(i..limit)? {
-                [b' ' | b'_' | b'-' | b'.', b' ', ..] => i += 2,
+                [b' ' | b'_' | b'-' | b'.', b' ', ..] | [b'.', b'-', ..] => i += 2,
                 [b' ' | b'_' | b'-' | b'.', ..] => i += 1,
                 [0xC2, 0xA0, ..] => i += 2,
                 // `patientId`

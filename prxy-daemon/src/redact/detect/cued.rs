@@ -52,6 +52,33 @@ fn behind_title(bytes: &[u8], start: usize, sure: bool) -> Option<Range<usize>> 
     (sure && (!head.is(ORDINARY) || head.is(GIVEN | FAMILY)) || evidence).then_some(start..name.end)
 }
 
+/// The name in lower case behind a title; behind `pt` and `patient` a written one too.
+pub(super) fn lowered(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let title = bytes[at.clone()].trim_ascii_end();
+    let first = joined(bytes, at.end)?;
+    if first.case == Case::Title {
+        let patient = title.first().is_some_and(|b| b.eq_ignore_ascii_case(&b'p'));
+        return (patient && bytes[at.start].is_ascii_lowercase())
+            .then(|| behind_title(bytes, at.end, false))
+            .flatten();
+    }
+    let name = |word: &Word| {
+        word.case == Case::Lower
+            && word.len() > 2
+            && word.surely(FAMILY | GIVEN)
+            && !word.is(PARTICLE | BEFORE | AFTER | ROLE | TITLE | KIN)
+            && !code_around(bytes, word)
+    };
+    if !name(&first) {
+        return None;
+    }
+    let second = bytes[first.end..].starts_with(b" ").then(|| word(bytes, first.end + 1)).flatten();
+    let end =
+        second.filter(|word| name(word) && word.is(FAMILY)).map_or(first.end, |word| word.end);
+    Some(at.end..end)
+}
+
 fn behind_particles(bytes: &[u8], mut i: usize) -> Option<usize> {
     for _ in 0..3 {
         let word = word(bytes, i)?;
@@ -235,10 +262,15 @@ pub(super) fn introduced(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if code_around(bytes, &head) {
         return None;
     }
-    if bytes[..at.start].ends_with(b"M. ") && near_french(bytes, at.start) {
+    if [b"M. ".as_slice(), b"Pr "].iter().any(|title| bytes[..at.start].ends_with(title))
+        && near_french(bytes, at.start)
+        && !is_disease(bytes, &head)
+    {
         return behind_title(bytes, at.start, true);
     }
-    if let Some(start) = initials_before(bytes, at.start) {
+    let initials = initials_before(bytes, at.start)
+        .filter(|start| !(&bytes[*start..at.start] == b"M. " && is_disease(bytes, &head)));
+    if let Some(start) = initials {
         let two = bytes[start..at.start].iter().filter(|b| **b == b'.').count() > 1;
         let name = Name::read(bytes, at.start, Reading::Plain)?;
         if (head.surely(FAMILY)
@@ -418,11 +450,52 @@ const WHOSE: &[&[u8]] = &[
     b"moim",
 ];
 
+/// Whether a name behind `M.` is that of a disease (`Morbus`, `maladie`).
+fn is_disease(bytes: &[u8], name: &Word) -> bool {
+    const DISEASES: &[&str] = &[
+        "addison",
+        "alzheimer",
+        "basedow",
+        "bechterew",
+        "behçet",
+        "boeck",
+        "crohn",
+        "cushing",
+        "dupuytren",
+        "fabry",
+        "gaucher",
+        "hashimoto",
+        "hirschsprung",
+        "hodgkin",
+        "huntington",
+        "kaposi",
+        "ledderhose",
+        "menière",
+        "meulengracht",
+        "ménière",
+        "osler",
+        "paget",
+        "parkinson",
+        "perthes",
+        "raynaud",
+        "scheuermann",
+        "schlatter",
+        "sjögren",
+        "sudeck",
+        "wegener",
+        "werlhof",
+        "whipple",
+    ];
+    let text = &bytes[name.start..name.end];
+    DISEASES.iter().any(|known| text.eq_ignore_ascii_case(known.as_bytes()))
+}
+
 /// Whether French is written around `at`, where `M.` is a title.
 fn near_french(bytes: &[u8], at: usize) -> bool {
     const WORDS: &[&str] = &[
         " le ", " la ", " les ", " est ", " et ", " du ", " à ", " été ", " que ", " par ",
-        " pour ", " né ", " une ", " un ",
+        " pour ", " né ", " une ", " un ", " au ", " aux ", " avec ", " chez ", " vous ", " nous ",
+        " dans ", " ce ",
     ];
     let around = &bytes[at.saturating_sub(80)..bytes.len().min(at + 80)];
     WORDS.iter().any(|word| memchr::memmem::find(around, word.as_bytes()).is_some())
@@ -479,7 +552,10 @@ pub(super) fn cue_before(bytes: &[u8], at: usize) -> Option<(Word, Option<usize>
             return None;
         }
         i = word.start;
-        particles = Some(i);
+        // `é o Thiago`: an article.
+        if word.len() > 1 {
+            particles = Some(i);
+        }
     }
     None
 }
@@ -489,11 +565,15 @@ pub(super) fn field(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let mut i = at.end;
     let mut quotes = 0;
+    let given = bytes[..at.start].trim_ascii_end().ends_with(b"given\"")
+        || bytes[..at.start].ends_with(b"given\\\"");
     while let Some(b) = bytes.get(i) {
         match b {
             b'"' | b'\'' | b'`' if quotes == 0 => quotes = 1,
             b'\\' if bytes.get(i + 1) == Some(&b'"') => {}
             b' ' | b'\t' | b'*' | b'"' | b'_' => {}
+            // `"given": ["…"]`
+            b'[' if given => {}
             _ => break,
         }
         i += 1;
@@ -509,7 +589,13 @@ pub(super) fn field(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let key = super::field::key_before(bytes, at.start)?;
-    let kind = super::field::key(key)?;
+    let mut kind = super::field::key(key)?;
+    if key == b"family" {
+        let window = &bytes[at.start.saturating_sub(160)..bytes.len().min(at.end + 160)];
+        if memchr::memmem::find(window, b"\"given").is_some() {
+            kind = super::field::Kind::Person;
+        }
+    }
     // A form in capitals.
     let shouted = !key.iter().any(|b| b.is_ascii_lowercase() || *b == b'_');
     super::field::value(bytes, i, kind, shouted)

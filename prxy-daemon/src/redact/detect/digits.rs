@@ -203,6 +203,11 @@ fn hex_fours(bytes: &[u8], at: usize) -> bool {
 impl Groups {
     /// Reads up to `limit` groups from the run that starts at `start`, until a separator fails.
     pub(super) fn read(bytes: &[u8], start: usize, limit: usize) -> Self {
+        Self::read_spaced(bytes, start, limit, 1)
+    }
+
+    /// The same with up to `spaces` spaces on either side of a separator.
+    pub(super) fn read_spaced(bytes: &[u8], start: usize, limit: usize, spaces: usize) -> Self {
         let mut groups = Self {
             runs: [(start, start); MAX_GROUPS],
             separators: [Separator::Space; MAX_GROUPS],
@@ -216,7 +221,7 @@ impl Groups {
             }
             groups.runs[groups.count] = (at, end);
             groups.count += 1;
-            let Some((separator, next)) = separator(bytes, end) else { break };
+            let Some((separator, next)) = separator(bytes, end, spaces) else { break };
             groups.separators[groups.count - 1] = separator;
             at = next;
         }
@@ -281,20 +286,20 @@ pub(super) fn in_a_row(bytes: &[u8], range: &Range<usize>) -> bool {
 }
 
 /// The separator at `at` and where the next digit stands after it.
-fn separator(bytes: &[u8], at: usize) -> Option<(Separator, usize)> {
+fn separator(bytes: &[u8], at: usize, spaces: usize) -> Option<(Separator, usize)> {
     let mut i = at;
     let mut kind = None;
     if bytes.get(i) == Some(&b')') {
         kind = Some(Separator::Paren);
         i += 1;
     }
-    let spaced = space(bytes, i);
+    let spaced = blanks(bytes, i, spaces);
     i += spaced;
     let (mark, len) = mark(bytes, i);
     i += len;
-    // `415 - 555` is a number; `415. 555` is the end of a sentence, `415- 555` a list.
-    if spaced > 0 && len > 0 {
-        i += space(bytes, i);
+    // `415 - 555` and `089/ 555` are numbers; `415. 555` is the end of a sentence, `415- 555` a list.
+    if len > 0 && (spaced > 0 || mark == Some(Separator::Slash)) {
+        i += blanks(bytes, i, spaces);
     }
     if bytes.get(i) == Some(&b'(') {
         kind = Some(Separator::Paren);
@@ -302,6 +307,11 @@ fn separator(bytes: &[u8], at: usize) -> Option<(Separator, usize)> {
     }
     let kind = kind.or(mark).or((spaced > 0).then_some(Separator::Space))?;
     bytes.get(i)?.is_ascii_digit().then_some((kind, i))
+}
+
+/// The length of up to `most` spaces at `i`.
+fn blanks(bytes: &[u8], i: usize, most: usize) -> usize {
+    (0..most).fold(0, |len, _| len + space(bytes, i + len))
 }
 
 /// The length of one space at `i`, plain or no-break.

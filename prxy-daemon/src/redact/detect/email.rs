@@ -41,6 +41,12 @@ pub(super) const EMAIL: Detector = Detector {
         "<system-reminder>\n⟦maria@corp.com⟧\n</system-reminder>",
         "⟦\"maria lopez\"@corp.com⟧",
         "git log --author=⟦git@corp.com⟧",
+        "see ⟦report_jane@corp.com⟧_2024.pdf",
+        "⟦jane@corp.com⟧_v2",
+        "write to ⟦maria.lopez@corp.\ncom⟧ please",
+        "write to ⟦maria.lopez@corp-\nexample.com⟧ please",
+        "write to ⟦maria.lo-\n  pez@corp.com⟧ please",
+        "mail ⟦maria@corp.com⟧.\nthanks",
     ],
     look_alikes: &[
         "user@host",
@@ -50,6 +56,7 @@ pub(super) const EMAIL: Detector = Detector {
         "@app.route('/x')",
         "git@github.com:org/repo.git",
         "ssh://git@github.com/org/repo",
+        "ssh -T git@github.com",
         "icon@2x.png",
         "a @ b.com",
         "x@y.z",
@@ -59,6 +66,8 @@ pub(super) const EMAIL: Detector = Detector {
         "@",
         "a@.com",
         "f(a)@b",
+        "https://user:password@intranet.corp.com/x",
+        "https://user:pass@git.corp.com",
     ],
 };
 
@@ -208,10 +217,27 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let start = local_start(text, at.start)?;
     let end = domain_end(text, at.end)?;
     let remote = matches!(&text[start..at.start], "git" | "hg" | "svn");
-    if remote && matches!(text.as_bytes().get(end), Some(b':' | b'/')) {
+    let host = &text[at.end..end];
+    let forge = ["github.com", "gitlab.com", "bitbucket.org"].contains(&host);
+    if remote && (forge || matches!(text.as_bytes().get(end), Some(b':' | b'/'))) {
+        return None;
+    }
+    if behind_credentials(text.as_bytes(), at.start) {
         return None;
     }
     Some(start..end)
+}
+
+/// Whether the `@` at `at` ends the password, or the key, of a URL: `scheme://user:password@host`.
+fn behind_credentials(bytes: &[u8], at: usize) -> bool {
+    let window = &bytes[at.saturating_sub(MAX_LOCAL)..at];
+    let Some(scheme) = memchr::memmem::rfind(window, b"://") else { return false };
+    let user = &window[scheme + 3..];
+    let ends = |b: &u8| {
+        b.is_ascii_whitespace() || matches!(b, b'/' | b'?' | b'#' | b'"' | b'<' | b'>' | b',')
+    };
+    let key = user.len() == 32 && user.iter().all(u8::is_ascii_hexdigit);
+    !user.iter().any(ends) && (key || user.contains(&b':'))
 }
 
 /// Walks left from the `@` over the local part.
@@ -321,6 +347,11 @@ fn domain_end(text: &str, from: usize) -> Option<usize> {
         }
         if count == 0 && is_pixel_ratio(name) {
             return None;
+        }
+        // `report_jane@corp.com_2024.pdf`: no top level has a `_`.
+        let head = name.split('_').next().unwrap_or_default();
+        if count > 0 && head.len() < name.len() && is_top_level(head) {
+            end = Some(label + head.len());
         }
         let trimmed = name.trim_end_matches(['-', '_']);
         if count > 0 && is_top_level(trimmed) {

@@ -90,6 +90,12 @@ pub(super) fn key(text: &[u8]) -> Option<Kind> {
         let mark = text.get(i).is_some_and(|b| !(b.is_ascii_alphabetic() || *b >= 0x80));
         from = i + usize::from(mark);
     }
+    // FHIR: `"family": "…", "given": ["…"]`; the columns `first,last`.
+    match text {
+        b"given" => return Some(Kind::Person),
+        b"family" | b"first" | b"last" => return Some(Kind::Party),
+        _ => {}
+    }
     if data || kind.is_none() {
         return None;
     }
@@ -393,6 +399,8 @@ const PERSONS: &[&str] = &[
     "vermieter",
     "arzt",
     "hausarzt",
+    "huisarts",
+    "behandelaar",
     "médecin",
     "medico",
     "médico",

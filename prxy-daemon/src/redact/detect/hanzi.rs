@@ -25,10 +25,13 @@ pub(super) const PERSON_ZH: Detector = Detector {
         "联系人:⟦陈静⟧ 电话",
         "⟦王⟧先生您好",
         "尊敬的⟦刘强东⟧先生",
+        "我是⟦赵敏⟧，手机",
         "由⟦赵丽华⟧医生主治",
     ],
     look_alikes: &[
         "我很高兴",
+        "我是高中生",
+        "我是全职的",
         "王国的方法",
         "黄色的花",
         "周末和同事开会",
@@ -164,7 +167,7 @@ fn person(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let before =
         before.trim_end_matches([' ', ':', ':', '是', '为', '、', '"', '“', '*', '-', '|', '\t']);
     let asked = before.len() < start && before.len() + 8 >= start;
-    let cue = CUES.iter().any(|cue| before.ends_with(cue))
+    let cue = CUES.iter().any(|cue| before.ends_with(cue) || text[..start].ends_with(cue))
         || asked && FIELDS.iter().any(|cue| before.ends_with(cue));
     let field = asked
         && FIELDS.iter().any(|cue| before.ends_with(cue))

@@ -13,7 +13,7 @@ pub(super) const IBAN: Detector = Detector {
     shape: "country, two check digits, the country's number of letters and digits; spaces or dashes between groups",
     validator: "length of the country; mod 97 (ISO 13616)",
     score: 95,
-    trigger: Trigger::Digits(Runs::WORD.and(Runs::HEAD)),
+    trigger: Trigger::Digits(Runs::WORD.and(Runs::HEAD).and(Runs::HEX)),
     find,
     positives: &[
         "IBAN ⟦DE89 3704 0044 0532 0130 00⟧.",
@@ -27,6 +27,9 @@ pub(super) const IBAN: Detector = Detector {
         "⟦de89370400440532013000⟧",
         "iban:⟦DE89-3704-0044-0532-0130-00⟧",
         "\\n⟦DE89370400440532013000⟧",
+        "⟦DE89  3704  0044  0532  0130  00⟧",
+        "⟦DE89 - 3704 - 0044 - 0532 - 0130 - 00⟧",
+        "⟦DE89.3704.0044.0532.0130.00⟧",
     ],
     look_alikes: &[
         "DE88370400440532013000",
@@ -53,11 +56,15 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let mut account = Vec::with_capacity(length);
-    let mut i = start;
+    let (mut i, mut last) = (start, start);
     while account.len() < length {
         match *bytes.get(i)? {
-            b if b.is_ascii_alphanumeric() => account.push(b),
-            b' ' | b'-' if account.len() >= 4 && bytes[i - 1].is_ascii_alphanumeric() => {}
+            b if b.is_ascii_alphanumeric() => {
+                account.push(b);
+                last = i;
+            }
+            // `DE89 - 3704` at most.
+            b' ' | b'-' | b'.' if account.len() >= 4 && i - last <= 3 => {}
             0xC2 if bytes.get(i + 1) == Some(&0xA0) => i += 1,
             _ => return None,
         }

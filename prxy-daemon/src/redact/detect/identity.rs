@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::check::{icao, luhn, value, weighted};
-use super::context::{LICENSE, MEDICAL, PASSPORT, VEHICLE};
+use super::context::{CHI, LICENSE, MEDICAL, PASSPORT, VEHICLE};
 use super::digits::Runs;
 use super::form::{Announced, Form, Forms};
 use super::{Detector, Trigger};
@@ -123,8 +123,16 @@ pub(super) const MEDICAL_ID: Detector = Detector {
         "cartão SUS ⟦898 0012 3456 7890⟧",
         "病历号：⟦20240315⟧",
         "Member ID: ⟦XYZ123456789⟧",
+        "Pat. Nr. ⟦884422⟧",
+        "insurance_no: ⟦55012231⟧",
+        "{\"policy_number\": \"⟦PX-5501223⟧\"}",
+        "GMC no. ⟦4512345⟧",
+        "Vers.-Nr. ⟦M123456789⟧",
+        "n.º de utente ⟦123456789⟧, nascido",
     ],
     look_alikes: &[
+        "U.S. Pat. No. 7123456",
+        "GMC 2500 HD",
         "patient 12 of 30",
         "the medical record of 2023",
         "medicare 65",
@@ -149,8 +157,10 @@ pub(super) const MEDICAL_NUMBER: Detector = Detector {
         "her number, ⟦943 476 5919⟧, is an NHS number",
         "Krankenkasse AOK, ⟦A123456780⟧",
         "Medicare card ⟦2123 45670 1⟧",
+        "CHI ⟦0305511009⟧.",
+        "CHI: ⟦030551 1009⟧",
     ],
-    look_alikes: &["1SG4TE5MK73", "1EG4-TE5-MK7", "B123456781"],
+    look_alikes: &["CHI 0305511008", "chi 9305511009", "1SG4TE5MK73", "1EG4-TE5-MK7", "B123456781"],
 };
 
 pub(super) const VIN: Detector = Detector {
@@ -214,6 +224,9 @@ static MEDICAL_FORMS: LazyLock<Forms> = LazyLock::new(|| {
         form("9AX9AX9AA99", mbi, 0),
         form("9AX9-AX9-AA99", mbi, 0),
         form("999 999 9999", nhs, MEDICAL),
+        form("9999999999", chi, CHI),
+        form("999999 9999", chi, CHI),
+        form("999 999 9999", chi, CHI),
         form("9999999999", nhs, MEDICAL),
         form("9999999999", npi, MEDICAL),
         form("A999999999", kvnr, MEDICAL),
@@ -248,6 +261,11 @@ fn mbi(n: &[u8]) -> bool {
 pub(super) fn nhs(n: &[u8]) -> bool {
     let rest = 11 - weighted(n, &[10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11;
     rest != 10 && rest % 11 == value(n[9])
+}
+
+/// Scotland: the date of birth, then four digits, the last of which checks them all.
+fn chi(n: &[u8]) -> bool {
+    super::check::is_date(&n[2..4], &n[..2]) && nhs(n)
 }
 
 fn npi(n: &[u8]) -> bool {

@@ -37,6 +37,45 @@ pub(super) const ORGANIZATION_FIELD: Detector = Detector {
     ..COMPANY
 };
 
+pub(super) const EMPLOYER: Detector = Detector {
+    name: "employer",
+    shape: "two words or more with capitals behind `works at`, `arbeitet bei`, `travaille chez` and the like",
+    validator: "one of them no ordinary word; no well-known maker of software, no name of a person",
+    score: 55,
+    trigger: Trigger::Words(&[
+        "works at ",
+        "worked at ",
+        "working at ",
+        "employed at ",
+        "employed by ",
+        "employee of ",
+        "arbeitet bei ",
+        "arbeite bei ",
+        "arbeitete bei ",
+        "travaille chez ",
+        "travaillait chez ",
+        "lavora presso ",
+        "werkt bij ",
+        "werkte bij ",
+    ]),
+    find: employer,
+    positives: &[
+        "I worked at ⟦Hollins Marine⟧ from 2015",
+        "she works at ⟦Calder & Munro Textiles⟧.",
+        "er arbeitet bei der ⟦Hufnagel Bautechnik⟧, seit",
+        "il travaille chez ⟦Menuiserie Kervoal⟧ depuis",
+    ],
+    look_alikes: &[
+        "she works at Google Cloud",
+        "it works at Full Speed",
+        "he works at night",
+        "employed by the state",
+        "arbeitet bei Zimmertemperatur",
+        "works at Scale",
+    ],
+    ..COMPANY
+};
+
 pub(super) const ADDRESS_FIELD: Detector = Detector {
     name: "address-field",
     shape: "the value of a field such as `Address:` or `\"street\":`; town and post code beside one",
@@ -163,6 +202,34 @@ fn organization(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     {
         return None;
     }
+    let Title { end, own, count } = title(bytes, start);
+    let two = count > 1 && !bytes[start..end].iter().all(|b| b.is_ascii_uppercase());
+    (end > start + 2 && (own || two) && ends(bytes, end) && !vendor(bytes, start))
+        .then_some(start..end)
+}
+
+/// The company behind the words at `at` that say that somebody works there.
+fn employer(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let rest = &bytes[at.end..];
+    let article = [&b"the "[..], b"der ", b"dem ", b"den ", b"de ", b"la "];
+    let start = at.end + article.iter().find(|a| rest.starts_with(a)).map_or(0, |a| a.len());
+    let first = joined(bytes, start).filter(Word::capital)?;
+    let Title { end, own, count } = title(bytes, start);
+    let person = first.surely(GIVEN) && count == 2;
+    let goes_on = bytes.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    (count > 1 && own && !person && !goes_on && !vendor(bytes, start)).then_some(start..end)
+}
+
+/// The words of a company's name.
+struct Title {
+    end: usize,
+    /// Whether one of them is no ordinary word.
+    own: bool,
+    count: usize,
+}
+
+fn title(bytes: &[u8], start: usize) -> Title {
     let (mut i, mut end, mut own, mut count) = (start, start, false, 0);
     while let Some(word) = joined(bytes, i).filter(|_| count < 8) {
         if word.case == Case::Lower && !word.is(PARTICLE) && !LINKS.contains(&&bytes[i..word.end]) {
@@ -179,9 +246,7 @@ fn organization(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             _ => break,
         };
     }
-    let two = count > 1 && !bytes[start..end].iter().all(|b| b.is_ascii_uppercase());
-    (end > start + 2 && (own || two) && ends(bytes, end) && !vendor(bytes, start))
-        .then_some(start..end)
+    Title { end, own, count }
 }
 
 const LINKS: &[&[u8]] =

@@ -3,6 +3,7 @@
 //! Each recogniser looks at a bounded window around a trigger that the scanner found, so all of them together stay linear.
 //! Not for overlaps, policy or custom patterns: those are `scan` and `mask`.
 
+mod account;
 mod address;
 mod again;
 mod assign;
@@ -18,10 +19,12 @@ mod cued;
 mod cues;
 mod digits;
 mod email;
+mod fhir;
 mod field;
 mod form;
 mod generic;
 mod hanzi;
+mod hl7;
 mod iban;
 mod identity;
 mod ip;
@@ -41,7 +44,9 @@ mod password;
 mod pem;
 mod person;
 mod phone;
+mod pin;
 mod sample;
+mod short;
 mod spoken;
 mod text;
 mod token;
@@ -118,16 +123,22 @@ pub const DETECTORS: &[Detector] = &[
     email::EMAIL,
     email::EMAIL_SPELLED,
     phone::PHONE,
+    fhir::FHIR_PHONE,
+    hl7::HL7_PHONE,
     national_id::SSN,
     national_id::NATIONAL_NUMBER,
     national_id::ANNOUNCED_ID,
+    national_id::STAFF_NUMBER,
     birth::DATE_OF_BIRTH,
+    hl7::HL7_BIRTH,
     identity::PASSPORT_NUMBER,
     identity::MRZ,
     identity::DRIVER_LICENSE,
     identity::UK_LICENSE,
     identity::MEDICAL_ID,
     identity::MEDICAL_NUMBER,
+    fhir::FHIR_ID,
+    hl7::HL7_ID,
     identity::VIN,
     identity::PLATE,
     bank::BANK_ACCOUNT,
@@ -139,6 +150,9 @@ pub const DETECTORS: &[Detector] = &[
     user::HOME,
     user::USERNAME,
     user::SESSION,
+    account::LOGGED,
+    account::COMMAND,
+    account::MENTIONED,
     card::CREDIT_CARD,
     iban::IBAN,
     ip::IPV4,
@@ -154,30 +168,37 @@ pub const DETECTORS: &[Detector] = &[
     pem::PRIVATE_KEY,
     person::NAME,
     person::TITLED,
+    person::TITLED_LOWER,
     person::GREETED,
     person::SIGNED,
     person::INTRODUCED,
     person::FIELD,
     spoken::SAID,
     spoken::SPEAKER,
+    fhir::FHIR_GIVEN,
+    hl7::HL7_NAME,
     again::AGAIN,
     hanzi::PERSON_ZH,
     organization::COMPANY,
     organization::INSTITUTION,
     organization::COMPANY_SMALL,
     keyed::ORGANIZATION_FIELD,
+    keyed::EMPLOYER,
     hanzi::ORGANIZATION_ZH,
     address::ADDRESS,
     keyed::ADDRESS_FIELD,
+    hl7::HL7_ADDRESS,
     hanzi::ADDRESS_ZH,
     pem::PUTTY,
     connection::URL,
     connection::CREDENTIAL,
+    connection::URL_KEY,
     connection::PAIRS,
     connection::SIGNATURE,
     password::PASSWORD,
+    short::SHORT,
     password::OPTION,
-    password::PIN,
+    pin::PIN,
     generic::KEY,
     generic::SECRET,
 ];

@@ -52,6 +52,7 @@ pub(super) const FORMS: &[Form] = &[
     sure("A9999999A", es_nie),
     sure("A-9999999-A", es_nie),
     sure("A-9999999A", es_nie),
+    named("A9999999X", es_cif),
     // Italy.
     sure("AAAAAAXXAXXAXXXA", codice_fiscale),
     // Netherlands.
@@ -113,7 +114,7 @@ pub(super) const FORMS: &[Form] = &[
     named("9999999A", ie_pps),
     named("9999999AA", ie_pps),
     // Canada, Australia.
-    sure("999-999-999", ca_sin),
+    named("999-999-999", ca_sin),
     named("999 999 999", ca_sin),
     named("999999999", ca_sin),
     named("999 999 999", au_tfn),
@@ -135,6 +136,25 @@ pub(super) const FORMS: &[Form] = &[
     named("99999999-X", cl_rut),
     sure("A9999999A", sg),
 ];
+
+/// The tax number of a company (Orden EHA/451/2008).
+fn es_cif(n: &[u8]) -> bool {
+    let sum: u32 = n[1..8]
+        .iter()
+        .enumerate()
+        .map(|(i, d)| {
+            let digit = value(*d) * if i % 2 == 0 { 2 } else { 1 };
+            digit / 10 + digit % 10
+        })
+        .sum();
+    let check = (10 - sum % 10) % 10;
+    let letter = b"JABCDEFGHI"[check as usize];
+    b"ABCDEFGHJNPQRSUVW".contains(&n[0])
+        && match n[8] {
+            b'0'..=b'9' => value(n[8]) == check && !b"NPQRSW".contains(&n[0]),
+            other => other == letter && !b"ABEH".contains(&n[0]),
+        }
+}
 
 fn itin(n: &[u8]) -> bool {
     n[0] == b'9' && matches!(number(&n[3..5]), 50..=65 | 70..=88 | 90..=92 | 94..=99)

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::context::{self, IDENTITY};
+use super::context::{self, IDENTITY, STAFF};
 use super::digits::{Groups, Runs, Separator, continues_left, continues_right, in_a_row};
 use super::form::{Announced, Forms};
 use super::{Detector, Trigger, text};
@@ -82,6 +82,9 @@ pub(super) const NATIONAL_NUMBER: Detector = Detector {
         "NIP ⟦526-104-08-28⟧",
         "dowód osobisty ⟦ABA300000⟧",
         "CPF: ⟦529.982.247-25⟧",
+        "con CIF ⟦A58818501⟧,",
+        "C.I.F.: ⟦B65410011⟧",
+        "CIF ⟦Q2826000H⟧",
         "cpf ⟦52998224725⟧",
         "CNPJ ⟦11.222.333/0001-81⟧",
         "Aadhaar ⟦2341 2341 2346⟧",
@@ -128,6 +131,9 @@ pub(super) const NATIONAL_NUMBER: Detector = Detector {
         "GPU RTX4090 on AB12",
         "SKU AB123456C-X",
         "id=529982247",
+        "CIF A58818502",
+        "Nota fiscal 000.123.456, pedido 77120",
+        "epoch 5cf 1759487617320",
     ],
 };
 
@@ -159,8 +165,37 @@ pub(super) const ANNOUNCED_ID: Detector = Detector {
     ],
 };
 
+pub(super) const STAFF_NUMBER: Detector = Detector {
+    name: "staff-number",
+    shape: "4 to 12 digits and a few letters right after words such as `employee ID`, `Personalnr.`, `matricule`",
+    validator: "at least four digits",
+    score: 58,
+    trigger: Trigger::Announced(STAFF),
+    find: |text, run| STAFF_NUMBERS.find(text.as_bytes(), &run),
+    positives: &[
+        "Personalnr.: ⟦4471882⟧",
+        "Personalnummer ⟦10442⟧",
+        "matricule ⟦0048127⟧, demeurant",
+        "employee_id: ⟦E-10442⟧",
+        "Employee ID ⟦10442⟧",
+        "Matrikelnummer: ⟦1234567⟧",
+        "numero matricola ⟦778120⟧",
+        "工号：⟦100233⟧",
+        "matricule;nom\n⟦77120⟧;x\n⟦77121⟧;y\n",
+    ],
+    look_alikes: &[
+        "employee 12 of 300",
+        "employee id column 10442",
+        "matricola 12",
+        "EmployeeId: int",
+        "student number 7",
+    ],
+    ..ANNOUNCED_ID
+};
+
 static FORMS: LazyLock<Forms> = LazyLock::new(|| Forms::new(super::national_forms::FORMS));
 
+const STAFF_NUMBERS: Announced = Announced { topics: STAFF, digits: (4, 12), letters: 4 };
 const ANNOUNCED: Announced = Announced { topics: IDENTITY, digits: (6, 18), letters: 6 };
 
 fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {

@@ -45,6 +45,7 @@ pub(super) const PASSWORD: Detector = Detector {
         " pass=",
         " pw:",
         " pw=",
+        "$pass",
         "ftp_pw",
         "parola d'ordine",
     ]),
@@ -95,17 +96,37 @@ pub(super) const PASSWORD: Detector = Detector {
         "**Password:** ⟦hunter2⟧",
         "ENV DB_PASSWORD=⟦hunter2⟧",
         "wifi passphrase: ⟦Blau3Kuh!⟧",
+        "passphrase: ⟦correct horse battery staple⟧\nnext",
         "os.environ['DB_PASSWORD'] = '⟦hunter⟧'",
         "password = SecretStr(\"⟦hunter⟧\")",
         "db_pass: '⟦hunter⟧'",
         "| Password | ⟦hunter2⟧ |",
         "ADMIN_PASSWORD=\"⟦Adm1n⟧\"",
         "password = \"⟦correct horse battery staple⟧\"",
+        "password:\n  ⟦hunter2!x⟧",
+        "  password:\n    ⟦M0rning&Dew4⟧\nreplicas: 3",
+        "\"password\":\n    \"⟦hunter2!x⟧\"",
+        "$pass = '⟦Tr1cky-Horse⟧';",
+        "$dbpass = \"⟦Tr1ckyHorse⟧\";",
+        "wifi passphrase: ⟦Blau3Kuh!⟧",
+        "the password is ⟦Fish&Chips22⟧ now",
+        "with the temp password ⟦Winter#Sun21⟧.",
+        "https://x/?user=bob&password=⟦F1shing⟧&page=2",
         "<add key=\"Password\" value=\"⟦S3cr3t!⟧\" />",
         "User: maria  Pass: ⟦Sonne#99⟧",
         "the root pw: ⟦Toor1234!⟧",
     ],
     look_alikes: &[
+        "password:\n  type: string",
+        "passphrase: enter your own secret words here",
+        "passphrase: it is a set of words",
+        "password:\nhunter2x",
+        "password:\n  must contain 8 characters",
+        "password:\n    - hunter2x",
+        "$pass = $_POST['pass'];",
+        "$pass = 'pass';",
+        "the password field Name2",
+        "the password Reset2 link",
         "password: string",
         "password: string;",
         "password?: string | undefined",
@@ -197,8 +218,8 @@ pub(super) const OPTION: Detector = Detector {
         "mysql -u root -p⟦hunter2⟧ shop",
         "mysqldump -uroot -p'⟦hunter2⟧' shop",
         "docker login -u bob -p ⟦hunter2⟧ registry.corp.com",
-        "sshpass -p ⟦hunter2⟧ ssh bob@host",
-        "sshpass -p '⟦hunter2⟧' ssh bob@host",
+        "sshpass -p ⟦hunter2⟧ ssh root@host",
+        "sshpass -p '⟦hunter2⟧' ssh root@host",
         "curl -u bob:⟦hunter2⟧ https://corp.com",
         "curl --user \"bob:⟦hunter2⟧\" https://corp.com",
         "redis-cli -h cache -a ⟦hunter2⟧ ping",
@@ -217,38 +238,10 @@ pub(super) const OPTION: Detector = Detector {
     ],
 };
 
-pub(super) const PIN: Detector = Detector {
-    name: "pin",
-    label: "PASSWORD",
-    action: Action::Block,
-    shape: "four to eight digits that are called a PIN",
-    validator: "four digits behind a colon or verb; more beside a card, SIM, account or door",
-    score: 70,
-    trigger: Trigger::Words(&["pin", "geheimzahl"]),
-    find: find_pin,
-    positives: &[
-        "PIN: ⟦4711⟧",
-        "My PIN is ⟦4711⟧.",
-        "Die PIN lautet ⟦4711⟧",
-        "card PIN ⟦4711⟧",
-        "SIM card, PIN: ⟦471108⟧",
-        "PIN-Code: ⟦4711⟧",
-    ],
-    look_alikes: &[
-        "GPIO pin 1234",
-        "pin: 13",
-        "PIN: 560001",
-        "ping 1234",
-        "pinMode(1234, OUTPUT)",
-        "pin 4711 posts",
-        "PIN = 17",
-    ],
-};
-
 fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     // The short names are looked for with what stands around them.
-    let blank = usize::from(bytes[at.start] == b' ');
+    let blank = usize::from(matches!(bytes[at.start], b' ' | b'$'));
     let sign = usize::from(matches!(bytes[at.end - 1], b':' | b'='));
     let at = at.start + blank..at.end - sign;
     let keyword = &bytes[at.clone()];
@@ -274,7 +267,22 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let phrase = keyword.eq_ignore_ascii_case(b"passphrase");
+    if phrase && let Some(words) = words_of_phrase(bytes, &assigned) {
+        return Some(words);
+    }
     (is_password(bytes, &assigned, phrase)).then_some(assigned.value)
+}
+
+/// The words of a phrase without quotes: four to eight in lower case, up to the end of the line.
+fn words_of_phrase(bytes: &[u8], assigned: &Assigned) -> Option<Range<usize>> {
+    let start = assigned.value.start;
+    let end = text::run_end(bytes, start, 96, |b| b.is_ascii_lowercase() || b == b' ');
+    let phrase = &bytes[start..end];
+    let ends = matches!(bytes.get(end), None | Some(b'\n' | b'\r' | b'\\'));
+    let words = phrase.split(|b| *b == b' ');
+    let fits = (4..=8).contains(&words.clone().count()) && words.clone().all(|w| w.len() > 2);
+    let told = matches!(bytes[..start].trim_ascii_end().last(), Some(b':' | b'='));
+    (ends && fits && told && !sample::says(phrase, PLACEHOLDERS)).then_some(start..end)
 }
 
 /// Whether what follows the keyword in its name leaves it the name of a password: nothing, a number, a stage.
@@ -484,56 +492,6 @@ fn find_option(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     (sound && !identity && !value.starts_with(b"-")).then_some(start..end)
 }
 
-fn find_pin(text: &str, at: Range<usize>) -> Option<Range<usize>> {
-    let bytes = text.as_bytes();
-    if bytes.get(at.end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
-        return None;
-    }
-    let word = &bytes[at.clone()];
-    let secret_number = word.eq_ignore_ascii_case(b"geheimzahl");
-    let mut i = at.end;
-    for code in ["-code", " code", "-nummer", " number"] {
-        if bytes
-            .get(i..i + code.len())
-            .is_some_and(|next| next.eq_ignore_ascii_case(code.as_bytes()))
-        {
-            i += code.len();
-        }
-    }
-    let gap = text::run_end(bytes, i, 12, |b| !b.is_ascii_digit() && b != b'\n');
-    let between = text.get(i..gap)?.trim_matches([' ', '"', '*', '\'']);
-    let said = matches!(
-        between,
-        ":" | "："
-            | "is"
-            | "is:"
-            | "lautet"
-            | "lautet:"
-            | "ist"
-            | "est"
-            | "es"
-            | "è"
-            | "é"
-            | "to"
-            | "jest"
-            | "is now"
-    );
-    let near = text::said_before(bytes, at.start, 48, ACCOUNTS);
-    let end = text::run_end(bytes, gap, 9, |b| b.is_ascii_digit());
-    let named = said || between.is_empty() && near && gap > i;
-    let enough = end - gap == 4 || (5..=8).contains(&(end - gap)) && near;
-    let board = text::said_before(bytes, at.start, 32, &["gpio", "connector", "board", "arduino"]);
-    let cased = word == b"PIN" || secret_number || near || between.starts_with("is");
-    let closed = text::word_end(bytes, end)
-        && !matches!(bytes.get(end), Some(b'.' | b'-' | b':') if bytes.get(end + 1).is_some_and(u8::is_ascii_digit));
-    (named && enough && cased && closed && !board).then_some(gap..end)
-}
-
-const ACCOUNTS: &[&str] = &[
-    "card", "karte", "sim", "bank", "account", "konto", "door", "alarm", "safe", "phone", "handy",
-    "carte", "tarjeta", "carta", "kaart", "karta", "karty", "cartão", "atm", "debit", "credit",
-    "login",
-];
 /// What may follow the keyword in its name.
 const SUFFIXES: &[&str] = &[
     "value",

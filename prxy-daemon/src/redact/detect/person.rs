@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::cued::{field, greeted, introduced, signed, titled};
+use super::cued::{field, greeted, introduced, lowered, signed, titled};
 use super::lexicon::*;
 use super::lone;
 use super::name::{Name, Reading, joined, line_end, line_start, street_like};
@@ -44,6 +44,11 @@ const PERSON: Detector = Detector {
         "Jack Daniels, Morgan Stanley and John Deere",
         "May I ask? Will it rain? Grace period",
         "Jordan River, Virginia Beach, San Jose",
+        "St. John's wort was stopped, St John's wort too",
+        "Ann Arbor stage IIB, Ann Arbor staging",
+        "Apgar 9/10, Karnofsky 80, Glasgow Coma Scale 15",
+        "Hodgkin lymphoma, Wegener's granulomatosis, Crohn's since 1990",
+        "Parkinson's, Alzheimer's disease, morbo di Parkinson, maladie de Hodgkin",
     ],
 };
 
@@ -80,6 +85,60 @@ pub(super) const TITLED: Detector = Detector {
     ..PERSON
 };
 
+pub(super) const TITLED_LOWER: Detector = Detector {
+    name: "person-title-lower",
+    shape: "a form of address and a name in lower case, as notes and chats have it",
+    validator: "a word that is a name and nothing else",
+    score: 66,
+    trigger: Trigger::Words(&[
+        "dr ",
+        "dr. ",
+        "mr ",
+        "mr. ",
+        "mrs ",
+        "mrs. ",
+        "prof ",
+        "prof. ",
+        "pt ",
+        "pt. ",
+        "patient ",
+        "frau ",
+        "herr ",
+        "herrn ",
+        "mme ",
+        "madame ",
+        "monsieur ",
+        "señor ",
+        "señora ",
+        "signora ",
+        "dott. ",
+        "pani ",
+        "mevr. ",
+        "mevrouw ",
+        "meneer ",
+        "dhr. ",
+        "senhora ",
+    ]),
+    find: lowered,
+    positives: &[
+        "seen with dr ⟦patel⟧ on the ward",
+        "mrs ⟦kowalski⟧ called",
+        "pt ⟦Jones⟧ mobilising",
+        "frau ⟦hoffmann⟧ kommt um 3",
+        "told mr ⟦rodriguez⟧ about it",
+    ],
+    look_alikes: &[
+        "dr will see you, mr may not",
+        "patient may sit up",
+        "the patient was told",
+        "patient with pain",
+        "herr gott",
+        "pt on 2 l oxygen",
+        "pt Stable today",
+    ],
+    ..PERSON
+};
+
 pub(super) const GREETED: Detector = Detector {
     name: "person-salutation",
     shape: "a salutation and a name",
@@ -103,6 +162,14 @@ pub(super) const GREETED: Detector = Detector {
         "Dear Hiring Manager,",
         "Hi all,",
         "Hi Team,",
+        "Liebe Kolleginnen und Kollegen,",
+        "Liebe Kolleginnen,\nliebe Kollegen,",
+        "Liebe Gäste,",
+        "Liebe Mitglieder,",
+        "Chers collègues,",
+        "Cari colleghi,",
+        "Queridos compañeros,",
+        "Beste collega's,",
         "Dear Customer,",
         "Hello Docker, goodbye VMs",
         "Good Morning America",
@@ -152,6 +219,9 @@ pub(super) const INTRODUCED: Detector = Detector {
         "⟦J. R. Smith⟧ wrote",
         "⟦Weber⟧ v. ⟦Smith⟧",
         "el señor ⟦Zubiri⟧",
+        "Merci de rappeler M. ⟦Fontanel⟧ au bureau",
+        "vu par le Pr ⟦Delattre⟧ ce matin",
+        "aqui é o ⟦Thiago⟧.",
     ],
     look_alikes: &[
         "the name is Production",
@@ -161,6 +231,8 @@ pub(super) const INTRODUCED: Detector = Detector {
         "he is German",
         "by Docker",
         "e. V. and z. B. Haus",
+        "Bei M. Parkinson und M. Alzheimer",
+        "Dx: M. Crohn, M. Basedow",
     ],
     ..PERSON
 };
@@ -182,9 +254,12 @@ pub(super) const FIELD: Detector = Detector {
         "Apellidos: ⟦Zubiri Etxeandia⟧",
         "From: ⟦Qwert Smith⟧",
         "**Name:** ⟦Anna Weber⟧",
+        "Huisarts: ⟦W. de Graaf⟧.",
+        "id,first,last\n17,⟦Omar⟧,⟦Haddad⟧\n18,⟦Anna⟧,⟦Weber⟧",
         "Author: ⟦Maria Keller⟧",
     ],
     look_alikes: &[
+        "first: Monday, last: Friday",
         "name: nginx",
         "\"name\": \"Widget\"",
         "name: Deploy to Production",
@@ -301,6 +376,11 @@ fn is_full(bytes: &[u8], name: &Name, before: Option<Word>) -> bool {
 fn lone_counts(bytes: &[u8], name: &Word, before: Option<Word>) -> bool {
     let (start, end) = (name.start, name.end);
     if before.is_some_and(|word| known_together(&word, name)) || lone::brand(bytes, name) {
+        return false;
+    }
+    // `St. John's wort`.
+    let saint = [b"St. ".as_slice(), b"St ", b"Saint "];
+    if saint.iter().any(|saint| bytes[..start].ends_with(saint)) {
         return false;
     }
     // `Lake Victoria`; `drove to Jackson, Austin and Madison`.

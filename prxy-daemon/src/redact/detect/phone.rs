@@ -16,7 +16,7 @@ pub(super) const PHONE: Detector = Detector {
     shape: "+ and 8 to 15 digits; North American with separators; bare or with a leading 0 beside a word such as `phone`",
     validator: "country code; no 0 before the area code; more the less the separators tell",
     score: 70,
-    trigger: Trigger::Digits(Runs::of(1, 13).and(Runs::SIGNED)),
+    trigger: Trigger::Digits(Runs::of(1, 13).and(Runs::SIGNED).and(Runs::HEX)),
     find,
     positives: &[
         "call ⟦(415) 555-0132⟧ now",
@@ -24,6 +24,13 @@ pub(super) const PHONE: Detector = Detector {
         "⟦+1-415-555-0132 x99⟧,",
         "⟦01 70 18 99 00⟧",
         "⟦06.12.34.56.78⟧",
+        "au ⟦06-12-34-56-78⟧.",
+        "unter ⟦0551 / 40 12 77⟧ oder",
+        "tel ⟦089/ 2180-2345⟧",
+        "⟦0049(0)8963648018⟧",
+        "⟦(+34) 655 443 322⟧",
+        "contactar con ella en el ⟦912 345 678⟧",
+        "telef. ⟦21 342 11 00⟧",
         "⟦020 7946 0958⟧",
         "⟦(020) 7946 0958⟧",
         "⟦07700 900123⟧",
@@ -130,6 +137,7 @@ pub(super) const PHONE: Detector = Detector {
         "x%2D14155550132",
         "iphone 2155550132",
         "+12345",
+        "order 912 345 678",
     ],
 };
 
@@ -138,6 +146,10 @@ fn find(text: &str, run: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     if let Some(plus) = text::plus_before(bytes, run.start) {
         return international(bytes, plus, run.start).map(|hit| with_extension(bytes, hit));
+    }
+    // A word of hexadecimal digits.
+    if bytes.get(run.end).is_some_and(u8::is_ascii_alphabetic) {
+        return None;
     }
     let start = opening(bytes, run.start);
     if !text::word_start(bytes, start) || continues_left(bytes, start) {
@@ -270,19 +282,32 @@ fn shaped(bytes: &[u8], first: usize) -> Option<Range<usize>> {
             }
             n
         }
+        // `0551 / 40 12 77`
+        [3..=5, 2, 2, 2, ..] if lead == b'0' && second != b'0' && joint(0) == Separator::Slash => {
+            let n = if lens.get(4) == Some(&2) { 5 } else { 4 };
+            (1..n - 1).all(|i| joint(i) == Separator::Space).then_some(n)?
+        }
         // `0049 30 901820`
         [4, ..]
             if lead == b'0' && second == b'0' && known_country(&bytes[first + 2..first + 4]) =>
         {
-            let n = (2..=count.min(6))
-                .rev()
-                .find(|n| (11..=17).contains(&total(*n)) && (1..*n).all(|i| lens[i] >= 2))?;
-            plain(n).then_some(n)?
+            let n = (2..=count.min(6)).rev().find(|n| {
+                let trunk = |i| i == 1 && joint(0) == Separator::Paren;
+                (11..=17).contains(&total(*n)) && (1..*n).all(|i| lens[i] >= 2 || trunk(i))
+            })?;
+            // `0049(0)89 …`
+            (plain(n) || joint(0) == Separator::Paren && lens[1] == 1).then_some(n)?
         }
         _ => return None,
     };
     let range = start..groups.end(used - 1);
     let closed = text::word_end(bytes, range.end) && !continues_right(bytes, range.end);
+    // `06-12-34-56-78-ab` is the address of a network card.
+    let coded = joint(0) == Separator::Dash
+        && lens[0] == 2
+        && bytes.get(range.end) == Some(&b'-')
+        && bytes.get(range.end + 1).is_some_and(u8::is_ascii_hexdigit);
+    let closed = closed && !coded;
     let row = joint(0) == Separator::Space && in_a_row(bytes, &range);
     (closed && !row && !is_time(bytes, &range)).then_some(range)
 }
@@ -326,7 +351,10 @@ fn international(bytes: &[u8], plus: usize, first: usize) -> Option<Range<usize>
         // `+20240115` is a date in a diff.
         digits >= if groups.count() > 1 { 8 } else { 9 } && known_country(&number)
     };
-    valid.then_some(plus..end)
+    // `(+34) 655 443 322`
+    let opened = plus > 0 && bytes[plus - 1] == b'(' && bytes[plus..end].contains(&b')');
+    let opened = opened && !bytes[plus..end].contains(&b'(');
+    valid.then_some(plus - usize::from(opened)..end)
 }
 
 /// `415-555-0132` and its kin, with or without the leading 1.

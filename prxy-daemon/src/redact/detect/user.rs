@@ -1,8 +1,10 @@
 //! Names of accounts: home directories, and what follows `username:`.
+//!
+//! Not for accounts in commands, web logs and sentences: those are `account`.
 
 use std::ops::Range;
 
-use super::lexicon::{FAMILY, GIVEN, word};
+use super::lexicon::{FAMILY, GIVEN, ORDINARY, PLACE, word};
 use super::{Detector, Trigger, text};
 use crate::redact::Action;
 
@@ -73,6 +75,10 @@ pub(super) const USERNAME: Detector = Detector {
         "gebruiker:",
         "benutzer:",
         "handle:",
+        "utente:",
+        "账号",
+        "帐号",
+        "登录名",
         "uid ",
     ]),
     find: named,
@@ -95,6 +101,12 @@ pub(super) const USERNAME: Detector = Detector {
         "my username is ⟦mkowalski⟧.",
         "login ok user=⟦jkowalski⟧ ip=10.0.0.4",
         "user=⟦mthornbury⟧ attempts=3",
+        "his login is ⟦skulk⟧ and he",
+        "mi usuario es ⟦pmontero⟧ y mi correo",
+        "mój login to ⟦mwrobel⟧, hasło",
+        "mein Benutzername lautet ⟦hmueller⟧.",
+        "Utente: ⟦gferri⟧\nEmail",
+        "账号：⟦zhaomin88⟧",
     ],
     look_alikes: &[
         "username: string",
@@ -113,6 +125,11 @@ pub(super) const USERNAME: Detector = Detector {
         "let username = String::new();",
         "username: str",
         "login failed",
+        "my login is broken and slow",
+        "my login to github works",
+        "mein Login ist gesperrt",
+        "mi usuario es correcto y válido",
+        "the username is missing here",
         "user: 1000",
         "USERNAME=os.environ",
         "Username: your-username",
@@ -207,16 +224,45 @@ fn is_unknown(value: &[u8]) -> bool {
         && !TAILS.iter().any(|tail| value.ends_with(tail))
 }
 
-/// Whether an account in letters alone is made of somebody's name: `jkowalski`, `anna`.
+/// Whether an account in letters alone is made of somebody's name: `jkowalski`, `anna`, `jdeboer`.
 fn is_somebody(value: &[u8]) -> bool {
     let name = |part: &[u8]| {
         part.len() > 3
             && word(part, 0)
                 .is_some_and(|word| word.end == part.len() && word.surely(FAMILY | GIVEN))
     };
+    const PARTICLES: &[&[u8]] = &[b"de", b"van", b"von", b"der", b"di", b"del", b"la", b"le"];
+    let after =
+        |rest: &[u8]| PARTICLES.iter().any(|word| rest.strip_prefix(*word).is_some_and(name));
     value.iter().all(u8::is_ascii_lowercase)
         && value.len() > 3
-        && (name(value) || name(&value[1..]) || value.len() > 6 && name(&value[2..]))
+        && (name(value)
+            || name(&value[1..])
+            || value.len() > 6 && name(&value[2..])
+            || after(&value[1..]))
+}
+
+/// Whether what looks like an account is made of somebody's name, with digits behind it or not.
+pub(super) fn is_somebodys(value: &[u8]) -> bool {
+    let digits = value.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let stem = &value[..value.len() - digits];
+    let doe = stem.len() == 4 && stem.ends_with(b"doe");
+    digits <= 4 && (is_somebody(stem) || doe)
+}
+
+/// Whether a key with its colon says no more than `user`, in a language where code is not written.
+fn names_an_account(key: &[u8]) -> bool {
+    [&b"utente:"[..], b"gebruiker:", b"benutzer:"]
+        .iter()
+        .any(|known| key.eq_ignore_ascii_case(known))
+}
+
+/// Whether letters are no word that says how an account is.
+fn is_fresh(value: &[u8]) -> bool {
+    (4..20).contains(&value.len())
+        && value.iter().all(u8::is_ascii_lowercase)
+        && word(value, 0).is_some_and(|word| word.class & (ORDINARY | PLACE) == 0)
+        && !STATES.contains(&value)
 }
 
 /// Whether an account is somebody's wherever its name stands: made of a name, or no word at all.
@@ -265,8 +311,13 @@ fn named(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     // What leads from the name to the value: `": "`, ` is `, `=`, `：`.
     let lead = i;
     i = text::run_end(bytes, i, 4, |b| matches!(b, b'"' | b'\'' | b'\\' | b' '));
-    if bytes[i..].starts_with(b"is ") && i > lead {
-        i += 3;
+    let verb = VERBS.iter().find(|verb| i > lead && bytes[i..].starts_with(verb.as_bytes()));
+    let own = verb.is_some_and(|verb| {
+        let whose = if *verb == "to " { POLISH } else { WHOSE };
+        text::said_before(bytes, at.start, 12, whose)
+    });
+    if let Some(verb) = verb {
+        i += verb.len();
     } else {
         i += match bytes.get(i..)? {
             [b':' | b'=', ..] => 1,
@@ -289,8 +340,9 @@ fn named(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             let next = bytes.get(end + 1).copied().unwrap_or(b'\n');
             let word = text::run_end(bytes, end + 1, 16, |b| b.is_ascii_alphabetic() || b == b'_');
             let field = matches!(bytes.get(word), Some(b':' | b'=')) && word > end + 1;
-            let is = bytes[lead..quotes].ends_with(b"is ");
+            let is = verb.is_some();
             field && !is
+                || is && (is_somebodys(value) || own && is_fresh(value))
                 || !is && !weak && !next.is_ascii_lowercase()
                 || value.iter().any(u8::is_ascii_digit)
         }
@@ -300,8 +352,14 @@ fn named(text: &str, at: Range<usize>) -> Option<Range<usize>> {
                 || matches!(behind, b',' | b'.' | b';' | b')' | b'&' | b'|' | b'}')
         }
     };
+    // `login to github`, `username is required`
+    let to = verb.is_some_and(|verb| *verb == "to ") && !own;
+    if to || verb.is_some() && STATES.contains(&value) {
+        return None;
+    }
     let telling = quoted
         || !weak
+        || (own || names_an_account(name)) && is_fresh(value)
         || bytes[quotes - 1] == b'='
             && (is_somebody(value) || logged(bytes, end) && is_unknown(value))
         || value.iter().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'));
@@ -312,17 +370,88 @@ fn named(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     (closed && telling && !code && is_account(value)).then_some(i..end)
 }
 
-fn is_name(byte: u8) -> bool {
+/// Between the name of a field and its value in a sentence.
+const VERBS: &[&str] =
+    &["is ", "es ", "est ", "ist ", "lautet ", "è ", "é ", "jest ", "to ", "luidt "];
+/// Whose account.
+const WHOSE: &[&str] = &[
+    "my", "his", "her", "their", "your", "mi", "su", "mon", "son", "votre", "mein", "sein", "ihr",
+    "mio", "suo", "meu", "seu", "mijn", "zijn", "haar", "mój", "jego", "jej",
+];
+const POLISH: &[&str] = &["mój", "moj", "jego", "jej", "twój"];
+/// What is said of an account instead of its name.
+const STATES: &[&[u8]] = &[
+    b"broken",
+    b"slow",
+    b"wrong",
+    b"down",
+    b"still",
+    b"blocked",
+    b"locked",
+    b"disabled",
+    b"expired",
+    b"failing",
+    b"invalid",
+    b"working",
+    b"fine",
+    b"gone",
+    b"same",
+    b"different",
+    b"being",
+    b"also",
+    b"already",
+    b"always",
+    b"never",
+    b"incorrect",
+    b"missing",
+    b"required",
+    b"stuck",
+    b"correct",
+    b"case",
+    b"only",
+    b"just",
+    b"taken",
+    b"stored",
+    b"empty",
+    b"correcto",
+    b"incorrecto",
+    b"bloqueado",
+    b"falsch",
+    b"gesperrt",
+    b"nicht",
+    b"kein",
+    b"richtig",
+    b"obligatoire",
+    b"incorrecte",
+    b"errato",
+    b"sbagliato",
+    b"bloccato",
+    b"verlopen",
+    b"kapot",
+    b"zablokowany",
+    b"obligatorio",
+    b"requerido",
+    b"inaktiv",
+    b"abgelaufen",
+    b"geblokkeerd",
+    b"bloqu",
+    b"not",
+    b"used",
+    b"hidden",
+    b"visible",
+];
+
+pub(super) fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
 }
 
 /// `end` without the marks that close a sentence.
-fn trimmed(bytes: &[u8], start: usize, end: usize) -> usize {
+pub(super) fn trimmed(bytes: &[u8], start: usize, end: usize) -> usize {
     end - bytes[start..end].iter().rev().take_while(|b| matches!(b, b'.' | b'-' | b'_')).count()
 }
 
 /// Whether somebody may be called `name`.
-fn is_account(name: &[u8]) -> bool {
+pub(super) fn is_account(name: &[u8]) -> bool {
     let lower = name.to_ascii_lowercase();
     (3..=32).contains(&name.len())
         && name[0].is_ascii_alphanumeric()

@@ -3,8 +3,8 @@
 //! Lower case; a space stands for any joint (`birth date`, `birth_date`, `birthDate`), `*` for the rest of a word.
 
 use super::context::{
-    BANK, BIRTH, CARD, CRYPTO, IDENTITY, LICENSE, MEDICAL, NATIONAL, PASSPORT, PHONE, Topics, USER,
-    VEHICLE, VERSION,
+    BANK, BIRTH, CARD, CHI, CRYPTO, IDENTITY, LICENSE, MEDICAL, NATIONAL, PASSPORT, PHONE, STAFF,
+    Topics, USER, VEHICLE, VERSION,
 };
 
 /// Topics and their words. The longest word at a place counts.
@@ -12,7 +12,7 @@ use super::context::{
 pub(super) const WORDS: &[(Topics, &[&str])] = &[
     (PHONE, &[
         "phone", "telephone", "tel", "mobile", "cell", "cellphone", "call", "fax", "whatsapp", "signal",
-        "telegram", "sms", "msisdn", "dial", "voicemail", "landline", "hotline", "switchboard", "pager",
+        "telegram", "sms", "telef", "contact", "kontakt", "contacto", "contatto", "contato", "contactar", "contacte", "rappeler", "joignable", "dzwoń", "erreichen", "msisdn", "dial", "voicemail", "landline", "hotline", "switchboard", "pager",
         "reach me at", "reach me on", "telefon*", "handy", "handynummer", "handynr", "mobil", "mobilnummer",
         "mobiltelefon", "mobilfunk*", "mobilnr", "rufnummer", "rückruf*", "telefax", "durchwahl", "festnetz*",
         "anrufen", "ruf", "erreichbar", "tel nr", "tél", "téléphone*", "telephonique", "portable",
@@ -28,7 +28,7 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
     (BIRTH, &[
         "born", "birth", "birthdate", "birthday", "birthdays", "dob", "d.o.b", "bday", "dateofbirth", "birth*",
         "geboren*", "geborene*", "geb", "geburt*", "né", "née", "nee le", "ne le", "naissance", "anniversaire",
-        "nacid*", "nací", "naci el", "nasci", "naquit", "nació", "nacio", "nacer", "nacimiento", "fecha nac*",
+        "nacid*", "nac", "nacim", "nací", "naci el", "nasci", "naquit", "nació", "nacio", "nacer", "nacimiento", "fecha nac*",
         "fec nac", "cumpleaños", "natalicio", "nato il", "nata il", "nato a", "nata a", "nato nel", "nata nel",
         "nati il", "nascit*", "compleanno", "geboorte*", "geb datum", "verjaardag", "urodz*", "ur", "data ur",
         "nascid*", "nasceu", "nascimento", "nasc", "aniversário", "data nasc", "dt nasc", "出生", "生日", "生于",
@@ -36,7 +36,7 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
     ]),
     (NATIONAL, &[
         "sin", "tin", "pan", "rg", "nie", "nip", "nir", "tfn", "rut", "avs", "pps", "rrn", "ni number", "cf",
-        "nif", "svnr", "cnp", "id card", "insee", "steuernummer", "fiscal", "rfc",
+        "nif", "svnr", "cnp", "id card", "insee", "steuernummer", "fiscal", "rfc", "cif", "c.i.f",
     ]),
     (NATIONAL | IDENTITY, &[
         "ssn", "social security", "socialsecurity", "social insurance", "social sec", "itin", "tax id",
@@ -64,6 +64,19 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
         "tckn", "tc kimlik", "kimlik no", "fødselsnummer", "rsa id", "id number", "idnumber", "id no", "nid",
         "svnummer", "versicherungsnummer",
     ]),
+    (CHI, &["chi", "community health index"]),
+    (STAFF, &[
+        "employee id", "employee number", "employee no", "employee nr", "emp id", "emp no", "staff id", "staff number",
+        "staff no", "payroll number", "payroll no", "payroll id", "personnel number", "personnel no", "student id",
+        "student number", "student no", "personalnummer", "personalnr", "personal nr", "pers nr", "persnr",
+        "mitarbeiternummer", "mitarbeiternr", "mitarbeiter nr", "mitarbeiter id", "matrikelnummer", "matrikelnr",
+        "matrikel nr", "stammnummer", "matricule", "n° matricule", "numéro de matricule", "matricola", "matrikel",
+        "numero matricola", "n. matricola", "número de empleado", "nº de empleado", "numero de empleado",
+        "nº de expediente", "personeelsnummer", "personeelsnr", "studentnummer", "stamnummer", "numer pracownika",
+        "nr pracownika", "nr ewidencyjny", "numer ewidencyjny", "numer albumu", "nr albumu", "número mecanográfico",
+        "nº mecanográfico", "n.º mecanográfico", "número de funcionário", "nº de funcionário", "工号", "员工编号", "学号",
+        "员工号",
+    ]),
     (PASSPORT, &[
         "passport*", "reisepass*", "passnummer", "passnr", "pass nr", "passeport*", "pasaporte*",
         "passaporto*", "paspoort*", "paszport*", "passaporte*", "护照", "護照", "travel document",
@@ -81,13 +94,14 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
     ]),
     (MEDICAL, &[
         "mrn", "medical record", "medical records", "med rec", "patient id", "patient number", "patient no",
-        "patient nr", "patientid", "patient identifier", "patient mrn", "patient ref*", "patient record",
+        "patient nr", "pat nr", "pat id", "insurance no", "policy number", "policy no", "gmc number", "gmc no",
+        "patientid", "patient identifier", "patient mrn", "patient ref*", "patient record",
         "patient account", "health card", "health insurance", "healthcare number", "health id",
         "health number", "insurance id", "insurance number", "insurance member", "member id", "memberid",
         "member number", "subscriber id", "policy holder id", "nhs", "nhs number", "medicare", "medicaid",
         "mbi", "npi", "hicn", "phn", "ohip", "hospital number", "hospital no", "health plan", "chart number",
         "chart no", "chart #", "medical id", "unit number", "admission number", "krankenversicher*",
-        "krankenversichert*", "versichertennummer", "versicherten nr", "versichertennr", "versicherten id",
+        "krankenversichert*", "versichertennummer", "versicherungsnr", "versicherungs nr", "vers nr", "versnr", "chi number", "chi no", "versicherten nr", "versichertennr", "versicherten id",
         "kvnr", "krankenkasse*", "gesundheitskarte*", "patientennummer", "patientennr", "patienten nr",
         "patienten id", "patientenakte*", "fallnummer", "carte vitale", "numéro de patient", "numéro patient",
         "dossier patient", "dossier médical", "dossier medical", "n° dossier", "ipp", "historia clínica",
@@ -144,7 +158,7 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
         "version*", "ver", "release", "rev", "revision", "build", "firmware", "fw", "driver", "sdk", "plugin",
         "app version", "assembly*", "patch", "upgrade", "upgraded", "update", "updated", "downgrade",
         "versión", "versão", "versione", "versie", "wersja", "wersji", "版本", "semver", "changelog", "oid",
-        "product version", "file version", "kernel", "chrome", "section", "chapter", "kapitel", "clause", "§",
+        "nota fiscal", "notas fiscais", "product version", "file version", "kernel", "chrome", "section", "chapter", "kapitel", "clause", "§",
         "fig", "figure", "table",
     ]),
 ];

@@ -172,6 +172,20 @@ fn line_break(bytes: &[u8], at: usize) -> Option<Spelled> {
     if cut && part(before) && part(behind) {
         return Some(Spelled { range, change: Change { meant: None, weak: true } });
     }
+    // An address cut behind a point or a hyphen; what follows the end of a sentence is no part of it.
+    let at = |b: &u8| *b == b'@';
+    let address =
+        |window: &mut dyn Iterator<Item = &u8>| window.take(LOCAL).take_while(|b| part(b)).any(at);
+    let joint = matches!(before, b'.' | b'-')
+        && part(behind)
+        && bytes[..start - 1].last().is_some_and(u8::is_ascii_alphanumeric);
+    if joint
+        && (address(&mut bytes[..start].iter().rev())
+            || *before == b'-' && address(&mut bytes[end..].iter()))
+    {
+        let weak = *before == b'.';
+        return Some(Spelled { range, change: Change { meant: None, weak } });
+    }
     let full =
         bytes[..start].iter().rev().take(TOKEN).take_while(|b| in_token(**b)).count() == TOKEN;
     let len = bytes[end..].iter().take(TOKEN * 4).take_while(|b| in_token(**b)).count();
@@ -214,6 +228,8 @@ const WINDOW: usize = 256;
 /// A token this long that reaches the end of its line may go on.
 const TOKEN: usize = 20;
 const INDENT: usize = 12;
+/// How far the `@` of an address may be from where a line cuts it.
+const LOCAL: usize = 64;
 
 const WORDS: [(&str, char); 7] = [
     ("at", '@'),
@@ -273,6 +289,9 @@ mod tests {
         check("4111 1111\n> 1111 1111", Some("4111 1111 1111 1111"));
         check("anna@\n  example.com", Some("anna@example.com"));
         check("one line.\nAnother", None);
+        check("one-\nline", None);
+        check("anna@example.\ncom", Some("anna@example.com"));
+        check("anna.we-\n> ber@example.com", Some("anna.we-ber@example.com"));
         check(
             "key Ab1Cd2Ef3Gh4Ij5Kl6Mn7\n  Op8Qr9\nX=1",
             Some("key Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9\nX=1"),

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use prxy::redact::detect::labels;
 use prxy::redact::scan::Scanner;
 use prxy::redact::{Action, Label, Policy};
-use prxy_corpus::{Half, SEED, Text, generate, hard};
+use prxy_corpus::{Half, SEED, Text, fresh, generate, hard};
 
 use report::Part;
 use score::{Hit, Score, overlap};
@@ -25,6 +25,7 @@ fn main() -> Result<ExitCode> {
         (Half::Dev.name(), generate(Half::Dev, SEED)),
         (Half::HeldOut.name(), generate(Half::HeldOut, SEED)),
         ("hard", hard()),
+        ("fresh", fresh()),
     ];
     if let Some(folder) = &arguments.export {
         export(folder, &parts)?;
@@ -193,9 +194,11 @@ impl Misses {
                 .next()
                 .and_then(|id| id.rsplit_once('-'))
                 .map(|(name, _)| name.to_owned())
+                .filter(|name| name.contains('-'))
         };
         // Not all of one template.
-        let same = lines.iter().filter(|known| template(known) == template(&line)).count();
+        let own = template(&line);
+        let same = lines.iter().filter(|known| own.is_some() && template(known) == own).count();
         if same < 2 {
             lines.push(line);
         }
