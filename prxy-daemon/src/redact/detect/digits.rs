@@ -64,6 +64,9 @@ pub(in crate::redact) struct Look {
 pub(in crate::redact) fn look(bytes: &[u8], run: &Range<usize>) -> Look {
     let before = run.start.checked_sub(1).map_or(b' ', |i| bytes[i]);
     let after = bytes.get(run.end).copied().unwrap_or(b' ');
+    if let Some(end) = uuid_end(bytes, run.start) {
+        return Look { class: None, next: end };
+    }
     let letters = before.is_ascii_alphabetic() || after.is_ascii_alphabetic();
     if letters && !(before.is_ascii_alphabetic() && super::text::escape_before(bytes, run.start)) {
         return look_at_word(bytes, run);
@@ -79,6 +82,9 @@ pub(in crate::redact) fn look(bytes: &[u8], run: &Range<usize>) -> Look {
     }
     if before == b'(' {
         return some(len);
+    }
+    if let Some(end) = instant_end(bytes, run) {
+        return Look { class: Some(YEAR), next: end };
     }
     let digit = |ahead: usize| bytes.get(run.end + ahead).is_some_and(u8::is_ascii_digit);
     let joined = match after {
@@ -124,6 +130,57 @@ pub(in crate::redact) fn look(bytes: &[u8], run: &Range<usize>) -> Look {
         _ if joined => some(len),
         _ => none,
     }
+}
+
+/// Where the UUID ends whose first digit is at `at`.
+fn uuid_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let first = &bytes[at.saturating_sub(8)..at];
+    let start = at - first.iter().rev().take_while(|b| b.is_ascii_hexdigit()).count();
+    if bytes.get(start + 8) != Some(&b'-') {
+        return None;
+    }
+    let value = bytes.get(start..start + 36)?;
+    let fits = value.iter().enumerate().all(|(i, byte)| match i {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    });
+    let part = |i: usize| bytes.get(i).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    (fits && !part(start.wrapping_sub(1)) && !part(start + 36)).then_some(start + 36)
+}
+
+/// Where a date such as `2024-11-21` ends, together with a time of day behind it, if `run` is its year.
+fn instant_end(bytes: &[u8], run: &Range<usize>) -> Option<usize> {
+    let digit = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
+    let two = |i: usize| digit(i) && digit(i + 1);
+    let is = |i: usize, byte: u8| bytes.get(i) == Some(&byte);
+    let (month, day) = (run.end + 1, run.end + 4);
+    let dated = run.len() == 4
+        && is(run.end, b'-')
+        && is(run.end + 3, b'-')
+        && matches!(&bytes[run.start..run.start + 2], b"19" | b"20")
+        && two(month)
+        && two(day)
+        && bytes[month] <= b'1'
+        && bytes[day] <= b'3'
+        && !digit(day + 2)
+        && !(is(day + 2, b'-') || is(day + 2, b'.') || is(day + 2, b'/'));
+    if !dated {
+        return None;
+    }
+    let date = day + 2;
+    let clock = date + 1;
+    if !(is(date, b'T') || is(date, b' ')) || !two(clock) || !is(clock + 2, b':') || !two(clock + 3)
+    {
+        return Some(date);
+    }
+    let mut end = clock + 5;
+    if is(end, b':') && two(end + 1) {
+        end += 3;
+    }
+    if is(end, b'.') {
+        end = digits_end(bytes, end + 1);
+    }
+    Some(if is(end, b':') || digit(end) { date } else { end })
 }
 
 /// What a word of letters and digits is worth; nothing in it is looked at twice.

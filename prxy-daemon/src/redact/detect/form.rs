@@ -23,7 +23,17 @@ pub(super) struct Forms {
     /// Those that begin with letters and digits in one word, by the length of that word.
     words: [Vec<Form>; 40],
     /// The others by the length of their first run of digits.
-    runs: [Vec<Form>; 32],
+    runs: [Vec<Led>; 32],
+}
+
+/// A form that is found by a run of digits.
+#[derive(Clone, Copy, Debug)]
+struct Led {
+    form: Form,
+    /// The bytes before the run.
+    lead: usize,
+    /// What follows it in the pattern.
+    follows: Option<u8>,
 }
 
 impl Forms {
@@ -41,7 +51,9 @@ impl Forms {
             } else {
                 let run = pattern.iter().skip_while(|b| !b.is_ascii_digit());
                 let len = run.take_while(|b| b.is_ascii_digit()).count();
-                all.runs[len].push(*form);
+                let lead = pattern.iter().take_while(|b| !b.is_ascii_digit()).count();
+                let follows = pattern.get(lead + len).copied();
+                all.runs[len].push(Led { form: *form, lead, follows });
             }
         }
         all
@@ -79,18 +91,22 @@ impl Forms {
         }
         // Bare numbers are the commonest of all, and most need a word.
         let silent = run.len() >= 9 && context::is_silent(bytes, run.start);
-        let forms = self.runs.get(run.len()).into_iter().flatten();
-        for form in forms.filter(|form| form.needs == 0 || !silent) {
-            let lead = form.pattern.bytes().take_while(|b| !b.is_ascii_digit()).count();
+        let next = bytes.get(run.end).copied();
+        let spaced = matches!(next, Some(b' ' | b'-' | 0x80..));
+        let lettered = letter(run.end);
+        for led in self.runs.get(run.len()).into_iter().flatten() {
             // Most fail at the first byte behind the run.
-            let fits = match form.pattern.as_bytes().get(lead + run.len()) {
+            let fits = match led.follows {
                 None => true,
-                Some(b' ' | b'-') => matches!(bytes.get(run.end), Some(b' ' | b'-' | 0x80..)),
-                Some(b'A' | b'X') => letter(run.end),
-                Some(mark) => bytes.get(run.end) == Some(mark),
+                Some(b' ' | b'-') => spaced,
+                Some(b'A' | b'X') => lettered,
+                mark => next == mark,
             };
-            if fits && let Some(start) = run.start.checked_sub(lead) {
-                consider(form, start);
+            if fits
+                && (led.form.needs == 0 || !silent)
+                && let Some(start) = run.start.checked_sub(led.lead)
+            {
+                consider(&led.form, start);
             }
         }
         best
