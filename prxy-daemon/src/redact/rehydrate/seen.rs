@@ -124,6 +124,11 @@ impl Seen {
         self.ended = over.map(|position| self.choice(*position)).collect();
     }
 
+    /// The call that begins with this event, whether it has a name or not.
+    pub(super) fn begun(&self) -> Option<(u64, u64)> {
+        (self.kind == "content_block_start").then(|| self.item()).flatten()
+    }
+
     /// Nothing follows this event.
     pub(super) fn end_all(&mut self) {
         self.ends = Ends::All;

@@ -272,6 +272,9 @@ impl Lanes {
     /// Notes which calls this event names; the ones that begin under the index of another.
     fn note_calls(&mut self, seen: &Seen) -> Vec<(u64, u64)> {
         let mut anew = Vec::new();
+        if let Some(place) = seen.begun() {
+            self.calls.remove(&place);
+        }
         for (piece, id) in seen.ids.iter().filter(|(_, id)| !id.is_empty()) {
             let place = seen.call(*piece);
             let known = self.calls.get(&place);
