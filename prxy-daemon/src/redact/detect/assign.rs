@@ -96,6 +96,9 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
     if rest[0] == b':'
         && let Some(next) = indented(bytes, &name, from)
     {
+        if ends_statement(bytes, name.start) {
+            return None;
+        }
         let form = Form::Line;
         return open(bytes, next)
             .or_else(|| bare(bytes, next, form))
@@ -232,6 +235,10 @@ fn bare(bytes: &[u8], i: usize, form: Form) -> Option<(Range<usize>, Form)> {
         || bytes[end..].starts_with(b" #")
         || bytes[end..].starts_with(b" \n")
         || form == Form::Environment;
+    // The next option is not the value of this one.
+    if form == Form::Argument && bytes[start] == b'-' {
+        return None;
+    }
     let form = match form {
         Form::Line if !quiet || last < end => Form::Loose,
         form => form,
@@ -256,6 +263,16 @@ fn indented(bytes: &[u8], name: &Range<usize>, end: usize) -> Option<usize> {
         || matches!(first, b'-' | b'#' | b'<' | b'{' | b'[' | b'|')
         || whole.trim_ascii_end().contains(&b' ') && !matches!(first, b'"' | b'\'');
     (value - start > own && !another).then_some(value)
+}
+
+/// Whether the line of the name at `i` is a statement that a `:` ends, as Python has them.
+fn ends_statement(bytes: &[u8], i: usize) -> bool {
+    let from = i.saturating_sub(LONGEST);
+    let window = &bytes[from..i];
+    let line = window.rsplit(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_start();
+    let word = line.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    // A condition over several lines ends with its last one.
+    STATEMENTS.iter().any(|known| line[..word] == *known.as_bytes())
 }
 
 /// Where the value of `password: string = "value"` starts.
@@ -298,6 +315,8 @@ fn prose(bytes: &[u8], i: usize, spaced: bool) -> Option<(Range<usize>, Form)> {
     }
     // The connecting word, behind a few others.
     let mut at = i;
+    // In `the password that you pass to it` a verb comes first.
+    let mut verb = false;
     for _ in 0..7 {
         let end = text::run_end(bytes, at, 24, |b| !b.is_ascii_whitespace());
         let word = &bytes[at..end];
@@ -307,7 +326,8 @@ fn prose(bytes: &[u8], i: usize, spaced: bool) -> Option<(Range<usize>, Form)> {
             _ => (word, false),
         };
         let connects = CONNECTORS.iter().any(|is| plain.eq_ignore_ascii_case(is.as_bytes()));
-        if connects || colon {
+        verb |= VERBS.iter().any(|known| word == known.as_bytes());
+        if (connects || colon) && !(verb && word == b"to") {
             let twice = bytes[next..].starts_with(b"now ");
             let next = if twice { next + 4 } else { next };
             return open(bytes, next).or_else(|| bare(bytes, next, Form::Prose));
@@ -352,10 +372,20 @@ fn blanks(bytes: &[u8], i: usize) -> usize {
     text::run_end(bytes, i, 32, |b| b == b' ' || b == b'\t')
 }
 
+/// What makes a `to` behind it lead to no value.
+const VERBS: &[&str] = &[
+    "they", "you", "we", "which", "that", "will", "can", "must", "should", "may", "pass", "passed",
+    "need", "needs", "has", "have", "used", "sent", "want",
+];
 /// Verbs between a name and its value.
 const CONNECTORS: &[&str] = &[
     "is", "was", "to", "lautet", "ist", "est", "es", "è", "é", "jest", "to:", "becomes", "=", "->",
     "sera", "será", "sarà", "wird", "wordt", "luidt", "brzmi",
+];
+/// What such a statement begins with.
+const STATEMENTS: &[&str] = &[
+    "if", "elif", "else", "while", "for", "with", "def", "class", "and", "or", "not", "except",
+    "case", "match", "async", "lambda", "return",
 ];
 /// What a literal is wrapped in without becoming something else.
 const WRAPPERS: &[&str] =

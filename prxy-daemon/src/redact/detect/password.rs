@@ -115,6 +115,10 @@ pub(super) const PASSWORD: Detector = Detector {
         "<add key=\"Password\" value=\"⟦S3cr3t!⟧\" />",
         "User: maria  Pass: ⟦Sonne#99⟧",
         "the root pw: ⟦Toor1234!⟧",
+        "if password == \"⟦Tuesday9!⟧\":",
+        "I set the password for jdoe to ⟦Tuesday9!⟧.",
+        "change the password to ⟦Tuesday9⟧.",
+        "tool --ftp-pass ⟦Tuesday9⟧ --x",
     ],
     look_alikes: &[
         "password:\n  type: string",
@@ -202,6 +206,19 @@ pub(super) const PASSWORD: Detector = Detector {
         "--sasl-password='projects/123/secrets/my-secret/versions/1'",
         "fn set(password: &[u8]) -> u8",
         "the named pipe identified by `addr1` is",
+        "        if self._username and self._password:\n            return\n",
+        "    elif not password:\n        fail2(self)\n",
+        "if user_pass == \"git\"",
+        "--no-ask-password --no-block --legend=no",
+        "--ask-password --quiet=yes",
+        "--no-password --yes2",
+        "--no-password server1",
+        "--encrypt-master-password --encrypt-password --fail-at-end",
+        "local OPTS='--no-ask-password --scope -u --unit'",
+        "the unhashed passphrase they will pass to crypt_*.",
+        "a two-pass memchr2+SWAR code on",
+        "\"username= message= passphrase= password= scmVersion= $(__list)\"",
+        "password: return",
     ],
 };
 
@@ -266,11 +283,36 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if sql && !matches!(bytes[assigned.value.start - 1], b'"' | b'\'') {
         return None;
     }
+    // `two-pass code` is no password; `-pass` needs a sign.
+    if keyword.eq_ignore_ascii_case(b"-pass") && assigned.form == Form::Prose {
+        return None;
+    }
+    let lead = &name[..at.start - assigned.name.start];
+    let lead = lead.strip_suffix(b"-").or(lead.strip_suffix(b"_")).unwrap_or(lead);
+    let last = lead.rsplit(|b| matches!(b, b'-' | b'_')).next().unwrap_or_default();
+    if is_one_of(last, NO_OPTION_BEFORE) && assigned.form == Form::Argument {
+        return None;
+    }
+    // `user_pass == "git"` compares with a word.
+    let between = &bytes[assigned.name.end..assigned.value.start];
+    if between.windows(2).any(|pair| pair == b"==") && !strong(value) {
+        return None;
+    }
+    // `password= name=`: both are empty.
+    if assigned.form != Form::Quoted && is_empty_name(value) {
+        return None;
+    }
     let phrase = keyword.eq_ignore_ascii_case(b"passphrase");
     if phrase && let Some(words) = words_of_phrase(bytes, &assigned) {
         return Some(words);
     }
     (is_password(bytes, &assigned, phrase)).then_some(assigned.value)
+}
+
+/// Whether `value` is a name and the sign that would give it a value.
+fn is_empty_name(value: &[u8]) -> bool {
+    let Some(name) = value.strip_suffix(b"=") else { return false };
+    name.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-'))
 }
 
 /// The words of a phrase without quotes: four to eight in lower case, up to the end of the line.
@@ -531,6 +573,8 @@ const SUFFIXES: &[&str] = &[
 /// Names in which the keyword means something else.
 const NO_PASSWORD_BEFORE: &[&str] =
     &["max", "min", "has", "is", "low", "high", "band", "by", "com", "tres"];
+/// Options that take no value.
+const NO_OPTION_BEFORE: &[&str] = &["no", "ask", "without", "prompt", "encrypt", "show", "need"];
 /// Parts of such names.
 const NO_PASSWORD_IN: &[&str] =
     &["forgot", "reset", "show", "hide", "require", "enable", "disable"];
@@ -693,6 +737,12 @@ const WORDS: &[&str] = &[
     "plain",
     "plaintext",
     "scram-sha-256",
+    "return",
+    "raise",
+    "break",
+    "continue",
+    "throw",
+    "await",
     "trust",
     "peer",
     "ident",
