@@ -68,6 +68,9 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
     if quoted && let Some(from) = paired(bytes, i) {
         return open(bytes, from).map(|(value, form)| Assigned { name, value, form });
     }
+    if let Some(from) = cell(bytes, i) {
+        return bare(bytes, from, Form::Prose).map(|(value, form)| Assigned { name, value, form });
+    }
     if separator == 0 {
         if option {
             let form = Form::Argument;
@@ -77,7 +80,24 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
                 form,
             });
         }
-        return prose(bytes, i, spaced).map(|(value, form)| Assigned { name, value, form });
+        let found = if spaced && is_docker_variable(bytes, &name) {
+            open(bytes, i).or_else(|| bare(bytes, i, Form::Environment))
+        } else if spaced && behind_account(bytes, name.start) {
+            // It is the last word of its clause, or the next machine follows.
+            let last = |value: &Range<usize>| {
+                let rest = &bytes[value.end..];
+                rest.first().is_none_or(|b| *b != b' ') || rest.starts_with(b" machine ")
+            };
+            let found = pair(bytes, i).filter(|(value, _)| last(value));
+            found.or_else(|| prose(bytes, i, spaced))
+        } else if spaced && before.ends_with(b"(") {
+            let closed = |value: &Range<usize>| bytes.get(value.end) == Some(&b')');
+            let found = pair(bytes, i).filter(|(value, _)| closed(value));
+            found.or_else(|| prose(bytes, i, spaced))
+        } else {
+            prose(bytes, i, spaced)
+        };
+        return found.map(|(value, form)| Assigned { name, value, form });
     }
     if rest[0] == b',' {
         // `set("password", "value")`, and the pairs of `{"name": "PASSWORD", "value": "value"}`.
@@ -103,6 +123,13 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
         return open(bytes, next)
             .or_else(|| bare(bytes, next, form))
             .map(|(value, form)| Assigned { name, value, form });
+    }
+    // `"password": {"value": "…"}`.
+    if quoted
+        && bytes.get(from) == Some(&b'{')
+        && let Some(from) = paired(bytes, from + 1)
+    {
+        return open(bytes, from).map(|(value, form)| Assigned { name, value, form });
     }
     if rest[0] == b':' && !quoted {
         from = typed(bytes, from).unwrap_or(from);
@@ -341,6 +368,56 @@ fn prose(bytes: &[u8], i: usize, spaced: bool) -> Option<(Range<usize>, Form)> {
     None
 }
 
+/// Where the next cell of a row of HTML starts.
+fn cell(bytes: &[u8], i: usize) -> Option<usize> {
+    let rest = &bytes[i..bytes.len().min(i + 120)];
+    if !rest.starts_with(b"</") && !rest.starts_with(b":</") {
+        return None;
+    }
+    let open = [&b"<td"[..], b"<dd"].into_iter().find_map(|tag| {
+        let at = rest.windows(tag.len()).position(|part| part.eq_ignore_ascii_case(tag))?;
+        let end = at + rest[at..].iter().position(|b| *b == b'>')? + 1;
+        // Only tags and blanks lie between.
+        let mut inside = false;
+        let blank = rest[..end].iter().skip(usize::from(rest[0] == b':')).all(|b| {
+            let tag = inside || matches!(b, b'<');
+            inside = tag && *b != b'>';
+            tag || b.is_ascii_whitespace()
+        });
+        blank.then_some(end)
+    })?;
+    Some(text::run_end(bytes, i + open, 32, |b| b.is_ascii_whitespace()))
+}
+
+/// Whether the name is a variable that an image is given: `ENV NAME value`.
+fn is_docker_variable(bytes: &[u8], name: &Range<usize>) -> bool {
+    let before = &bytes[..name.start];
+    let line = before.strip_suffix(b"ENV ");
+    line.is_some_and(begins_line)
+        && bytes[name.clone()]
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+}
+
+/// Whether an account stands right before `i`, behind a word that says so: `login jdoe password …`.
+fn behind_account(bytes: &[u8], i: usize) -> bool {
+    let window = &bytes[i.saturating_sub(80)..i];
+    let mut words = window.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).rev();
+    let (Some(account), Some(says)) = (words.next(), words.next()) else { return false };
+    let is = |word: &[u8], list: &[&str]| {
+        list.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+    };
+    is(says, ACCOUNTS) && !is(account, NO_ACCOUNTS) && account.iter().all(|b| b.is_ascii_graphic())
+}
+
+/// A value of letters and digits that stands behind its name alone.
+fn pair(bytes: &[u8], i: usize) -> Option<(Range<usize>, Form)> {
+    let (value, form) = bare(bytes, i, Form::Prose)?;
+    let has = |kind: fn(&u8) -> bool| bytes[value.clone()].iter().any(kind);
+    let fits = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && value.len() >= 6;
+    fits.then_some((value, form))
+}
+
 /// A value that nothing leads to, as in `the password Winter#Sun21`: letters, digits and a sign that no word has.
 fn telling(bytes: &[u8], i: usize) -> Option<(Range<usize>, Form)> {
     let (value, form) = bare(bytes, i, Form::Prose)?;
@@ -372,6 +449,15 @@ fn blanks(bytes: &[u8], i: usize) -> usize {
     text::run_end(bytes, i, 32, |b| b == b' ' || b == b'\t')
 }
 
+/// Words before an account.
+const ACCOUNTS: &[&str] =
+    &["user", "username", "login", "account", "benutzer", "utilisateur", "usuario"];
+/// Words that are none.
+const NO_ACCOUNTS: &[&str] = &[
+    "with", "and", "or", "the", "a", "by", "via", "using", "has", "no", "name", "id", "is", "for",
+    "in", "on", "of", "to", "must", "should", "can", "entered", "forgot", "changed", "needs",
+    "your", "mit", "und", "avec", "et", "con", "y", "&", "/", "-", "=",
+];
 /// What makes a `to` behind it lead to no value.
 const VERBS: &[&str] = &[
     "they", "you", "we", "which", "that", "will", "can", "must", "should", "may", "pass", "passed",
