@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::assign::{self, Form};
-use super::password::{is_placeholder, stands_for_another};
+use super::password::{is_placeholder, names_a_secret, stands_for_another};
 use super::sample::{self, Alphabet};
 use super::{Detector, Trigger, generic, text};
 use crate::redact::Action;
@@ -125,6 +125,68 @@ pub(super) const LOGIN: Detector = Detector {
         "login: jdoe / 10.0.0.1",
     ],
 };
+
+pub(super) const INSERTED: Detector = Detector {
+    name: "inserted-password",
+    label: "PASSWORD",
+    action: Action::Block,
+    shape: "the value of a column of passwords or keys in `INSERT INTO t (…) VALUES (…)`",
+    validator: "in quotes; no reference, no placeholder",
+    score: 79,
+    trigger: Trigger::Folded(&["insert into "]),
+    find: find_inserted,
+    positives: &[
+        "INSERT INTO users (username, password) VALUES ('x1','⟦Tuesday9!⟧');",
+        "insert into `users` (`id`, `password`, `n`)\n  values (1, '⟦letmein⟧', 'it''s, (x)')",
+        "INSERT INTO cfg(name,api_key) VALUES ('it''s, x', '⟦letmein-now⟧')",
+    ],
+    look_alikes: &[
+        "INSERT INTO users (username, password) VALUES (?, ?)",
+        "INSERT INTO users (username, password) VALUES (:name, :password)",
+        "INSERT INTO users (username, password) VALUES ('%s', '%s')",
+        "INSERT INTO users (username, password) VALUES ('x1', NULL)",
+        "INSERT INTO words (token, n) SELECT 'a1' FROM t",
+        "INSERT INTO users VALUES ('marigold')",
+        "INSERT INTO users (password) VALUES ('changeme')",
+    ],
+};
+
+fn find_inserted(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let open = text::run_end(bytes, at.end, 80, |b| b != b'(' && b != b';');
+    let close = text::run_end(bytes, open, 800, |b| b != b')');
+    let columns = text.get(open + 1..close)?;
+    let quotes = |c: char| c.is_whitespace() || matches!(c, '`' | '"' | '[' | ']');
+    let wanted = columns.split(',').position(|name| names_a_secret(name.trim_matches(quotes)))?;
+    let space = |b: u8| b.is_ascii_whitespace();
+    let values = text::run_end(bytes, (close + 1).min(bytes.len()), 16, space);
+    let word = bytes.get(values..values + 6)?;
+    let first = text::run_end(bytes, values + 6, 16, space);
+    if !word.eq_ignore_ascii_case(b"values") || bytes.get(first) != Some(&b'(') {
+        return None;
+    }
+    let (mut column, mut start, mut quoted) = (0, first + 1, false);
+    let end = bytes.len().min(first + 1024);
+    for i in first + 1..end {
+        match bytes[i] {
+            b'\'' => quoted = !quoted,
+            b',' | b')' if !quoted && column == wanted => {
+                let lead = text::run_end(bytes, start, 16, space);
+                let value =
+                    bytes[lead..i].trim_ascii_end().strip_prefix(b"'")?.strip_suffix(b"'")?;
+                let sound = (4..=128).contains(&value.len())
+                    && !value.iter().any(|b| b.is_ascii_whitespace() || *b == b'\'')
+                    && !stands_for_another(value)
+                    && !is_placeholder(value);
+                return sound.then(|| lead + 1..lead + 1 + value.len());
+            }
+            b',' if !quoted => (column, start) = (column + 1, i + 1),
+            b')' if !quoted => return None,
+            _ => {}
+        }
+    }
+    None
+}
 
 fn find_session(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();

@@ -204,6 +204,7 @@ pub const DETECTORS: &[Detector] = &[
     credential::SESSION,
     credential::HASH,
     credential::LOGIN,
+    credential::INSERTED,
     pin::PIN,
     generic::KEY,
     generic::SECRET,

@@ -250,6 +250,9 @@ pub(super) const PASSWORD: Detector = Detector {
         "a two-pass memchr2+SWAR code on",
         "\"username= message= passphrase= password= scmVersion= $(__list)\"",
         "password: return",
+        "pub const SET_PW: u32 = 2183164128;",
+        "pub const NSS_BUFLEN_PASSWD: usize = 1024;",
+        "prf_test!(\n    master_secret,\n    &P_SHA256,\n    32,\n);",
         "| Method | Password | Key |\n|---|---|---|\n| ssh | optional | yes |\n",
         "method,password\nssh,required\nftp,none\n",
         "password: this.user.login2",
@@ -354,6 +357,11 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if between.windows(2).any(|pair| pair == b"==") && !strong(value) {
         return None;
     }
+    // `BUFLEN_PASSWD: usize = 1024` is a constant of a program.
+    let typed = between.contains(&b':') && between.contains(&b'=') && between.len() > 3;
+    if typed && assigned.form != Form::Quoted && value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
     // `password= name=`: both are empty.
     if assigned.form != Form::Quoted && is_empty_name(value) {
         return None;
@@ -367,8 +375,9 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
 
 /// Whether the header of a column names passwords or keys.
 pub(in crate::redact) fn names_a_secret(header: &str) -> bool {
-    let last = header.rsplit(|c: char| matches!(c, '_' | '-' | ' ' | '.')).next().unwrap_or(header);
-    COLUMNS.iter().any(|known| last.eq_ignore_ascii_case(known))
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | '.');
+    let last = header.rsplit(['_', '-', ' ', '.']).next().unwrap_or(header);
+    header.chars().all(plain) && COLUMNS.iter().any(|known| last.eq_ignore_ascii_case(known))
 }
 
 fn keyword_is_pwd(keyword: &[u8]) -> bool {

@@ -90,7 +90,7 @@ struct Table<'t> {
 
 impl<'t> Table<'t> {
     fn of(text: &'t str, header: &Line) -> Self {
-        let mut columns = Vec::new();
+        let (mut columns, mut named) = (Vec::new(), 0);
         each_field(text.as_bytes(), header, |column, cell| {
             let name = &text[cell];
             let short = (2..=40).contains(&name.len()) && column < MOST_COLUMNS;
@@ -100,7 +100,12 @@ impl<'t> Table<'t> {
             {
                 columns.push((column, name));
             }
+            named += usize::from(!name.is_empty());
         });
+        // A lone name and a comma is an argument of a call.
+        if named < 2 {
+            columns.retain(|(_, name)| detect::names_a_value(name));
+        }
         Self { mark: header.mark, count: header.count, columns }
     }
 
