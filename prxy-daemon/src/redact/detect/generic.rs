@@ -66,6 +66,7 @@ pub(super) const KEY: Detector = Detector {
         "TOKEN=⟦8f4b2c9d1e7a60538f4b2c9d1e7a6053⟧",
     ],
     look_alikes: &[
+        "token: sha256:8f4b2c9d1e7a60538f4b2c9d1e7a60538f4b2c9d",
         "token: 512",
         "tokens: 8f4b2c9d1e7a60538f4b2c9d1e7a6053 of 512",
         "next_page_token=8f4b2c9d1e7a60538f4b2c9d1e7a6053",
@@ -294,6 +295,9 @@ fn cases(value: &[u8]) -> usize {
 
 /// Whether `value` is a path, an address, a fingerprint, or names joined by signs, however random a part looks.
 fn is_reference(value: &[u8]) -> bool {
+    if FINGERPRINTS.iter().any(|mark| value.starts_with(mark.as_bytes())) {
+        return true;
+    }
     let slashes = value.iter().filter(|b| **b == b'/').count();
     let parts: Vec<&[u8]> =
         value.split(|b| b"-_./:".contains(b)).filter(|part| !part.is_empty()).collect();
@@ -308,9 +312,7 @@ fn is_reference(value: &[u8]) -> bool {
     if parts.iter().any(|part| part.len() >= 16 && digit(part) && !named(&part)) {
         return slashes >= 3;
     }
-    parts.len() > 1 && names * 3 >= parts.len() * 2
-        || slashes >= 2 && names * 2 >= parts.len()
-        || FINGERPRINTS.iter().any(|mark| value.starts_with(mark.as_bytes()))
+    parts.len() > 1 && names * 3 >= parts.len() * 2 || slashes >= 2 && names * 2 >= parts.len()
 }
 
 /// The name up to the keyword's end, and up to two words before it, in lower case and without its joints.
