@@ -495,6 +495,7 @@ const FILLERS: &[&str] = &[
     "with",
     "date",
     "card",
+    "copy",
     "value",
     "as",
     "on",

@@ -67,6 +67,11 @@ pub(super) fn lowered(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             .then(|| behind_title(bytes, at.end, false))
             .flatten();
     }
+    // `his wife ingrid`
+    let kin = word(bytes, at.start).is_some_and(|word| word.is(KIN));
+    if kin && !first.surely(GIVEN) {
+        return None;
+    }
     let name = |word: &Word| {
         word.case == Case::Lower
             && word.len() > 2

@@ -32,11 +32,13 @@ pub(super) const PASSPORT_NUMBER: Detector = Detector {
         "护照号码：⟦E12345678⟧",
         "{\"passportNumber\":\"⟦X12345678⟧\"}",
         "passport_no=⟦L8982345⟧",
+        "her passport copy (⟦533401372⟧) out of",
         "Reisepass ..........: ⟦C8HFX5YK5⟧",
         "Passport number ________ ⟦NUFEZB3T6⟧",
     ],
     look_alikes: &[
         "passport 2024",
+        "a copy of 533401372",
         "passport renewal in 12345 offices",
         "passport.js 10.20.30",
         "passport-local v1.0.0",

@@ -26,6 +26,7 @@ const PERSON: Detector = Detector {
         "Yesterday ⟦Anna Weber⟧ called.",
         "signed by ⟦Maria Lopez-Garcia⟧, as agreed",
         "⟦Weber, Anna⟧; ⟦Smith, John⟧",
+        "In der Familiensache ⟦Demirtaş, Gülay⟧, geboren in Ulm",
         "⟦John F. Kennedy⟧ spoke",
         "report of ⟦Ludwig van der Meer⟧ about May",
         "⟦ANNA WEBER⟧",
@@ -74,6 +75,7 @@ pub(super) const TITLED: Detector = Detector {
         "mevr. ⟦van den Berg⟧",
         "Prof. Dr. ⟦Weiss⟧",
         "Sr. ⟦García Márquez⟧",
+        "HHJ ⟦Cotterill⟧ gave directions",
         "Herr Kollege ⟦Brandhuber⟧ hat",
         "Prof. Dr. med. ⟦H.-J. Wittgenfeld⟧",
     ],
@@ -122,6 +124,14 @@ pub(super) const TITLED_LOWER: Detector = Detector {
         "meneer ",
         "dhr. ",
         "senhora ",
+        "wife ",
+        "husband ",
+        "daughter ",
+        "son ",
+        "brother ",
+        "sister ",
+        "mother ",
+        "father ",
     ]),
     find: lowered,
     positives: &[
@@ -131,6 +141,7 @@ pub(super) const TITLED_LOWER: Detector = Detector {
         "frau ⟦hoffmann⟧ kommt um 3",
         "told mr ⟦rodriguez⟧ about it",
         "dhr. ⟦J.P. van der Hoogenband⟧ belde",
+        "and his wife ⟦ingrid⟧?",
     ],
     look_alikes: &[
         "dr will see you, mr may not",
@@ -139,6 +150,8 @@ pub(super) const TITLED_LOWER: Detector = Detector {
         "patient with pain",
         "herr gott",
         "pt on 2 l oxygen",
+        "his wife will come, her son may not",
+        "my brother paris and my sister company",
         "pt Stable today",
     ],
     ..PERSON
@@ -513,6 +526,9 @@ fn family_comma(bytes: &[u8], at: usize, given: &Word) -> Option<usize> {
     // `Sunita Rao, Anna`: a list.
     let listed = before(bytes, family.start)
         .is_some_and(|word| word.capital() && word.is(GIVEN) && !word.is(TITLE));
+    // `in the case of Demirtaş, Gülay, geboren 1988`
+    const BORN: &[&str] = &[", geb", ", born", ", né", ", nat", ", nac", ", nasc", ", ur"];
+    let born = BORN.iter().any(|born| bytes[given.end..].starts_with(born.as_bytes()));
     // `Affirmative, Dave.`
     const SPOKEN: &[&[u8]] = &[b"ive", b"ly", b"ing", b"ted", b"tion", b"IVE", b"LY"];
     let spoken = family.unknown()
@@ -521,7 +537,7 @@ fn family_comma(bytes: &[u8], at: usize, given: &Word) -> Option<usize> {
         && !spoken
         && !listed
         && given.case == family.case
-        && (family.surely(FAMILY) || opens && family.unknown());
+        && (family.surely(FAMILY) || (opens || born) && family.unknown());
     (family.capital() && fits).then_some(family.start)
 }
 
