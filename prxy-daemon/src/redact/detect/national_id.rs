@@ -60,7 +60,9 @@ pub(super) const NATIONAL_NUMBER: Detector = Detector {
     find: |text, run| {
         let bytes = text.as_bytes();
         FORMS.find(bytes, &run).or_else(|| {
-            let hit = SHAPES.find(bytes, &run)?;
+            // Most runs begin none of these.
+            let shaped = run.len() == 8 || run.len() == 2 && bytes.get(run.end) == Some(&b'.');
+            let hit = shaped.then(|| SHAPES.find(bytes, &run)).flatten()?;
             (context::before(bytes, hit.start).announced & NATIONAL != 0).then_some(hit)
         })
     },
