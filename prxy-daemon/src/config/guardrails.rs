@@ -51,7 +51,8 @@ pub(super) fn decode(fields: Fields<'_>, stages: &mut Stages, found: &mut Found)
         policy.allow = texts(node, &BTreeSet::new(), found);
         let denied: BTreeSet<_> =
             policy.deny.values().flatten().map(|t| t.to_lowercase()).collect();
-        for item in found.list(node, "a list of texts").unwrap_or_default() {
+        let items = if let Value::List(items) = &node.value { &**items } else { &[] };
+        for item in items {
             if matches!(&item.value, Value::Text(text) if denied.contains(&text.to_lowercase())) {
                 found.add(item.span, Kind::AllowedAndDenied);
             }

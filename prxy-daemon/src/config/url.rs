@@ -49,6 +49,8 @@ pub(super) enum UrlProblem {
 pub(super) enum HostProblem {
     #[error("the host is missing")]
     Missing,
+    #[error("this is a URL: write its host alone")]
+    Url,
     #[error("the host must be ASCII: write an international name as `xn--…`")]
     NotAscii,
     #[error("an IPv4 address must be four decimal numbers without leading zeros")]
@@ -190,6 +192,9 @@ pub(super) fn parse_host(text: &str) -> Result<Host, HostProblem> {
             return Err(HostProblem::Mapped);
         }
         return destination(address.into());
+    }
+    if text.contains("://") {
+        return Err(HostProblem::Url);
     }
     if text.contains(':') {
         return Err(HostProblem::Ipv6);

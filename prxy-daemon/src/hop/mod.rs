@@ -74,7 +74,7 @@ pub(crate) fn on_cpu<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
 }
 
 /// About a millisecond of scanning and writing.
-const MAX_BYTES_ON_REACTOR: usize = 256 * 1024;
+const MAX_BYTES_ON_REACTOR: usize = 32 * 1024;
 
 const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,

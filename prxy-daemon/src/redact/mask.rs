@@ -279,12 +279,22 @@ impl At<'_> {
     }
 
     /// Why a request with these hits is not sent to its provider, if policy says so.
-    fn refuse_grave(&self, spans: &[Span], path: impl FnOnce() -> String) -> Result<(), Refusal> {
-        let grave = spans.iter().filter(|span| self.scanner.action(span.label) > Action::Mask);
-        // Of several, the gravest.
-        let Some(hit) = grave.rev().max_by_key(|span| self.scanner.action(span.label)) else {
-            return Ok(());
-        };
+    fn refuse_grave<'s>(
+        &self,
+        spans: impl IntoIterator<Item = &'s Span>,
+        path: impl FnOnce() -> String,
+    ) -> Result<(), Refusal> {
+        // Of several, the first of the gravest.
+        let mut gravest: Option<&Span> = None;
+        for span in spans {
+            let action = self.scanner.action(span.label);
+            if action > Action::Mask
+                && gravest.is_none_or(|known| action > self.scanner.action(known.label))
+            {
+                gravest = Some(span);
+            }
+        }
+        let Some(hit) = gravest else { return Ok(()) };
         self.grave(hit.label, path()).map_or(Ok(()), Err)
     }
 

@@ -339,6 +339,9 @@ impl Scanner {
             for hit in hits {
                 let Some(weak) = view.weakness(&(hit.start..hit.end)) else { continue };
                 let hit = moved(&hit, view.source(&(hit.start..hit.end)));
+                if is_column(&plain.as_bytes()[hit.start..hit.end]) {
+                    continue;
+                }
                 let overlaps = |other: &Span| other.start < hit.end && hit.start < other.end;
                 if !(weak && found[base..].iter().any(overlaps)) {
                     found.push(hit);
@@ -567,6 +570,11 @@ impl std::fmt::Debug for Scanner {
 /// The same hit elsewhere.
 fn moved(hit: &Span, range: Range<usize>) -> Span {
     Span { start: range.start, end: range.end, ..*hit }
+}
+
+/// Whether `value` is numbers below each other: one number is broken once at most.
+fn is_column(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', value).nth(1).is_some() && !value.iter().any(u8::is_ascii_alphabetic)
 }
 
 /// Whether the colon at `at` can belong to an IPv6 address.

@@ -269,6 +269,10 @@ impl Database {
 
 /// Makes the file before SQLite does, which would let the umask decide who may read it.
 fn create(dir: &Path, path: &Path) -> io::Result<()> {
+    // The directory above is for every role: `prxy mask` may be there before the daemon.
+    if let Some(data) = dir.parent() {
+        DirBuilder::new().recursive(true).mode(0o755).create(data)?;
+    }
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);

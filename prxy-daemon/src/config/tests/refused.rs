@@ -301,7 +301,7 @@ fn each_wrong_value_has_its_own_message() {
         ),
         (
             airgap("allowedHosts: ['https://api.openai.com']"),
-            "bad host: an IPv6 address must stand in brackets, without a zone",
+            "bad host: this is a URL: write its host alone",
         ),
         (
             airgap("allowedHosts: [api.openai.com, API.openai.com]"),

@@ -68,6 +68,9 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
     if quoted && let Some(from) = paired(bytes, i) {
         return open(bytes, from).map(|(value, form)| Assigned { name, value, form });
     }
+    if let Some(from) = cell(bytes, i) {
+        return bare(bytes, from, Form::Prose).map(|(value, form)| Assigned { name, value, form });
+    }
     if separator == 0 {
         if option {
             let form = Form::Argument;
@@ -77,7 +80,24 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
                 form,
             });
         }
-        return prose(bytes, i, spaced).map(|(value, form)| Assigned { name, value, form });
+        let found = if spaced && is_docker_variable(bytes, &name) {
+            open(bytes, i).or_else(|| bare(bytes, i, Form::Environment))
+        } else if spaced && behind_account(bytes, name.start) {
+            // It is the last word of its clause, or the next machine follows.
+            let last = |value: &Range<usize>| {
+                let rest = &bytes[value.end..];
+                rest.first().is_none_or(|b| *b != b' ') || rest.starts_with(b" machine ")
+            };
+            let found = pair(bytes, i).filter(|(value, _)| last(value));
+            found.or_else(|| prose(bytes, i, spaced))
+        } else if spaced && before.ends_with(b"(") {
+            let closed = |value: &Range<usize>| bytes.get(value.end) == Some(&b')');
+            let found = pair(bytes, i).filter(|(value, _)| closed(value));
+            found.or_else(|| prose(bytes, i, spaced))
+        } else {
+            prose(bytes, i, spaced)
+        };
+        return found.map(|(value, form)| Assigned { name, value, form });
     }
     if rest[0] == b',' {
         // `set("password", "value")`, and the pairs of `{"name": "PASSWORD", "value": "value"}`.
@@ -96,10 +116,20 @@ pub(super) fn read(text: &str, at: &Range<usize>) -> Option<Assigned> {
     if rest[0] == b':'
         && let Some(next) = indented(bytes, &name, from)
     {
+        if ends_statement(bytes, name.start) {
+            return None;
+        }
         let form = Form::Line;
         return open(bytes, next)
             .or_else(|| bare(bytes, next, form))
             .map(|(value, form)| Assigned { name, value, form });
+    }
+    // `"password": {"value": "…"}`.
+    if quoted
+        && bytes.get(from) == Some(&b'{')
+        && let Some(from) = paired(bytes, from + 1)
+    {
+        return open(bytes, from).map(|(value, form)| Assigned { name, value, form });
     }
     if rest[0] == b':' && !quoted {
         from = typed(bytes, from).unwrap_or(from);
@@ -232,6 +262,10 @@ fn bare(bytes: &[u8], i: usize, form: Form) -> Option<(Range<usize>, Form)> {
         || bytes[end..].starts_with(b" #")
         || bytes[end..].starts_with(b" \n")
         || form == Form::Environment;
+    // The next option is not the value of this one.
+    if form == Form::Argument && bytes[start] == b'-' {
+        return None;
+    }
     let form = match form {
         Form::Line if !quiet || last < end => Form::Loose,
         form => form,
@@ -256,6 +290,16 @@ fn indented(bytes: &[u8], name: &Range<usize>, end: usize) -> Option<usize> {
         || matches!(first, b'-' | b'#' | b'<' | b'{' | b'[' | b'|')
         || whole.trim_ascii_end().contains(&b' ') && !matches!(first, b'"' | b'\'');
     (value - start > own && !another).then_some(value)
+}
+
+/// Whether the line of the name at `i` is a statement that a `:` ends, as Python has them.
+fn ends_statement(bytes: &[u8], i: usize) -> bool {
+    let from = i.saturating_sub(LONGEST);
+    let window = &bytes[from..i];
+    let line = window.rsplit(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_start();
+    let word = line.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    // A condition over several lines ends with its last one.
+    STATEMENTS.iter().any(|known| line[..word] == *known.as_bytes())
 }
 
 /// Where the value of `password: string = "value"` starts.
@@ -298,6 +342,8 @@ fn prose(bytes: &[u8], i: usize, spaced: bool) -> Option<(Range<usize>, Form)> {
     }
     // The connecting word, behind a few others.
     let mut at = i;
+    // In `the password that you pass to it` a verb comes first.
+    let mut verb = false;
     for _ in 0..7 {
         let end = text::run_end(bytes, at, 24, |b| !b.is_ascii_whitespace());
         let word = &bytes[at..end];
@@ -307,7 +353,8 @@ fn prose(bytes: &[u8], i: usize, spaced: bool) -> Option<(Range<usize>, Form)> {
             _ => (word, false),
         };
         let connects = CONNECTORS.iter().any(|is| plain.eq_ignore_ascii_case(is.as_bytes()));
-        if connects || colon {
+        verb |= VERBS.iter().any(|known| word == known.as_bytes());
+        if (connects || colon) && !(verb && word == b"to") {
             let twice = bytes[next..].starts_with(b"now ");
             let next = if twice { next + 4 } else { next };
             return open(bytes, next).or_else(|| bare(bytes, next, Form::Prose));
@@ -319,6 +366,56 @@ fn prose(bytes: &[u8], i: usize, spaced: bool) -> Option<(Range<usize>, Form)> {
         at = next;
     }
     None
+}
+
+/// Where the next cell of a row of HTML starts.
+fn cell(bytes: &[u8], i: usize) -> Option<usize> {
+    let rest = &bytes[i..bytes.len().min(i + 120)];
+    if !rest.starts_with(b"</") && !rest.starts_with(b":</") {
+        return None;
+    }
+    let open = [&b"<td"[..], b"<dd"].into_iter().find_map(|tag| {
+        let at = rest.windows(tag.len()).position(|part| part.eq_ignore_ascii_case(tag))?;
+        let end = at + rest[at..].iter().position(|b| *b == b'>')? + 1;
+        // Only tags and blanks lie between.
+        let mut inside = false;
+        let blank = rest[..end].iter().skip(usize::from(rest[0] == b':')).all(|b| {
+            let tag = inside || matches!(b, b'<');
+            inside = tag && *b != b'>';
+            tag || b.is_ascii_whitespace()
+        });
+        blank.then_some(end)
+    })?;
+    Some(text::run_end(bytes, i + open, 32, |b| b.is_ascii_whitespace()))
+}
+
+/// Whether the name is a variable that an image is given: `ENV NAME value`.
+fn is_docker_variable(bytes: &[u8], name: &Range<usize>) -> bool {
+    let before = &bytes[..name.start];
+    let line = before.strip_suffix(b"ENV ");
+    line.is_some_and(begins_line)
+        && bytes[name.clone()]
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+}
+
+/// Whether an account stands right before `i`, behind a word that says so: `login jdoe password …`.
+fn behind_account(bytes: &[u8], i: usize) -> bool {
+    let window = &bytes[i.saturating_sub(80)..i];
+    let mut words = window.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).rev();
+    let (Some(account), Some(says)) = (words.next(), words.next()) else { return false };
+    let is = |word: &[u8], list: &[&str]| {
+        list.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+    };
+    is(says, ACCOUNTS) && !is(account, NO_ACCOUNTS) && account.iter().all(|b| b.is_ascii_graphic())
+}
+
+/// A value of letters and digits that stands behind its name alone.
+fn pair(bytes: &[u8], i: usize) -> Option<(Range<usize>, Form)> {
+    let (value, form) = bare(bytes, i, Form::Prose)?;
+    let has = |kind: fn(&u8) -> bool| bytes[value.clone()].iter().any(kind);
+    let fits = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && value.len() >= 6;
+    fits.then_some((value, form))
 }
 
 /// A value that nothing leads to, as in `the password Winter#Sun21`: letters, digits and a sign that no word has.
@@ -352,10 +449,29 @@ fn blanks(bytes: &[u8], i: usize) -> usize {
     text::run_end(bytes, i, 32, |b| b == b' ' || b == b'\t')
 }
 
+/// Words before an account.
+const ACCOUNTS: &[&str] =
+    &["user", "username", "login", "account", "benutzer", "utilisateur", "usuario"];
+/// Words that are none.
+const NO_ACCOUNTS: &[&str] = &[
+    "with", "and", "or", "the", "a", "by", "via", "using", "has", "no", "name", "id", "is", "for",
+    "in", "on", "of", "to", "must", "should", "can", "entered", "forgot", "changed", "needs",
+    "your", "mit", "und", "avec", "et", "con", "y", "&", "/", "-", "=",
+];
+/// What makes a `to` behind it lead to no value.
+const VERBS: &[&str] = &[
+    "they", "you", "we", "which", "that", "will", "can", "must", "should", "may", "pass", "passed",
+    "need", "needs", "has", "have", "used", "sent", "want",
+];
 /// Verbs between a name and its value.
 const CONNECTORS: &[&str] = &[
     "is", "was", "to", "lautet", "ist", "est", "es", "è", "é", "jest", "to:", "becomes", "=", "->",
     "sera", "será", "sarà", "wird", "wordt", "luidt", "brzmi",
+];
+/// What such a statement begins with.
+const STATEMENTS: &[&str] = &[
+    "if", "elif", "else", "while", "for", "with", "def", "class", "and", "or", "not", "except",
+    "case", "match", "async", "lambda", "return",
 ];
 /// What a literal is wrapped in without becoming something else.
 const WRAPPERS: &[&str] =

@@ -198,7 +198,7 @@ fn words(text: &str, run: &Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let mut at = skip_back(bytes, run.start, b" ,.-/");
-    if at == run.start {
+    if at == run.start || at == 0 {
         return None;
     }
     if bytes[at - 1].is_ascii_digit() || ends_ordinal(bytes, at) {

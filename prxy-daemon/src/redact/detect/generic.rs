@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::assign::{self, Assigned, Form};
-use super::password::{stands_for_another, suffix_allows};
+use super::credential::is_hex_token;
+use super::password::{is_placeholder, stands_for_another, suffix_allows};
 use super::sample::{self, Alphabet};
 use super::{Detector, Trigger, text};
 use crate::redact::Action;
@@ -60,8 +61,17 @@ pub(super) const KEY: Detector = Detector {
         "\"private_key_id\": \"⟦a8f5f167f44f4964e6c998dee827110c12345678⟧\"",
         "DISCORD_TOKEN=⟦MTIzNDU2Nzg5MDEyMzQ1Njc4.GaBcDe.Zk3pQ8vN1xR6tY0wB5mJ9cH2dL7fG4sA⟧",
         "//registry.npmjs.org/:_authToken=⟦550e8400-e29b-41d4-a716-446655440000⟧",
+        "https://x.io/reset?token=⟦8f4b2c9d1e7a60538f4b2c9d1e7a6053⟧",
+        "token: ⟦8f4b2c9d1e7a60538f4b2c9d1e7a6053⟧",
+        "TOKEN=⟦8f4b2c9d1e7a60538f4b2c9d1e7a6053⟧",
     ],
     look_alikes: &[
+        "token: 512",
+        "tokens: 8f4b2c9d1e7a60538f4b2c9d1e7a6053 of 512",
+        "next_page_token=8f4b2c9d1e7a60538f4b2c9d1e7a6053",
+        "commit token: 8f4b2c9d1e7a60538f4b2c9d1e7a60538f4b2c9d",
+        "token_sha256 = 8f4b2c9d1e7a60538f4b2c9d1e7a6053",
+        "token: 00000000000000000000000000000000",
         "api_key: string",
         "api_key = os.environ[\"API_KEY\"]",
         "apiKey: process.env.API_KEY",
@@ -107,6 +117,7 @@ pub(super) const SECRET: Detector = Detector {
         "\"clientSecret\": \"⟦550e8400-e29b-41d4-a716-446655440000⟧\"",
         "SESSION_SECRET=⟦a8f5f167f44f4964e6c998dee827110c⟧",
         "app_secret=⟦a8f5f167f44f4964e6c998dee827110c⟧",
+        "JWT_SECRET=⟦supersecretjwt⟧\nX=1",
         "secret = \"⟦hunter2-and-2-more!⟧\"",
         "secret_key_base_secret: ⟦a8f5f167f44f4964e6c998dee827110c⟧",
     ],
@@ -118,6 +129,9 @@ pub(super) const SECRET: Detector = Detector {
         "secret = get_secret(\"db\")",
         "JWT_SECRET=your-256-bit-secret",
         "the secret is 42",
+        "TLS_SECRET=wildcard",
+        "JWT_SECRET=changeme",
+        "JWT_SECRET=placeholder",
         "secret: string",
         "secrets: inherit",
         "secret santa 2024",
@@ -162,8 +176,11 @@ fn find_key(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             && !sample::is_sample(value)
     });
     let token = name.ends_with("token") || foreign;
-    let found =
-        issued || clear && is_random(value, Name::Clear) || token && is_random(value, Name::Open);
+    let hash = || sample::says(&head, HASHES);
+    let found = token && !foreign && is_hex_token(value) && !hash()
+        || issued
+        || clear && is_random(value, Name::Clear)
+        || token && is_random(value, Name::Open);
     found.then_some(assigned.value)
 }
 
@@ -180,9 +197,24 @@ fn find_secret(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let digit = value.iter().any(u8::is_ascii_digit);
     let alpha = value.iter().any(u8::is_ascii_alphabetic);
     let tense = digit && alpha && (signs || sample::is_mixed(value, Alphabet::Alnum));
+    // In a file of the environment a phrase of letters stands where nothing else may.
+    let name = bytes[assigned.name.clone()].to_ascii_lowercase();
+    let phrase = assigned.form == Form::Environment
+        && PHRASES.iter().any(|end| name.ends_with(end.as_bytes()))
+        && value.iter().all(u8::is_ascii_lowercase)
+        && !(is_placeholder(value) || sample::is_sample(value))
+        && matches!(bytes.get(assigned.value.end), None | Some(b'\n' | b'\r'));
+    if phrase {
+        return Some(assigned.value);
+    }
     let written = matches!(assigned.form, Form::Quoted | Form::Environment | Form::Line);
     let short = written && tense && !sample::is_sample(value) && (signs || !is_reference(value));
     (short || is_random(value, Name::Clear)).then_some(assigned.value)
+}
+
+/// Whether `assigned` gives something drawn at random.
+pub(super) fn is_key(bytes: &[u8], assigned: &Assigned) -> bool {
+    is_value(bytes, assigned) && is_random(&bytes[assigned.value.clone()], Name::Clear)
 }
 
 /// How sure the name alone makes us.
@@ -298,6 +330,16 @@ fn squeezed(bytes: &[u8], name: &Range<usize>, end: usize) -> String {
     letters.map(|b| char::from(b.to_ascii_lowercase())).collect()
 }
 
+/// Names whose value is a secret of letters too.
+const PHRASES: &[&str] = &[
+    "jwt_secret",
+    "session_secret",
+    "cookie_secret",
+    "auth_secret",
+    "app_secret",
+    "token_secret",
+    "api_secret",
+];
 /// Names that leave no doubt, by their end.
 const CLEAR_KEYS: &[&str] = &[
     "apikey",
@@ -385,8 +427,6 @@ const OTHER_KEYS: &[&str] = &[
     "pagetoken",
     "nexttoken",
     "continuationtoken",
-    "csrftoken",
-    "xsrftoken",
     "canceltoken",
     "cancellationtoken",
     "synctoken",
@@ -406,6 +446,8 @@ const OTHER_KEYS: &[&str] = &[
     "publickeytoken",
     "clienttoken",
 ];
+/// Words beside a token that is the hash of something.
+const HASHES: &[&str] = &["commit", "sha1", "sha256", "digest", "checksum", "etag", "md5"];
 /// Issuers whose keys have no prefix: their word must stand in the name or just before it.
 const ISSUED: &[(&str, Alphabet, std::ops::RangeInclusive<usize>)] = &[
     ("mistral", Alphabet::Alnum, 32..=32),

@@ -116,7 +116,7 @@ pub(super) fn doubtful(bytes: &[u8], name: &Word, before: Option<Word>) -> bool 
     // `with Mark and Grace`.
     let beside =
         matches!(&bytes[before.start..before.end], b"and" | b"or" | b"und" | b"et" | b"y" | b"e")
-            && word_before(bytes, before.start - 1).is_some_and(|other| {
+            && word_before(bytes, before.start.saturating_sub(1)).is_some_and(|other| {
                 other.is(GIVEN)
                     && other.case == Case::Title
                     && super::person::before(bytes, other.start).is_some_and(|cue| {

@@ -14,6 +14,7 @@ mod card;
 mod check;
 mod connection;
 mod context;
+mod credential;
 mod crypto;
 mod cued;
 mod cues;
@@ -41,6 +42,7 @@ mod national_forms;
 mod national_id;
 mod organization;
 mod password;
+mod password_words;
 mod pem;
 mod person;
 mod phone;
@@ -62,6 +64,7 @@ pub(super) use capital::word_at;
 pub(super) use context::{announcing, names_a_value};
 pub(super) use digits::{CHAIN, CLASSES, Runs, begins_chain, look};
 pub(super) use lexicon::Class;
+pub(super) use password::names_a_secret;
 pub(super) use text::{coded_len, spelled_escape, starts_word};
 pub(super) use user::is_own;
 
@@ -204,6 +207,10 @@ pub const DETECTORS: &[Detector] = &[
     password::PASSWORD,
     short::SHORT,
     password::OPTION,
+    credential::SESSION,
+    credential::HASH,
+    credential::LOGIN,
+    credential::INSERTED,
     pin::PIN,
     generic::KEY,
     generic::SECRET,

@@ -5,6 +5,10 @@
 use std::ops::Range;
 
 use super::assign::{self, Assigned, Form};
+use super::password_words::{
+    COLUMNS, HASHES, LOGIN, NEIGHBOURS, NO_OPTION_BEFORE, NO_PASSWORD_BEFORE, NO_PASSWORD_IN,
+    PLACEHOLDERS, STEMS, SUFFIXES, TEMPLATES, WORDS,
+};
 use super::{Detector, Trigger, sample, text};
 use crate::redact::Action;
 
@@ -43,8 +47,12 @@ pub(super) const PASSWORD: Detector = Detector {
         "-pass",
         " pass:",
         " pass=",
-        " pw:",
-        " pw=",
+        "pw:",
+        "pw=",
+        "(pw ",
+        "pw is ",
+        "pw ist ",
+        "pw lautet ",
         "$pass",
         "ftp_pw",
         "parola d'ordine",
@@ -115,6 +123,34 @@ pub(super) const PASSWORD: Detector = Detector {
         "<add key=\"Password\" value=\"⟦S3cr3t!⟧\" />",
         "User: maria  Pass: ⟦Sonne#99⟧",
         "the root pw: ⟦Toor1234!⟧",
+        "password: ⟦Krokus.Nebel.19⟧",
+        "password: \"⟦Krokus.Nebel.19⟧\"",
+        "password=⟦Krokus.Nebel.19⟧ next",
+        "login jdoe password ⟦Tuesday9⟧",
+        "machine api.corp.io login jdoe password ⟦Tuesday9⟧",
+        "machine api.corp.io\n  login jdoe\n  password ⟦Tuesday9⟧\n",
+        "pw: ⟦Tuesday9⟧",
+        "db_pw=⟦Tuesday9⟧",
+        "the box (pw ⟦Tuesday9⟧) is up",
+        "the pw is ⟦Tuesday9⟧.",
+        "tool --password=⟦marigold⟧ --x",
+        "ENV DB_PASS ⟦marigold⟧\nRUN x",
+        "ENV DB_PASSWORD ⟦marigold⟧",
+        "db:\n  password: ⟦marigold⟧\n  port: 5432\n",
+        "name,password,role\nanna,⟦Tuesday9!⟧,x\nbert,⟦Krokus.Nebel.19⟧,y\n",
+        "id;passwort\n1;⟦Tuesday9!⟧\n",
+        "id\tpw\n1\t⟦Tuesday9!⟧\n",
+        "| Host | Password |\n|---|---|\n| web | ⟦Tuesday9!⟧ |\n",
+        " id | password\n----+-----------\n 1 | ⟦Tuesday9!⟧\n",
+        "+----+-----------+\n| id | password |\n+----+-----------+\n| 1 | ⟦Tuesday9!⟧ |\n",
+        "<tr><td>Password</td><td>⟦Tuesday9!⟧</td></tr>",
+        "<th>Password:</th>\n  <td class=\"x\">⟦Tuesday9!⟧</td>",
+        "\"password\":{\"value\":\"⟦Tuesday9!⟧\"}",
+        "\"password\": {\n  \"value\": \"⟦letmein⟧\"",
+        "if password == \"⟦Tuesday9!⟧\":",
+        "I set the password for jdoe to ⟦Tuesday9!⟧.",
+        "change the password to ⟦Tuesday9⟧.",
+        "tool --ftp-pass ⟦Tuesday9⟧ --x",
     ],
     look_alikes: &[
         "password:\n  type: string",
@@ -161,7 +197,6 @@ pub(super) const PASSWORD: Detector = Detector {
         "password_hash: bcrypt",
         "password_hash = \"argon2id\"",
         "passwordEncoder: BCryptPasswordEncoder",
-        "password: $2b$12$KIXQJ8e7k8Yq9v1c2d3e4uF5g6h7i8j9k0l1m2n3o4p5q6r7s8t9u",
         "<input type=\"password\" name=\"password\" placeholder=\"Password\">",
         "password is required",
         "The password is incorrect.",
@@ -202,6 +237,38 @@ pub(super) const PASSWORD: Detector = Detector {
         "--sasl-password='projects/123/secrets/my-secret/versions/1'",
         "fn set(password: &[u8]) -> u8",
         "the named pipe identified by `addr1` is",
+        "        if self._username and self._password:\n            return\n",
+        "    elif not password:\n        fail2(self)\n",
+        "if user_pass == \"git\"",
+        "--no-ask-password --no-block --legend=no",
+        "--ask-password --quiet=yes",
+        "--no-password --yes2",
+        "--no-password server1",
+        "--encrypt-master-password --encrypt-password --fail-at-end",
+        "local OPTS='--no-ask-password --scope -u --unit'",
+        "the unhashed passphrase they will pass to crypt_*.",
+        "a two-pass memchr2+SWAR code on",
+        "\"username= message= passphrase= password= scmVersion= $(__list)\"",
+        "password: return",
+        "pub const SET_PW: u32 = 2183164128;",
+        "pub const NSS_BUFLEN_PASSWD: usize = 1024;",
+        "prf_test!(\n    master_secret,\n    &P_SHA256,\n    32,\n);",
+        "| Method | Password | Key |\n|---|---|---|\n| ssh | optional | yes |\n",
+        "method,password\nssh,required\nftp,none\n",
+        "password: this.user.login2",
+        "\"password\": \"com.example.auth.19\"",
+        "the user enters password Name22 field",
+        "login with password Auth22 flow",
+        "httpw: north55",
+        "(password reset22 only)",
+        "tool --password=prompt --x",
+        "tool [--password=something]",
+        "tool --password-type=marigold",
+        "ENV variables PASSWORD and DB_PASS are read",
+        "password: text\n  port: number",
+        "<th>Password</th><th>Created1 at</th>",
+        "<td>Password</td><td>Required</td>",
+        "\"password\": {\"type\": \"string\"}",
     ],
 };
 
@@ -241,9 +308,18 @@ pub(super) const OPTION: Detector = Detector {
 fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     // The short names are looked for with what stands around them.
-    let blank = usize::from(matches!(bytes[at.start], b' ' | b'$'));
+    let blank = usize::from(matches!(bytes[at.start], b' ' | b'$' | b'('));
     let sign = usize::from(matches!(bytes[at.end - 1], b':' | b'='));
-    let at = at.start + blank..at.end - sign;
+    let mut at = at.start + blank..at.end - sign;
+    if bytes[at.start..].get(..2).is_some_and(|pw| pw.eq_ignore_ascii_case(b"pw"))
+        && !keyword_is_pwd(&bytes[at.clone()])
+    {
+        at.end = at.start + 2;
+        let before = at.start.checked_sub(1).map(|i| bytes[i]);
+        if before.is_some_and(|b| b.is_ascii_alphanumeric()) && !text::word_start(bytes, at.start) {
+            return None;
+        }
+    }
     let keyword = &bytes[at.clone()];
     let assigned = assign::read(text, &at)?;
     let name = &bytes[assigned.name.clone()];
@@ -266,11 +342,52 @@ fn find(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if sql && !matches!(bytes[assigned.value.start - 1], b'"' | b'\'') {
         return None;
     }
+    // `two-pass code` is no password; `-pass` needs a sign.
+    if keyword.eq_ignore_ascii_case(b"-pass") && assigned.form == Form::Prose {
+        return None;
+    }
+    let lead = &name[..at.start - assigned.name.start];
+    let lead = lead.strip_suffix(b"-").or(lead.strip_suffix(b"_")).unwrap_or(lead);
+    let last = lead.rsplit(|b| matches!(b, b'-' | b'_')).next().unwrap_or_default();
+    if is_one_of(last, NO_OPTION_BEFORE) && assigned.form == Form::Argument {
+        return None;
+    }
+    // `user_pass == "git"` compares with a word.
+    let between = &bytes[assigned.name.end..assigned.value.start];
+    if between.windows(2).any(|pair| pair == b"==") && !strong(value) {
+        return None;
+    }
+    // `BUFLEN_PASSWD: usize = 1024` is a constant of a program.
+    let typed = between.contains(&b':') && between.contains(&b'=') && between.len() > 3;
+    if typed && assigned.form != Form::Quoted && value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // `password= name=`: both are empty.
+    if assigned.form != Form::Quoted && is_empty_name(value) {
+        return None;
+    }
     let phrase = keyword.eq_ignore_ascii_case(b"passphrase");
     if phrase && let Some(words) = words_of_phrase(bytes, &assigned) {
         return Some(words);
     }
     (is_password(bytes, &assigned, phrase)).then_some(assigned.value)
+}
+
+/// Whether the header of a column names passwords or keys.
+pub(in crate::redact) fn names_a_secret(header: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | '.');
+    let last = header.rsplit(['_', '-', ' ', '.']).next().unwrap_or(header);
+    header.chars().all(plain) && COLUMNS.iter().any(|known| last.eq_ignore_ascii_case(known))
+}
+
+fn keyword_is_pwd(keyword: &[u8]) -> bool {
+    keyword.eq_ignore_ascii_case(b"pwd")
+}
+
+/// Whether `value` is a name and the sign that would give it a value.
+fn is_empty_name(value: &[u8]) -> bool {
+    let Some(name) = value.strip_suffix(b"=") else { return false };
+    name.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-'))
 }
 
 /// The words of a phrase without quotes: four to eight in lower case, up to the end of the line.
@@ -315,13 +432,15 @@ fn is_password(bytes: &[u8], assigned: &Assigned, phrase: bool) -> bool {
                 && !sentence;
         }
         let parts = value.split(|b| *b == b'-').count();
-        let names_a_thing = sample::wordy(value) && (parts < 4 || value.contains(&b'.'));
+        let names_a_thing =
+            sample::wordy(value) && (parts < 4 || value.contains(&b'.')) && !ends_in_number(value);
         let rules = value.contains(&b'|') && value.contains(&b':');
         return !names_a_thing && !rules;
     }
     let next = bytes.get(assigned.value.end).copied();
     // A call, an index, a generic type: not a value, but something that makes one.
-    let made = matches!(next, Some(b'(' | b'[' | b'<' | b'"' | b'\'' | b'`'));
+    let closes = bytes[assigned.value.end..].starts_with(b"</");
+    let made = matches!(next, Some(b'(' | b'[' | b'<' | b'"' | b'\'' | b'`')) && !closes;
     let call = value
         .iter()
         .position(|b| *b == b'(')
@@ -335,11 +454,20 @@ fn is_password(bytes: &[u8], assigned: &Assigned, phrase: bool) -> bool {
     }
     match assigned.form {
         Form::Environment => true,
-        Form::Argument => !is_path(value) || value.iter().any(u8::is_ascii_digit),
+        Form::Argument => {
+            let word = value.len() >= 5 && value.iter().all(u8::is_ascii_lowercase);
+            let long = bytes[..assigned.name.start].ends_with(b" --")
+                || assigned.name.start == 2 && bytes.starts_with(b"--");
+            let given = bytes.get(assigned.name.end) == Some(&b'=');
+            let ends = next.is_none_or(|b| b.is_ascii_whitespace());
+            !is_path(value) || value.iter().any(u8::is_ascii_digit) || word && long && given && ends
+        }
         Form::Line => {
             let dotted = bytes[assigned.name.clone()].contains(&b'.')
                 && bytes.get(assigned.name.end) == Some(&b'=');
-            let login = text::said_before(bytes, assigned.name.start, 80, LOGIN);
+            let login = text::said_before(bytes, assigned.name.start, 80, LOGIN)
+                || next_key(bytes, assigned.value.end)
+                    .is_some_and(|key| is_one_of(key, NEIGHBOURS));
             let plain = value.iter().all(u8::is_ascii_lowercase);
             strong(value) && !is_variable(value) || dotted || login && plain
         }
@@ -349,6 +477,15 @@ fn is_password(bytes: &[u8], assigned: &Assigned, phrase: bool) -> bool {
             strong(value) && !is_variable(value) && !(code && is_identifier(value) && humped(value))
         }
     }
+}
+
+/// The key of the line of configuration behind the one that ends at `i`.
+fn next_key(bytes: &[u8], i: usize) -> Option<&[u8]> {
+    let line = bytes[i..].strip_prefix(b"\n")?;
+    let line = &line[..line.len().min(48)];
+    let start = line.iter().position(|b| *b != b' ')?;
+    let key = line[start..].split(|b| !b.is_ascii_lowercase()).next()?;
+    matches!(line.get(start + key.len()), Some(b':' | b'=')).then_some(key)
 }
 
 /// Whether `value` refers to something: a variable, a template, a file, a vault, a hash of a password.
@@ -428,7 +565,19 @@ fn is_variable(value: &[u8]) -> bool {
     let stem = &stem[..stem.len() - digits];
     let stem = stem.strip_suffix(b"_").unwrap_or(stem);
     let known = STEMS.iter().any(|known| stem.eq_ignore_ascii_case(known.as_bytes()));
-    digits <= 2 && known || stem.contains(&b'.') && is_path(value)
+    digits <= 2 && known || stem.contains(&b'.') && is_path(value) && !ends_in_number(value)
+}
+
+/// Whether the last part of `value` is a number of several digits, as no member is called: `Krokus.Nebel.19`.
+fn ends_in_number(value: &[u8]) -> bool {
+    let mut parts = value.rsplit(|b| *b == b'.');
+    let last =
+        parts.next().is_some_and(|part| part.len() > 1 && part.iter().all(u8::is_ascii_digit));
+    let word = |part: &[u8]| {
+        let capital = part.first().is_some_and(u8::is_ascii_uppercase);
+        capital && part.iter().all(u8::is_ascii_alphabetic)
+    };
+    last && parts.all(word)
 }
 
 /// Names in code and their parts: `user.password`, `config::db::password`.
@@ -491,246 +640,3 @@ fn find_option(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let identity = pair && value.iter().all(u8::is_ascii_digit) && value.len() <= 5;
     (sound && !identity && !value.starts_with(b"-")).then_some(start..end)
 }
-
-/// What may follow the keyword in its name.
-const SUFFIXES: &[&str] = &[
-    "value",
-    "val",
-    "plain",
-    "plaintext",
-    "raw",
-    "text",
-    "prod",
-    "production",
-    "dev",
-    "development",
-    "staging",
-    "stage",
-    "test",
-    "live",
-    "local",
-    "base64",
-    "b64",
-    "new",
-    "old",
-    "current",
-    "confirm",
-    "confirmation",
-    "repeat",
-    "again",
-    "root",
-    "admin",
-    "user",
-    "main",
-    "master",
-    "default",
-    "primary",
-    "secondary",
-    "base",
-];
-/// Names in which the keyword means something else.
-const NO_PASSWORD_BEFORE: &[&str] =
-    &["max", "min", "has", "is", "low", "high", "band", "by", "com", "tres"];
-/// Parts of such names.
-const NO_PASSWORD_IN: &[&str] =
-    &["forgot", "reset", "show", "hide", "require", "enable", "disable"];
-const LOGIN: &[&str] = &[
-    "user",
-    "username",
-    "login",
-    "benutzer",
-    "utilisateur",
-    "usuario",
-    "gebruiker",
-    "account",
-    "host",
-];
-/// Parts of a value that is filled in later, or read from elsewhere.
-const TEMPLATES: &[&str] = &[
-    "${",
-    "{{",
-    "#{",
-    "$(",
-    "<%",
-    "%(",
-    "}}",
-    "process.env",
-    "os.environ",
-    "getenv",
-    "import.meta",
-    "://",
-    "vault:",
-    "arn:aws",
-    "...",
-    "…",
-    "%s",
-    "/secrets/",
-];
-const PLACEHOLDERS: &[&str] = &[
-    "your",
-    "xxxx",
-    "placeholder",
-    "changeme",
-    "change-me",
-    "change_me",
-    "change_it",
-    "redacted",
-    "replace",
-    "<",
-    "insert",
-    "example",
-    "dummy",
-    "enter_",
-    "set_me",
-    "setme",
-];
-const HASHES: &[&str] = &[
-    "$2a$",
-    "$2b$",
-    "$2y$",
-    "$argon2",
-    "$1$",
-    "$5$",
-    "$6$",
-    "$apr1$",
-    "$y$",
-    "$scrypt",
-    "{SSHA",
-    "{bcrypt",
-    "{SHA",
-    "{noop}",
-    "pbkdf2",
-    "scrypt:",
-    "sha256$",
-    "SCRAM-SHA",
-];
-/// Stems of variables.
-const STEMS: &[&str] = &[
-    "arg", "var", "pw", "pwd", "pass", "password", "p", "s", "str", "string", "input", "value",
-    "val", "param", "field", "tmp", "temp", "x", "key", "data", "user", "result", "token",
-    "secret", "hash", "int", "uint", "utf", "sha", "md", "base", "bytes", "varchar", "char",
-    "text", "level", "step", "option", "test", "item", "version", "v", "u", "i", "f",
-];
-/// Types, states and labels.
-const WORDS: &[&str] = &[
-    "null",
-    "none",
-    "nil",
-    "undefined",
-    "true",
-    "false",
-    "string",
-    "str",
-    "text",
-    "varchar",
-    "char",
-    "bool",
-    "boolean",
-    "int",
-    "integer",
-    "number",
-    "object",
-    "any",
-    "unknown",
-    "void",
-    "never",
-    "password",
-    "passwd",
-    "pwd",
-    "pass",
-    "passwort",
-    "kennwort",
-    "mot de passe",
-    "contraseña",
-    "wachtwoord",
-    "hasło",
-    "senha",
-    "密码",
-    "密碼",
-    "passphrase",
-    "passcode",
-    "secret",
-    "token",
-    "key",
-    "hidden",
-    "required",
-    "optional",
-    "input",
-    "field",
-    "type",
-    "value",
-    "default",
-    "prompt",
-    "empty",
-    "missing",
-    "invalid",
-    "incorrect",
-    "wrong",
-    "correct",
-    "expired",
-    "weak",
-    "strong",
-    "masked",
-    "removed",
-    "omitted",
-    "todo",
-    "tbd",
-    "n/a",
-    "yes",
-    "not",
-    "encrypted",
-    "hashed",
-    "bcrypt",
-    "scrypt",
-    "argon2",
-    "argon2i",
-    "argon2id",
-    "pbkdf2",
-    "sha1",
-    "sha256",
-    "sha512",
-    "md5",
-    "plain",
-    "plaintext",
-    "scram-sha-256",
-    "trust",
-    "peer",
-    "ident",
-    "enabled",
-    "disabled",
-    "forgotten",
-    "reset",
-    "username",
-    "user",
-    "email",
-    "login",
-    "credentials",
-    "self",
-    "notasecret",
-    "this",
-    "new",
-    "old",
-    "obligatoire",
-    "requis",
-    "erforderlich",
-    "obligatorio",
-    "vereist",
-    "wymagane",
-    "obrigatório",
-    "obligatoria",
-    "必填",
-    "ldap",
-    "kerberos",
-    "keyring",
-    "bytes",
-    "secretstr",
-    "securestring",
-    "generated",
-    "random",
-    "auto",
-    "test",
-    "provided",
-    "unchanged",
-    "same",
-    "empty_string",
-];

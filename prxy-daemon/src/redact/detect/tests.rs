@@ -30,6 +30,24 @@ fn every_detector_finds_its_positives_exactly() {
 }
 
 #[test]
+fn a_text_may_begin_and_end_anywhere() {
+    let scanner = Scanner::new(&Policy::default()).unwrap();
+    let mut found = Vec::new();
+    let texts = DETECTORS.iter().flat_map(|row| row.positives.iter().chain(row.look_alikes));
+    for marked in texts {
+        let (text, _) = unmark(marked);
+        for (at, _) in text.char_indices().filter(|(at, _)| *at < 120) {
+            scanner.scan(&text[at..], &mut found);
+            scanner.scan(&text[..at], &mut found);
+            found.clear();
+        }
+    }
+    for text in ["- 2019 revenue", "/2024/05/x.txt", "...2024 was", "and Mark", "und Grace."] {
+        scanner.scan(text, &mut found);
+    }
+}
+
+#[test]
 fn every_detector_leaves_its_look_alikes_alone() {
     let scanner = Scanner::new(&Policy::default()).unwrap();
     let mut wrong = Vec::new();

@@ -30,6 +30,8 @@ pub(super) struct Spot {
     pub listed: bool,
     /// Whether it is a document that cannot be changed as text.
     pub opaque: bool,
+    /// Whether it is the identity of a call or an item, which a program made up.
+    pub identity: bool,
 }
 
 impl Spot {
@@ -39,12 +41,20 @@ impl Spot {
             && !is_key
             && is_definition(surface, path)
             && is_listed(path);
-        Self { position, is_key, listed, opaque: false }
+        let identity = position == Position::Structural
+            && !is_key
+            && IDENTITIES.iter().any(|key| path.ends_in(key));
+        Self { position, is_key, listed, opaque: false, identity }
     }
 
     /// What the protocol reads: a part of the path, a header.
-    pub(super) const WORD: Self =
-        Self { position: Position::Structural, is_key: false, listed: false, opaque: false };
+    pub(super) const WORD: Self = Self {
+        position: Position::Structural,
+        is_key: false,
+        listed: false,
+        opaque: false,
+        identity: false,
+    };
 }
 
 /// What becomes of `hit` in `text`.
@@ -52,6 +62,7 @@ pub(super) fn fate(spot: Spot, scanner: &Scanner, hit: &Span, text: &str) -> Fat
     let guess = is_guess(scanner, hit);
     let word = || text.get(hit.start..hit.end).is_some_and(is_word);
     match spot.position {
+        _ if is_chance(spot, scanner, hit, text) => Fate::Pass,
         _ if spot.opaque => {
             if guess {
                 Fate::Pass
@@ -77,6 +88,36 @@ pub(super) fn is_guess(scanner: &Scanner, hit: &Span) -> bool {
         && GUESSED.contains(&scanner.label(hit.label).as_str())
 }
 
+/// Whether a hit is nothing but characters that fell so: digits in the identity of a call, a piece of
+/// what is encrypted.
+pub(super) fn is_chance(spot: Spot, scanner: &Scanner, hit: &Span, text: &str) -> bool {
+    let value = text.get(hit.start..hit.end).unwrap_or_default();
+    match spot.position {
+        Position::Exact => {
+            let coded = |b: u8| b.is_ascii_alphanumeric() || b"+/-_=".contains(&b);
+            text.len() >= CIPHERTEXT && value.len() < text.len() / 2 && text.bytes().all(coded)
+        }
+        _ if spot.identity => {
+            let made = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            let dashed = value.contains('-') && !holds_uuid(text);
+            made && !dashed && NUMBERED.contains(&scanner.label(hit.label).as_str())
+        }
+        _ => false,
+    }
+}
+
+/// Whether groups of hexadecimal digits stand in `text` as in a UUID.
+fn holds_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split(['-', '_']).collect();
+    groups.windows(5).any(|groups| {
+        let lengths = [8, 4, 4, 4, 12];
+        groups
+            .iter()
+            .zip(lengths)
+            .all(|(group, len)| group.len() == len && group.bytes().all(|b| b.is_ascii_hexdigit()))
+    })
+}
+
 /// Whether a hit is one identifier, as enums and names of members are; Chinese names have no blanks.
 fn is_word(text: &str) -> bool {
     !text.chars().any(|c| c.is_whitespace() || c >= '\u{2e80}')
@@ -88,6 +129,21 @@ fn is_listed(path: &Path<'_>) -> bool {
     key.is_some_and(|step| step.is_key("enum") || step.is_key("const"))
 }
 
+/// Where the identities of calls and items stand.
+const IDENTITIES: [&str; 4] = ["id", "call_id", "tool_call_id", "tool_use_id"];
+/// The labels of values that are little more than digits.
+const NUMBERED: [&str; 8] = [
+    "PHONE",
+    "BANK_ACCOUNT",
+    "NATIONAL_ID",
+    "PASSPORT",
+    "DRIVER_LICENSE",
+    "MEDICAL_ID",
+    "VEHICLE_ID",
+    "DATE_OF_BIRTH",
+];
+/// No signature and nothing encrypted is shorter.
+const CIPHERTEXT: usize = 64;
 /// The labels whose detectors work by word lists.
 const GUESSED: [&str; 4] = ["PERSON", "ORGANIZATION", "ADDRESS", "USERNAME"];
 /// From this score on a detector is sure, whatever its label.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use self::typed::Left;
 use super::attachment::{self, Attachment, Declared};
 use super::echo::Echoes;
-use super::fate::{Fate, Spot, fate};
+use super::fate::{Fate, Spot, fate, is_chance};
 use super::nested::{Hit, nested_hits};
 use super::telling::telling_name;
 use super::{At, Masked, Masker, Refusal, crosses, place};
@@ -95,12 +95,13 @@ impl<'a> json::Visitor<'a> for Plan<'_, 'a> {
             }
             return self.document(at, path, token.clone(), &read.text);
         }
-        at.refuse_grave(&found.spans, || place(path, token.is_key))?;
+        let opaque = attached == Attachment::Binary;
+        let spot = Spot { opaque, ..Spot::of(self.surface, path, position, token.is_key) };
+        let meant = |hit: &&Span| !is_chance(spot, at.scanner, hit, &text);
+        at.refuse_grave(found.spans.iter().filter(meant), || place(path, token.is_key))?;
         if attached == Attachment::Binary {
             self.masker.admit_unread(path)?;
         }
-        let opaque = attached == Attachment::Binary;
-        let spot = Spot { opaque, ..Spot::of(self.surface, path, position, token.is_key) };
         let fate = |hit: &Span| fate(spot, at.scanner, hit, &text);
         let may_change = match position {
             Position::Text | Position::JsonText | Position::FreeForm => true,

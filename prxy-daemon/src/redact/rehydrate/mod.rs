@@ -15,6 +15,7 @@ mod tools;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
@@ -60,13 +61,13 @@ pub fn whole(
 ) -> Option<Vec<u8>> {
     vault.may_begin("").then_some(())?;
     let mut seen =
-        Seen { surface, kept, texts: Vec::new(), objects: Vec::new(), given: Vec::new() };
+        Seen { surface, kept, texts: Vec::new(), objects: Vec::new(), given: BTreeMap::new() };
     walk(body, &mut seen).ok()?;
     let mut edits = Edits::new();
     for (token, Whole { spelling, tool }, object) in &seen.texts {
         let given = match tool {
             None => Given::Everything,
-            Some(_) => given_to(*object, &seen.given).unwrap_or(kept.unnamed()),
+            Some(_) => object.and_then(|at| seen.given.get(&at)).copied().unwrap_or(kept.unnamed()),
         };
         if given != Given::Nothing {
             seeing(vault, given, |vault| restore_token(token, *spelling, vault, &mut edits));
@@ -97,7 +98,7 @@ struct Seen<'a, 'k> {
     /// Where the containers begin that are open.
     objects: Vec<usize>,
     /// Where the objects begin that name a tool, and what it is given, if not what others are.
-    given: Vec<(usize, Given)>,
+    given: BTreeMap<usize, Given>,
 }
 
 impl<'a> Visitor<'a> for Seen<'a, '_> {
@@ -106,7 +107,7 @@ impl<'a> Visitor<'a> for Seen<'a, '_> {
     fn string(&mut self, path: &Path<'a>, token: StringToken<'a>) -> Result<(), Infallible> {
         if !token.is_key {
             let given = named_tool(self.kept, path, &token);
-            self.given.extend(self.objects.last().copied().zip(given));
+            note_given(&mut self.given, self.objects.last().copied().zip(given));
         }
         if find::may_hold(token.raw().as_bytes())
             && let Some(whole) = answer::whole(self.surface, path, token.is_key)
@@ -137,12 +138,14 @@ fn named_tool(kept: &KeptTools, path: &Path<'_>, token: &StringToken<'_>) -> Opt
     answer::tool(path, &token.decode()).map(|name| kept.given(name))
 }
 
-/// What the tool is given whose object begins there, if it is named. One that has two names gets
-/// nothing, unless they are given the same.
-fn given_to(object: Option<usize>, known: &[(usize, Given)]) -> Option<Given> {
-    let mut named = known.iter().filter(|(at, _)| Some(*at) == object).map(|(_, given)| *given);
-    let first = named.next()?;
-    Some(if named.all(|other| other == first) { first } else { Given::Nothing })
+/// Notes what the tool is given whose object begins there. One that has two names gets nothing,
+/// unless they are given the same.
+fn note_given(known: &mut BTreeMap<usize, Given>, named: Option<(usize, Given)>) {
+    let Some((object, given)) = named else { return };
+    let noted = known.entry(object).or_insert(given);
+    if *noted != given {
+        *noted = Given::Nothing;
+    }
 }
 
 /// Restores a string that is complete in itself.

@@ -1,5 +1,6 @@
 //! What one event of a stream holds, as far as restoring it needs to know.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ops::Range;
 
@@ -21,7 +22,7 @@ pub(super) struct Seen {
     /// The identities of calls, in the same way.
     pub(super) ids: Vec<(Piece, String)>,
     /// Where the objects begin that name a tool, and what it is given, if not what others are.
-    pub(super) given: Vec<(usize, Given)>,
+    pub(super) given: BTreeMap<usize, Given>,
     /// Members of the outermost object that are strings or numbers, with their keys.
     pub(super) members: Vec<Range<usize>>,
     ends: Ends,
@@ -32,15 +33,19 @@ pub(super) struct Seen {
     /// The index of the part of an item.
     part: Option<u64>,
     /// The provider's indexes of the elements of `choices`, by position.
-    choices: Vec<(usize, u64)>,
+    choices: BTreeMap<usize, u64>,
     /// The provider's indexes of tool calls, by position of choice and call.
-    tools: Vec<((usize, usize), u64)>,
+    tools: BTreeMap<(usize, usize), u64>,
     /// The positions of the choices that are over with this event.
-    finished: Vec<usize>,
+    finished: BTreeSet<usize>,
     /// Google's parts, by position of candidate and part.
-    parts: Vec<(usize, usize)>,
+    parts: BTreeSet<(usize, usize)>,
+    /// Those of them that have a text.
+    spoken: BTreeSet<(usize, usize)>,
+    /// The provider's indexes of the choices and candidates of which texts end.
+    ended: BTreeSet<u64>,
     /// Those of them that are thoughts.
-    thoughts: Vec<(usize, usize)>,
+    thoughts: BTreeSet<(usize, usize)>,
     /// Where the containers begin that are open.
     objects: Vec<usize>,
     key: usize,
@@ -82,6 +87,8 @@ impl Seen {
         self.tools.clear();
         self.finished.clear();
         self.parts.clear();
+        self.spoken.clear();
+        self.ended.clear();
         self.thoughts.clear();
         self.objects.clear();
     }
@@ -113,6 +120,13 @@ impl Seen {
             }
             _ => {}
         }
+        let over = self.finished.iter().chain(self.parts.iter().map(|(candidate, _)| candidate));
+        self.ended = over.map(|position| self.choice(*position)).collect();
+    }
+
+    /// The call that begins with this event, whether it has a name or not.
+    pub(super) fn begun(&self) -> Option<(u64, u64)> {
+        (self.kind == "content_block_start").then(|| self.item()).flatten()
     }
 
     /// Nothing follows this event.
@@ -134,8 +148,7 @@ impl Seen {
                 Lane { index: self.choice(choice), field, tool: if thought { THOUGHT } else { 0 } }
             }
             _ => {
-                let call = self.tools.binary_search_by_key(&(choice, part), |(at, _)| *at);
-                let tool = call.map_or(part as u64, |found| self.tools[found].1);
+                let tool = self.tools.get(&(choice, part)).copied().unwrap_or(part as u64);
                 Lane { index: self.choice(choice), field, tool }
             }
         }
@@ -161,13 +174,11 @@ impl Seen {
     }
 
     fn choice(&self, position: usize) -> u64 {
-        let found = self.choices.binary_search_by_key(&position, |(at, _)| *at);
-        found.map_or(position as u64, |found| self.choices[found].1)
+        self.choices.get(&position).copied().unwrap_or(position as u64)
     }
 
     /// Whether nothing of this text comes after the event, or something else comes before it.
     pub(super) fn ends_lane(&self, lane: &Lane) -> bool {
-        let of_lane = |position: usize| self.choice(position) == lane.index;
         match self.ends {
             Ends::All => true,
             Ends::Block => self.block == Some(lane.index),
@@ -177,10 +188,7 @@ impl Seen {
                 (self.block, part) == (Some(lane.index), lane.tool)
                     && (lane.field == Field::Summary) == summary
             }
-            Ends::None => {
-                self.finished.iter().any(|position| of_lane(*position))
-                    || self.parts.iter().any(|(candidate, _)| of_lane(*candidate))
-            }
+            Ends::None => self.ended.contains(&lane.index),
         }
     }
 
@@ -188,7 +196,7 @@ impl Seen {
     pub(super) fn ends_piece(&self, piece: Piece) -> bool {
         let Piece { field, choice, part } = piece;
         self.ends != Ends::None
-            || self.finished.binary_search(&choice).is_ok()
+            || self.finished.contains(&choice)
             || field == Field::PartText && self.is_followed_by_other(choice, part)
     }
 
@@ -196,23 +204,23 @@ impl Seen {
     fn is_followed_by_other(&self, candidate: usize, part: usize) -> bool {
         let here = |part: usize| Piece { field: Field::PartText, choice: candidate, part };
         self.parts.contains(&(candidate, part + 1))
-            && !self.texts.iter().any(|text| {
-                text.spot == Spot::Piece(here(part + 1))
-                    && self.lane(here(part + 1)) == self.lane(here(part))
-            })
+            && !(self.spoken.contains(&(candidate, part + 1))
+                && self.lane(here(part + 1)) == self.lane(here(part)))
     }
 
-    /// Whether the event has a piece of this text.
-    pub(super) fn continues(&self, lane: &Lane) -> bool {
-        self.texts
-            .iter()
-            .any(|text| matches!(text.spot, Spot::Piece(piece) if self.lane(piece) == *lane))
+    /// The texts that the event has a piece of.
+    pub(super) fn lanes(&self) -> BTreeSet<Lane> {
+        let lane = |text: &Text| match text.spot {
+            Spot::Piece(piece) => Some(self.lane(piece)),
+            Spot::Whole(_) | Spot::Delta => None,
+        };
+        self.texts.iter().filter_map(lane).collect()
     }
 
     /// Notes the tool that a string names, if what tools are given differs.
     fn name(&mut self, surface: Surface, path: &Path<'_>, token: &StringToken<'_>) {
         let given = named_tool(&self.kept, path, token);
-        self.given.extend(self.objects.last().copied().zip(given));
+        super::note_given(&mut self.given, self.objects.last().copied().zip(given));
         if given.is_some()
             && let Some(piece) = answer::tool_name(surface, path)
         {
@@ -255,6 +263,9 @@ impl<'a> Visitor<'a> for Seen {
                 Spot::Whole(whole) => whole.tool.and_then(|depth| self.objects.get(depth).copied()),
                 Spot::Piece(_) | Spot::Delta => None,
             };
+            if let Spot::Piece(Piece { field: Field::PartText, choice, part }) = spot {
+                self.spoken.insert((choice, part));
+            }
             let (range, escaped) = (token.range, token.escaped);
             self.texts.push(Text { spot, range, escaped, object });
         }

@@ -10,7 +10,7 @@ use super::find::{Edge, Found, Text};
 use super::seen::Seen;
 use super::template::{Framing, Lane, Shape, Template};
 use super::tools::{Given, seeing};
-use super::{KeptTools, find, given_to, replace, restore_token};
+use super::{KeptTools, find, replace, restore_token};
 use crate::json::{Document, Documents, Edits, StringToken, escape, walk};
 use crate::provider::Surface;
 use crate::provider::answer::{Field, Piece, Spelling, Spot};
@@ -261,7 +261,10 @@ impl Lanes {
             self.flush(Place::Front, out, of_tool);
             self.edges.retain(|lane, _| !of_tool(lane));
         }
-        self.flush(Place::Front, out, |lane| seen.ends_lane(lane) && !seen.continues(lane));
+        if !self.held.is_empty() {
+            let lanes = seen.lanes();
+            self.flush(Place::Front, out, |lane| seen.ends_lane(lane) && !lanes.contains(lane));
+        }
         let edits = self.restore(event, source, seen);
         (!edits.is_empty()).then_some(edits)
     }
@@ -269,6 +272,9 @@ impl Lanes {
     /// Notes which calls this event names; the ones that begin under the index of another.
     fn note_calls(&mut self, seen: &Seen) -> Vec<(u64, u64)> {
         let mut anew = Vec::new();
+        if let Some(place) = seen.begun() {
+            self.calls.remove(&place);
+        }
         for (piece, id) in seen.ids.iter().filter(|(_, id)| !id.is_empty()) {
             let place = seen.call(*piece);
             let known = self.calls.get(&place);
@@ -311,7 +317,8 @@ impl Lanes {
                 call(seen.call(piece)).unwrap_or(self.kept.unnamed())
             }
             Spot::Whole(whole) if whole.tool.is_some() => {
-                match (given_to(object, &seen.given), seen.item().and_then(call)) {
+                let named = object.and_then(|at| seen.given.get(&at)).copied();
+                match (named, seen.item().and_then(call)) {
                     (Some(Given::Nothing), _) | (_, Some(Given::Nothing)) => Given::Nothing,
                     (named, item) => named.or(item).unwrap_or(self.kept.unnamed()),
                 }

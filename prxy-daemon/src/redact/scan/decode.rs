@@ -63,30 +63,67 @@ fn spelled(bytes: &[u8], at: usize) -> Option<Spelled> {
     }
 }
 
-/// `%40`, `%2540`, …
+/// `%40`, `%2540`, `%C3%BC`, …
 fn percent(bytes: &[u8], at: usize) -> Option<Spelled> {
     let mut digits = at + 1;
     while bytes[digits..].starts_with(b"25") && is_hex(bytes, digits + 2, 2) {
         digits += 2;
     }
-    let meant = hex(bytes, digits, 2)?;
-    Some(Spelled::sure(at..digits + 2, meant))
+    if let Some(meant) = hex(bytes, digits, 2) {
+        return Some(Spelled::sure(at..digits + 2, meant));
+    }
+    let (mut symbol, mut len) = ([0; 4], 0);
+    let mut from = digits;
+    while len < symbol.len() {
+        let pair = bytes.get(from..from + 2)?;
+        symbol[len] = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        len += 1;
+        from += 2;
+        if let Ok(read) = std::str::from_utf8(&symbol[..len]) {
+            let meant = read.chars().next().filter(|symbol| symbol.is_alphabetic())?;
+            return Some(Spelled::sure(at..from, meant));
+        }
+        // The other bytes are spelled as the first one is.
+        let lead = &bytes[at..digits];
+        if !bytes[from..].starts_with(lead) {
+            return None;
+        }
+        from += lead.len();
+    }
+    None
 }
 
-/// `&#64;`, `&#x40;`, `&commat;`, `&amp;#64;`, …
+/// `&#64;`, `&#x40;`, `&commat;`, `&uuml;`, `&amp;#64;`, …
 fn entity(bytes: &[u8], at: usize) -> Option<Spelled> {
     let mut from = at + 1;
     while bytes[from..].starts_with(b"amp;") {
         from += 4;
     }
     let rest = &bytes[from..bytes.len().min(from + 10)];
-    let len = rest.iter().position(|byte| *byte == b';')?;
-    let meant = match &rest[..len] {
-        [b'#', b'x' | b'X', digits @ ..] => number(digits, 16)?,
-        [b'#', digits @ ..] => number(digits, 10)?,
-        name => ENTITIES.iter().find(|(known, _)| known.as_bytes() == name)?.1,
-    };
-    Some(Spelled::sure(at..from + len + 1, meant))
+    let len = rest.iter().position(|byte| *byte == b';');
+    let meant = len.and_then(|len| match &rest[..len] {
+        [b'#', b'x' | b'X', digits @ ..] => number(digits, 16),
+        [b'#', digits @ ..] => number(digits, 10),
+        name => {
+            let known = ENTITIES.iter().find(|(known, _)| known.as_bytes() == name);
+            known.map(|(_, meant)| *meant).or_else(|| accented(name))
+        }
+    });
+    match (meant, len) {
+        (Some(meant), Some(len)) => Some(Spelled::sure(at..from + len + 1, meant)),
+        _ => (from > at + 1).then(|| Spelled::sure(at..from, '&')),
+    }
+}
+
+/// The letter of `uuml`, `Eacute`, `szlig`.
+fn accented(name: &[u8]) -> Option<char> {
+    if name == b"szlig" {
+        return Some('ß');
+    }
+    let (letter, mark) = name.split_first()?;
+    let (_, letters) = ACCENTS.iter().find(|(known, _)| known.as_bytes() == mark)?;
+    let plain = letters.chars().step_by(2).position(|plain| plain == char::from(*letter))?;
+    letters.chars().nth(2 * plain + 1)
 }
 
 /// `\u0040`, `\x40`, `\u{40}`, with any number of backslashes.
@@ -204,7 +241,7 @@ fn in_token(byte: u8) -> bool {
 
 /// The visible character of ASCII that these hexadecimal digits mean.
 fn hex(bytes: &[u8], at: usize, len: usize) -> Option<char> {
-    number(bytes.get(at..at + len)?, 16)
+    number(bytes.get(at..at + len)?, 16).filter(char::is_ascii)
 }
 
 fn is_hex(bytes: &[u8], at: usize, len: usize) -> bool {
@@ -215,7 +252,9 @@ fn number(digits: &[u8], radix: u32) -> Option<char> {
     let code = digits.iter().take(8).try_fold(0_u32, |code, byte| {
         char::from(*byte).to_digit(radix).map(|digit| (code << 8 >> 8) * radix + digit)
     })?;
-    char::from_u32(code).filter(|symbol| !digits.is_empty() && matches!(symbol, ' '..='~'))
+    let shows =
+        |symbol: &char| matches!(symbol, ' '..='~') || !symbol.is_ascii() && symbol.is_alphabetic();
+    char::from_u32(code).filter(|symbol| !digits.is_empty() && shows(symbol))
 }
 
 /// The nearest character boundary at or before `at`.
@@ -256,6 +295,18 @@ const ENTITIES: [(&str, char); 12] = [
     ("Tab", ' '),
 ];
 
+/// Letters in pairs: without the accent, and with it.
+const ACCENTS: [(&str, &str); 8] = [
+    ("uml", "aäoöuüeëiïyÿAÄOÖUÜEËIÏ"),
+    ("acute", "aáeéiíoóuúyýAÁEÉIÍOÓUÚYÝ"),
+    ("grave", "aàeèiìoòuùAÀEÈIÌOÒUÙ"),
+    ("circ", "aâeêiîoôuûAÂEÊIÎOÔUÛ"),
+    ("tilde", "aãnñoõAÃNÑOÕ"),
+    ("cedil", "cçCÇ"),
+    ("ring", "aåAÅ"),
+    ("slash", "oøOØ"),
+];
+
 const MARKS: [bool; 256] = {
     let mut marks = [false; 256];
     let list = b"%&\\[({<=\n";
@@ -283,6 +334,12 @@ mod tests {
         check("a%252540b", Some("a@b"));
         check("a&#64;b&#x2e;c&commat;d&amp;#64;e", Some("a@b.c@d@e"));
         check("a\\u0040b\\\\\\u002ec\\x40d\\u{40}e", Some("a@b.c@d@e"));
+        check("J\\u00fcrgen M\\u00FCller", Some("Jürgen Müller"));
+        check("\\u738b\\u5c0f\\u660e", Some("王小明"));
+        check("J%C3%BCrgen%20M%25C3%25BCller %E7%8E%8B", Some("Jürgen Müller 王"));
+        check("J&uuml;rgen Stra&szlig;e &Eacute;lo&iuml;se", Some("Jürgen Straße Éloïse"));
+        check("S&amp;P &amp;&nosuch;", Some("S&P &&nosuch;"));
+        check("%C3%zz %C3 %FF%FE \\ud83d &nosuch; &xuml;", None);
         check("anna [at] example (dot) com", Some("anna@example.com"));
         check("f(at) [dot]", None);
         check("anna.we=\r\nber=40x.org", Some("anna.weber@x.org"));

@@ -1,7 +1,8 @@
 //! Characters that a reader takes for others, or does not see at all.
 //!
 //! Full width, mathematical and enclosed letters and digits, the digits of other scripts, Cyrillic
-//! and Greek letters inside Latin words, every kind of space and dash, and what has no width.
+//! and Greek letters inside Latin words, every kind of space and dash, and what has no width, the
+//! colours of a terminal among it.
 
 use std::ops::Range;
 
@@ -9,10 +10,10 @@ use super::view::{Change, View};
 
 /// `text` in plain letters; `None` where that is what it is.
 pub(super) fn fold(text: &str) -> Option<View> {
-    if text.is_ascii() {
+    let bytes = text.as_bytes();
+    if text.is_ascii() && memchr::memchr(ESCAPE, bytes).is_none() {
         return None;
     }
-    let bytes = text.as_bytes();
     let mut view: Option<View> = None;
     let mut kept = 0;
     let mut word = Word::default();
@@ -22,6 +23,13 @@ pub(super) fn fold(text: &str) -> Option<View> {
         let Some(symbol) = text[start..].chars().next() else { break };
         at = start + symbol.len_utf8();
         let seen = match symbol {
+            '\u{1b}' => match control_end(bytes, start) {
+                Some(end) => {
+                    at = end;
+                    Seen::Nothing
+                }
+                None => continue,
+            },
             '\u{370}'..='\u{52f}' if !word.is_latin(text, start) => continue,
             '\u{370}'..='\u{52f}' => match look_alike(symbol) {
                 Some(letter) => Seen::As(letter),
@@ -42,6 +50,13 @@ pub(super) fn fold(text: &str) -> Option<View> {
     let mut view = view?;
     view.keep(text, kept..text.len());
     Some(view)
+}
+
+/// Where the control sequence of a terminal ends that begins at `at`, such as `ESC [ 31 m`.
+fn control_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let parameters = bytes[at..].strip_prefix(b"\x1b[")?;
+    let len = parameters.iter().take(REACH).take_while(|b| matches!(b, b' '..=b'?')).count();
+    matches!(parameters.get(len), Some(b'@'..=b'~')).then_some(at + len + 3)
 }
 
 enum Seen {
@@ -118,12 +133,14 @@ impl Word {
 /// No value that one could take for another is longer.
 const REACH: usize = 128;
 
+const ESCAPE: u8 = 0x1b;
+
 /// The first bytes of all that may have to change.
 const LEADS: [bool; 256] = {
     let mut leads = [false; 256];
     let list = [
-        0xc2, 0xcd, 0xce, 0xcf, 0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd8, 0xd9, 0xdb, 0xe0, 0xe1, 0xe2,
-        0xe3, 0xef, 0xf0, 0xf3,
+        ESCAPE, 0xc2, 0xcd, 0xce, 0xcf, 0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd8, 0xd9, 0xdb, 0xe0, 0xe1,
+        0xe2, 0xe3, 0xef, 0xf0, 0xf3,
     ];
     let mut i = 0;
     while i < list.len() {
@@ -158,6 +175,10 @@ mod tests {
         check("ⓐⓑⒸ ①⑨", Some("abC 19"));
         check("٤١ ۴۱ ४१", Some("41 41 41"));
         check("x\u{e0061}\u{e0062}\u{e007f}", Some("xab"));
+        check("\u{1b}[33mSarah\u{1b}[0m", Some("Sarah"));
+        check("\u{1b}[1mDB\u{1b}[0m=\u{1b}[38;5;12mx", Some("DB=x"));
+        check("\u{1b}[33", None);
+        check("\u{1b}]8;;x", None);
         check("i\u{2029}j👩\u{200d}🔬", Some("i\nj👩🔬"));
     }
 }

@@ -34,12 +34,15 @@ impl Lists {
         }
         let denied = match texts.is_empty() {
             true => None,
-            false => Some((automaton(texts.keys(), Case::Any)?, texts.into_values().collect())),
+            false => {
+                let kind = MatchKind::Standard;
+                Some((automaton(texts.keys(), Case::Any, kind)?, texts.into_values().collect()))
+            }
         };
         let allow: BTreeSet<_> = policy.allow.iter().filter(|text| !text.is_empty()).collect();
         let allowed = match allow.is_empty() {
             true => None,
-            false => Some(automaton(allow, Case::Exact)?),
+            false => Some(automaton(allow, Case::Exact, MatchKind::LeftmostLongest)?),
         };
         Ok(Self { denied, allowed })
     }
@@ -59,12 +62,14 @@ impl Lists {
             score: SCORE,
             detector: DENIED,
         };
-        let plain = automaton.find_iter(text);
+        // The gravest of those that overlap counts, not the first.
+        let plain = automaton.find_overlapping_iter(text);
         found.extend(plain.map(|hit| span(hit.range(), hit.pattern().as_usize())));
         let Some(view) = wrap::unwrapped(text) else { return };
         // What is the same in both has been found.
-        let wrapped =
-            automaton.find_iter(view.text()).filter(|hit| view.weakness(&hit.range()).is_some());
+        let wrapped = automaton
+            .find_overlapping_iter(view.text())
+            .filter(|hit| view.weakness(&hit.range()).is_some());
         found.extend(wrapped.map(|hit| span(view.source(&hit.range()), hit.pattern().as_usize())));
     }
 
@@ -99,9 +104,10 @@ enum Case {
 fn automaton<T: AsRef<[u8]>>(
     texts: impl IntoIterator<Item = T>,
     case: Case,
+    kind: MatchKind,
 ) -> Result<AhoCorasick, ScannerError> {
     AhoCorasick::builder()
-        .match_kind(MatchKind::LeftmostLongest)
+        .match_kind(kind)
         .ascii_case_insensitive(case == Case::Any)
         .build(texts)
         .map_err(|error| ScannerError::Triggers(error.to_string()))

@@ -14,8 +14,13 @@ pub(super) fn each_cell(text: &str, mut see: impl FnMut(&str, Range<usize>)) {
     let mut start = 0;
     while start < bytes.len() {
         let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |i| start + i);
-        let line = Line::read(bytes, start..end);
+        let range = start..end;
         start = end + 1;
+        // A rule of `-` and `+` parts the header of a query's answer from its rows.
+        if is_rule(&bytes[range.clone()]) {
+            continue;
+        }
+        let line = Line::read(bytes, range);
         // A table goes on while its mark and the number of its columns do.
         let same = match (&before, &line) {
             (Some(above), Some(line)) => above.mark == line.mark && above.count == line.count,
@@ -40,6 +45,11 @@ pub(super) fn each_cell(text: &str, mut see: impl FnMut(&str, Range<usize>)) {
             }
         }
     }
+}
+
+fn is_rule(line: &[u8]) -> bool {
+    line.first().is_some_and(|b| matches!(b, b'-' | b'+'))
+        && line.iter().all(|b| matches!(b, b'-' | b'+' | b'=' | b' ' | b'\r'))
 }
 
 /// A line with marks between cells.
@@ -80,14 +90,22 @@ struct Table<'t> {
 
 impl<'t> Table<'t> {
     fn of(text: &'t str, header: &Line) -> Self {
-        let mut columns = Vec::new();
+        let (mut columns, mut named) = (Vec::new(), 0);
         each_field(text.as_bytes(), header, |column, cell| {
             let name = &text[cell];
             let short = (2..=40).contains(&name.len()) && column < MOST_COLUMNS;
-            if short && !name.ends_with(':') && detect::names_a_value(name) {
+            if short
+                && !name.ends_with(':')
+                && (detect::names_a_value(name) || detect::names_a_secret(name))
+            {
                 columns.push((column, name));
             }
+            named += usize::from(!name.is_empty());
         });
+        // A lone name and a comma is an argument of a call.
+        if named < 2 {
+            columns.retain(|(_, name)| detect::names_a_value(name));
+        }
         Self { mark: header.mark, count: header.count, columns }
     }
 
@@ -156,6 +174,12 @@ mod tests {
             ),
             ("n\tpassport\n1\tX1234567", &[("passport", "X1234567")]),
             ("Dear John, my phone\nis broken, thanks for", &[("my phone", "thanks for")]),
+            (
+                " username | password\n----------+-----------\n jdoe | Tuesday9!\n(1 row)\n",
+                &[("username", "jdoe"), ("password", "Tuesday9!")],
+            ),
+            ("id,api_key\n1,x7\n", &[("api_key", "x7")]),
+            ("field,tokens used\na,512\n", &[]),
             ("x = f(a, b)\ny = g(a, b)", &[]),
         ];
         for (text, wanted) in cases {

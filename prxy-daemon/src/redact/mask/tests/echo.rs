@@ -41,7 +41,7 @@ fn a_value_that_a_word_gave_away_is_masked_on_its_next_mention() {
         ("Patient: Whitfield", "then Whitfield came", "then <PERSON_1> came"),
         ("Patient: Grace Young", "Grace Young was seen", "<PERSON_1> was seen"),
         ("from Mr Thomas Whitfield", "then Whitfield's son", "then <PERSON_2>'s son"),
-        ("ls /home/mkowalski/src", "owner mkowalski staff", "owner <USERNAME_1> staff"),
+        ("ls /Users/mkowalski/src", "owner mkowalski staff", "owner <USERNAME_1> staff"),
         ("username: jdoe42", "ask jdoe42 about it", "ask <USERNAME_1> about it"),
         ("Patient: Hollis Abernathy", "for HOLLIS ABERNATHY", "for <PERSON_2>"),
         ("Patient: Hollis Abernathy", "hollis abernathy came", "<PERSON_2> came"),
@@ -187,7 +187,7 @@ const PIECES: &[&str] = &[
     "Grace Young",
     "username: jdoe42",
     "jdoe42",
-    "/home/mkowalski/x",
+    "/Users/mkowalski/x",
     "mkowalski",
     "<PERSON_1>",
 ];

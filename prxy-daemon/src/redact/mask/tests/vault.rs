@@ -239,3 +239,86 @@ fn no_tenant_restores_what_another_one_has_masked() {
     assert_eq!(answered("<EMAIL_1>", &*store.vault("bob")), "bob@corp.com");
     assert_eq!(answered("<EMAIL_1>", &*store.vault("eve")), "<EMAIL_1>");
 }
+
+#[test]
+fn names_that_are_spelled_with_escapes_are_masked_and_come_back_as_they_were() {
+    let store = Store::in_memory().unwrap();
+    let masker = agent();
+    for (text, expected) in [
+        (r#"{"name": "J\u00fcrgen M\u00fcller"}"#, r#"{"name": "<PERSON_1>"}"#),
+        (r#"{"name": "\u738b\u5c0f\u660e"}"#, r#"{"name": "<PERSON_2>"}"#),
+        ("<td>Name: J&uuml;rgen M&uuml;ller</td>", "<td>Name: <PERSON_3></td>"),
+    ] {
+        let vault = store.vault("t");
+        assert_eq!(sent(&masker, text, &*vault).as_deref(), Some(expected));
+        assert_eq!(answered(expected, &*vault), text);
+    }
+}
+
+#[test]
+fn identities_that_programs_make_up_are_nobodys_numbers_and_others_are_refused() {
+    let (masker, store) = (agent(), Store::in_memory().unwrap());
+    for (id, passes) in [
+        ("365401828", true),
+        ("4155550132", true),
+        ("call_1763765400123", true),
+        ("call_1763765400_7", true),
+        ("12345ccc-6671-4a3a-9abc-0123456789ab", true),
+        ("toolu_0f86bccc-7665-4982-a835-012345678901", true),
+        ("maria@corp.com", false),
+        ("078-05-1121", false),
+        ("DE89370400440532013000", false),
+        (
+            "sk-ant-api03-Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Wx2Yz3Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9AA",
+            false,
+        ),
+    ] {
+        let chat = json!({"messages": [
+            {"role": "assistant", "tool_calls": [{"id": id, "type": "function", "function": {"name": "n", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": id, "content": "ok"},
+        ]});
+        let responses = json!({"store": false, "input": [
+            {"type": "function_call", "call_id": id, "name": "n", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": id, "output": "ok"},
+        ]});
+        let messages = json!({"messages": [
+            {"role": "assistant", "content": [{"type": "tool_use", "id": id, "name": "n", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "ok"}]},
+        ]});
+        for (surface, body) in
+            [(Surface::Chat, chat), (Surface::Responses, responses), (Surface::Messages, messages)]
+        {
+            let body = body.to_string();
+            let masked = masker.request(surface, body.as_bytes(), &*store.vault("t"));
+            assert_eq!(masked.is_ok(), passes, "{surface:?} {id}");
+            assert_eq!(
+                crate::json::walk(body.as_bytes(), &mut masker.checker(surface, body.as_bytes()))
+                    .is_ok(),
+                passes,
+                "{surface:?} {id}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_piece_of_what_is_encrypted_is_nobodys_and_a_whole_value_there_is_refused() {
+    let (masker, store) = (agent(), Store::in_memory().unwrap());
+    let around = |value: &str| format!("gAAAA{}{value}{}", "Zk3".repeat(40), "aQ2".repeat(40));
+    for (said, passes) in [
+        (around("GVoDl-sc513ia3Jqn0D_sKsJC"), true),
+        (around("K66c0-r8_1v0FNzhU8VILAiPzBkKNzpPNkE71spmdQSYmTJX-MFU5G"), true),
+        (around("0CIpR-6MEFj606-gHe3U"), true),
+        (around("z1PiS_289e8M52Wa_S5qwz"), true),
+        (around(" maria@corp.com "), false),
+        ("AKIAQ4XTRBGMZ7WNPLKD".to_owned(), false),
+        ("4111 1111 1111 1111".to_owned(), false),
+    ] {
+        let body = json!({"store": false, "input": [
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": said},
+        ]})
+        .to_string();
+        let masked = masker.request(Surface::Responses, body.as_bytes(), &*store.vault("t"));
+        assert_eq!(masked.is_ok(), passes, "{said}");
+    }
+}

@@ -226,3 +226,12 @@ fn code_and_commands_that_run_over_events_are_for_the_tool_of_their_item() {
         }
     }
 }
+
+#[test]
+fn a_block_without_a_name_does_not_inherit_that_of_its_index() {
+    let named = r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","name":"Bash","input":{}}}"#;
+    let unnamed = r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","input":{}}}"#;
+    let given = r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"\"<API_KEY_1> <EMAIL_1>\""}}"#;
+    check("named", &streamed(Surface::Messages, &[named, given]), (true, true));
+    check("unnamed", &streamed(Surface::Messages, &[named, unnamed, given]), (false, false));
+}
