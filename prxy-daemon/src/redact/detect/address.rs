@@ -47,13 +47,68 @@ pub(super) const ADDRESS: Detector = Detector {
         "Box 5 is full",
         "Lane 4",
         "Ring 0 and Platz 3",
+        "in a Mac OS 11 box",
     ],
+};
+
+pub(super) const UK_HOUSE: Detector = Detector {
+    name: "address-house",
+    shape: "a number and the name of a house or a row of houses, with town and British post code",
+    validator: "the post code",
+    trigger: Trigger::Literals(&[
+        " Mansions,",
+        " Bank,",
+        " House,",
+        " Court,",
+        " Cottage,",
+        " Cottages,",
+        " Villas,",
+        " Buildings,",
+        " Gate,",
+        " Fold,",
+        " Garth,",
+        " Heights,",
+        " Towers,",
+        " Tower,",
+        " Quay,",
+        " Yard,",
+        " Parade,",
+        " Field,",
+        " Fields,",
+        " Meadow,",
+        " Meadows,",
+        " Orchard,",
+        " Brow,",
+        " Chase,",
+        " Copse,",
+        " Dene,",
+        " End,",
+        " Lodge,",
+        " Park,",
+        " Point,",
+    ]),
+    find: |text, at| {
+        let bytes = text.as_bytes();
+        let head = word(bytes, at.start + 1)?;
+        let street = behind_number(bytes, &head, 0)?;
+        let end = rest_end(bytes, street.end);
+        let coded = bytes[street.end..end].iter().any(u8::is_ascii_digit)
+            && bytes[end - 1].is_ascii_uppercase();
+        coded.then_some(street.start..end)
+    },
+    positives: &["⟦3 Fern Bank, Otley LS21 3HR⟧", "at ⟦11B Marlborough Mansions, London NW6 1JS⟧."],
+    look_alikes: &["3 Fern Bank, Otley", "2 World Bank, IMF papers", "Fern Bank, Otley"],
+    ..ADDRESS
 };
 
 /// The address around a word for a street, or behind it.
 fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let head = joined(bytes, at.start)?;
+    // `Mac OS 11`
+    if bytes[head.start..head.end] == *b"OS" {
+        return None;
+    }
     let street = june(bytes, &head)
         .or_else(|| pobox(bytes, &head))
         .or_else(|| street_first(bytes, &head))
@@ -222,12 +277,20 @@ fn number_first(bytes: &[u8], head: &Word) -> Option<Range<usize>> {
         b"Cheapside",
     ]
     .contains(&&bytes[head.start..head.end]);
+    behind_number(bytes, head, usize::from(whole))
+}
+
+/// A number, one to four words and the one at `head`; `words` of them are there without those before it.
+fn behind_number(bytes: &[u8], head: &Word, mut words: usize) -> Option<Range<usize>> {
     let mut i = head.start;
-    let mut words = usize::from(whole);
     for _ in 0..5 {
         let at = i.checked_sub(1).filter(|at| bytes[*at] == b' ')?;
         let end = if bytes[..at].ends_with(b".") { at - 1 } else { at };
         if let Some(word) = word_before(bytes, end) {
+            // `11B`
+            if word.len() == 1 && word.start > 0 && bytes[word.start - 1].is_ascii_digit() {
+                return numbered(bytes, at, end, words).map(|start| start..street_end(bytes, head));
+            }
             if !(word.capital() || words > 0 && word.is(PARTICLE)) || word.case == Case::Mixed {
                 return numbered(bytes, at, word.end, words)
                     .map(|start| start..street_end(bytes, head));

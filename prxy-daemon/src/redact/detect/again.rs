@@ -54,11 +54,21 @@ pub(in crate::redact) fn sure_parts(name: &str) -> Vec<&str> {
     let named = words.iter().filter(|word| word.capital() && !word.no_name()).count();
     let whole = named > 1
         && words.iter().all(|word| !word.no_name() || word.is(PARTICLE))
-        && words.iter().any(|word| word.is(GIVEN | FAMILY | PINYIN) && word.len() > 4);
+        && words
+            .iter()
+            .any(|word| (word.is(GIVEN | FAMILY | PINYIN) || word.class == 0) && word.len() > 4);
     if whole && name.len() <= LONGEST && words.last().is_some_and(|last| last.end == name.len()) {
         parts.push(name);
     }
     parts
+}
+
+/// Whether a word of `name` means nothing else, so that the whole counts in lower case too.
+pub(in crate::redact) fn means_nothing_else(name: &str) -> bool {
+    let other = ORDINARY | PLACE | TITLE | ROLE | PARTICLE | KIND | LEGAL | STREET | TERM;
+    name.split(' ').any(|part| {
+        joined(part.as_bytes(), 0).is_some_and(|word| word.len() > 3 && !word.is(other))
+    })
 }
 
 /// Whether a name that stands at `range` goes on on neither side, and is no part of code.
@@ -67,7 +77,8 @@ pub(in crate::redact) fn stands_alone(text: &str, range: Range<usize>) -> bool {
     let letter = |c: char| c.is_alphanumeric() || matches!(c, '_' | '@');
     let inner = text[..range.start].chars().next_back().is_some_and(letter)
         && !super::text::spelled_escape(bytes, range.start);
-    let last = text[range.clone()].rfind(' ').map_or(range.start, |blank| range.start + blank + 1);
+    let last =
+        text[range.clone()].rfind([' ', '\n']).map_or(range.start, |blank| range.start + blank + 1);
     let ends = |word: &Word| word.end == range.end;
     let (first, last) = (joined(bytes, range.start), joined(bytes, last).filter(ends));
     !inner

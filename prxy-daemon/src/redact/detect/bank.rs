@@ -78,6 +78,28 @@ pub(super) const BANK_NUMBER: Detector = Detector {
     ],
 };
 
+pub(super) const BESIDE_BANK: Detector = Detector {
+    name: "account-beside-bank",
+    shape: "7 to 10 digits right behind `account`",
+    validator: "a sort code or a bank before it",
+    trigger: Trigger::Words(&["account ", "account: ", "acct: ", "a/c ", "compte ", "cuenta "]),
+    find: |text, at| {
+        const WORDS: &[&str] =
+            &["sort code", "sortcode", "bsb", "routing", "bank", "banque", "banco", "swift"];
+        let bytes = text.as_bytes();
+        let end = text::run_end(bytes, at.end, 11, |b| b.is_ascii_digit());
+        let fits = (7..=10).contains(&(end - at.end))
+            && text::word_end(bytes, end)
+            && !super::digits::continues_right(bytes, end)
+            && !is_flat(&bytes[at.end..end])
+            && text::said_before(bytes, at.start, 56, WORDS);
+        fits.then_some(at.end..end)
+    },
+    positives: &["sort code ⟦20-44-91⟧, account ⟦73920184⟧", "the bank says account: ⟦73920184⟧."],
+    look_alikes: &["account 73920184", "the bankruptcy of account 73920184", "bank account 12"],
+    ..BANK_ACCOUNT
+};
+
 pub(super) const BIC: Detector = Detector {
     name: "bic",
     label: "BANK_ACCOUNT",

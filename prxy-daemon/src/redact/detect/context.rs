@@ -290,7 +290,7 @@ fn of_name(name: &str) -> Topics {
 /// The topics of the entry that begins with a word at `at`, and where it ends.
 fn word_at(bytes: &[u8], at: usize, limit: usize) -> Option<(Topics, usize)> {
     let [long, short] = entries(bytes, at);
-    if long.is_empty() && short.is_empty() || !begins(bytes, at) {
+    if long.is_empty() && short.is_empty() || !begins(bytes, at) || is_decilitre(bytes, at) {
         return None;
     }
     // `5cf` in a hash: only a long word begins behind a digit.
@@ -304,6 +304,16 @@ fn word_at(bytes: &[u8], at: usize, limit: usize) -> Option<(Topics, usize)> {
         }
     }
     (best.0 != 0).then_some(best)
+}
+
+/// Whether the word at `at` is the unit of `mg/dL`, and no `DL` of a driving licence.
+fn is_decilitre(bytes: &[u8], at: usize) -> bool {
+    let unit = match &bytes[at..] {
+        [b'd', b'L', ..] => true,
+        [b'd' | b'D', b'l' | b'L', ..] => at > 0 && bytes[at - 1] == b'/',
+        _ => false,
+    };
+    unit && !bytes.get(at + 2).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// Whether a name of several words ends with `word`.
@@ -485,6 +495,7 @@ const FILLERS: &[&str] = &[
     "with",
     "date",
     "card",
+    "copy",
     "value",
     "as",
     "on",

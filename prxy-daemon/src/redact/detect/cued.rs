@@ -57,11 +57,20 @@ pub(super) fn lowered(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let title = bytes[at.clone()].trim_ascii_end();
     let first = joined(bytes, at.end)?;
+    // `dhr. J.P. van der Hoogenband`
+    if first.len() == 1 && bytes.get(first.end) == Some(&b'.') && title.ends_with(b".") {
+        return behind_title(bytes, at.end, true);
+    }
     if first.case == Case::Title {
         let patient = title.first().is_some_and(|b| b.eq_ignore_ascii_case(&b'p'));
         return (patient && bytes[at.start].is_ascii_lowercase())
             .then(|| behind_title(bytes, at.end, false))
             .flatten();
+    }
+    // `his wife ingrid`
+    let kin = word(bytes, at.start).is_some_and(|word| word.is(KIN));
+    if kin && !first.surely(GIVEN) {
+        return None;
     }
     let name = |word: &Word| {
         word.case == Case::Lower
@@ -118,6 +127,16 @@ fn behind_titles(bytes: &[u8], mut end: usize) -> Option<usize> {
         };
         let next = word(bytes, i)?;
         let pointed = bytes.get(next.end) == Some(&b'.');
+        // `Herr Kollege Brandhuber`
+        let role = next.is(ROLE)
+            && next.case == Case::Title
+            && !next.is(GIVEN | FAMILY)
+            && bytes.get(next.end) == Some(&b' ')
+            && word(bytes, next.end + 1).is_some_and(|word| word.capital() && !word.no_name());
+        if role {
+            end = next.end;
+            continue;
+        }
         if next.is(TITLE)
             && (next.capital() && !next.surely(FAMILY | GIVEN) || pointed || next.is(ROLE))
         {

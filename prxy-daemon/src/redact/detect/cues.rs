@@ -12,7 +12,7 @@ pub(super) const LISTS: &[(Class, &str)] = &[
         mag ing dipl med phil jur habil mme mmes mlle monsieur madame mademoiselle mgr maître señor señora señorita sr sra srta don doña \
         doctora dra lic sig signor signora signorina sigra dott dottssa dottoressa dottor avv geom rag \
         meneer mevrouw mevr mw dhr heer jonkheer dña dom soussigné soussignée pan pani panie paniu pana panem panu panią panna senhor senhora dona eng sig.ra \
-        dottore doutor doutora",
+        dottore doutor doutora hhj",
     ),
     (
         ROLE,

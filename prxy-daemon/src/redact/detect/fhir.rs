@@ -23,6 +23,37 @@ pub(super) const FHIR_GIVEN: Detector = Detector {
     ..person::NAME
 };
 
+pub(super) const FHIR_DISPLAY: Detector = Detector {
+    name: "fhir-display",
+    shape: "the rest of a string of `\"display\"` behind a title",
+    validator: "two to four words with capitals",
+    score: 75,
+    trigger: Trigger::Literals(&["\"display\"", "\"display\\\""]),
+    find: |text, at| {
+        let bytes = text.as_bytes();
+        let start = text::run_end(bytes, at.end, 8, |b| matches!(b, b' ' | b':' | b'"' | b'\\'));
+        let end = text::run_end(bytes, start, 60, |b| !matches!(b, b'"' | b'\\' | b'\n'));
+        let value = text.get(start..end)?;
+        const TITLES: &[&str] =
+            &["Dr ", "Dr. ", "Prof ", "Prof. ", "Mr ", "Mrs ", "Ms ", "Mr. ", "Mrs. ", "Ms. "];
+        let mut name = value;
+        while let Some(rest) = TITLES.iter().find_map(|title| name.strip_prefix(title)) {
+            name = rest;
+        }
+        let words = name.split(' ').count();
+        let capital = name.split(' ').all(|word| word.starts_with(char::is_uppercase));
+        let letters = name.chars().all(|c| c.is_alphabetic() || " .-'".contains(c));
+        (name.len() < value.len() && (2..=4).contains(&words) && capital && letters)
+            .then(|| end - name.len()..end)
+    },
+    positives: &[
+        "{\"reference\":\"Practitioner/1\",\"display\":\"Dr ⟦Rowena Pike⟧\"}",
+        "\"display\": \"Prof. Dr. ⟦Rowena Pike⟧\"",
+    ],
+    look_alikes: &["\"display\":\"Body height\"", "\"display\": \"Dr\"", "\"display\": \"none\""],
+    ..person::NAME
+};
+
 pub(super) const FHIR_ID: Detector = Detector {
     name: "fhir-identifier",
     shape: "the `value` beside a `system` of an identifier whose name says medical record or number",

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::lexicon::*;
 use super::name::{Name, Reading};
+use super::{Detector, Trigger};
 
 /// How much a field's key says of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,7 +140,7 @@ pub(super) fn value(bytes: &[u8], i: usize, kind: Kind, shouted: bool) -> Option
     };
     let name = Name::read(bytes, name_at, Reading::Cued)?;
     let head = *name.parts().next()?;
-    let mut end = name.end;
+    let (mut end, mut listed) = (name.end, false);
     if let Some(given) = bytes[end..]
         .starts_with(b", ")
         .then(|| Name::read(bytes, end + 2, Reading::Plain))
@@ -153,8 +154,19 @@ pub(super) fn value(bytes: &[u8], i: usize, kind: Kind, shouted: bool) -> Option
             && given.parts().skip(1).all(|word| word.is(GIVEN) && !word.surely(FAMILY))
             && name.parts().count() < 3
             && !head.surely(GIVEN);
-        if fits && ends(bytes, given.end) {
-            end = given.end;
+        // `OYELARAN, Folake T`
+        let initial = match &bytes[given.end..] {
+            [b' ', letter, ..] if letter.is_ascii_uppercase() => 2,
+            _ => 0,
+        };
+        let shouted = head.case == Case::Upper
+            && head.unknown()
+            && head.len() > 3
+            && given.words().len() < 3
+            && given.words().iter().all(|word| word.case == Case::Title && !word.no_name());
+        listed = shouted && ends(bytes, given.end + initial);
+        if (fits || shouted) && ends(bytes, given.end + initial) {
+            end = given.end + initial;
         }
     }
     let count = name.parts().count();
@@ -182,11 +194,105 @@ pub(super) fn value(bytes: &[u8], i: usize, kind: Kind, shouted: bool) -> Option
         Kind::Any => {
             name.parts().any(|word| word.surely(GIVEN)) && (count > 1 || ends)
                 || known && named && count > 1 && ends && head.is(GIVEN)
-                || end > name.end && known
+                || end > name.end && (known || listed)
                 || count == 1 && named && parted(bytes, end)
         }
     };
     counts.then_some(start..end)
+}
+
+/// Elements and variables for names, which no colon follows.
+pub(super) const MARKED: Detector = Detector {
+    name: "person-element",
+    shape: "the text of an element such as `<LastName>`, what is assigned to or compared with `last_name`",
+    validator: "as in a field",
+    trigger: Trigger::Words(&[
+        "given",
+        "family",
+        "givenname",
+        "familyname",
+        "given_name",
+        "family_name",
+        "firstname",
+        "lastname",
+        "first_name",
+        "last_name",
+        "surname",
+        "forename",
+        "fullname",
+        "full_name",
+        "vorname",
+        "nachname",
+        "prenom",
+        "apellido",
+        "apellidos",
+        "cognome",
+        "achternaam",
+        "voornaam",
+        "nazwisko",
+        "imie",
+        "sobrenome",
+        "patientname",
+        "patient_name",
+        "customer_name",
+        "customername",
+    ]),
+    find: marked,
+    positives: &[
+        "<given>⟦Sarah⟧</given><family>⟦Connor⟧</family>",
+        "<FirstName>⟦Folake⟧</FirstName>\n<LastName>⟦Oyelaran⟧</LastName>",
+        "<ns:LastName>⟦OYELARAN⟧</ns:LastName>",
+        "<family value=\"⟦Oyelaran⟧\"/>",
+        "lastName = \"⟦Oyelaran⟧\";",
+        "SELECT * FROM c WHERE last_name = '⟦Oyelaran⟧' AND x",
+        "last_name='⟦Oyelaran⟧'",
+        "WHERE surname LIKE '⟦Oyelaran⟧%'",
+    ],
+    look_alikes: &[
+        "<LastName>string</LastName>",
+        "<given>true</given>",
+        "lastName = \"\";",
+        "last_name = 'Required'",
+        "lastName = getName()",
+        "last_name > 'a'",
+        "family = \"sans-serif\"",
+        "a given = b",
+    ],
+    ..super::person::NAME
+};
+
+/// The name behind the key at `at`.
+fn marked(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let before = at.start.checked_sub(1).map(|before| bytes[before]);
+    let weak = matches!(
+        &bytes[at.clone()],
+        [b'g' | b'G', b'i', b'v', b'e', b'n'] | [b'f' | b'F', b'a', b'm', b'i', b'l', b'y']
+    );
+    let element = matches!(before, Some(b'<' | b':'));
+    let mut i = at.end;
+    match &bytes[i..] {
+        [b'>', ..] if element => i += 1,
+        [b' ', b'v', b'a', b'l', b'u', b'e', b'=', b'"', ..] if element => i += 8,
+        _ if weak => return None,
+        _ => {
+            i = super::text::run_end(bytes, i, 2, |b| b == b' ' || b == b'"');
+            let operators = ["===", "==", "=", "LIKE", "like", "ILIKE"];
+            i += operators.iter().find(|mark| bytes[i..].starts_with(mark.as_bytes()))?.len();
+            i = super::text::run_end(bytes, i, 1, |b| b == b' ');
+            if !matches!(bytes.get(i), Some(b'"' | b'\'')) {
+                return None;
+            }
+            i += 1;
+        }
+    }
+    i = super::text::run_end(bytes, i, 2, |b| b == b' ');
+    let first = word(bytes, i)?;
+    // `LIKE 'Oyelaran%'`
+    if bytes.get(first.end) == Some(&b'%') && first.case == Case::Title && !first.no_name() {
+        return Some(first.start..first.end);
+    }
+    value(bytes, i, Kind::Person, true)
 }
 
 /// Whether the next line is for a given name: this one was for a family name.

@@ -220,7 +220,12 @@ impl Announced {
             (end, groups) = (stop, groups + 1);
             i = match bytes.get(stop) {
                 Some(b'-' | b'/' | b'.') => stop + 1,
-                Some(b' ') if numbers + 1 >= group.len() || !lower && numbers == 0 => stop + 1,
+                Some(b' ')
+                    if numbers + 1 >= group.len()
+                        || !lower && (numbers == 0 || plate_goes_on(self.topics, bytes, stop)) =>
+                {
+                    stop + 1
+                }
                 _ => break,
             };
         }
@@ -239,6 +244,12 @@ impl Announced {
             && !(groups == 1 && letters == 0 && matches!(&bytes[start..end], [b'1', b'9', _, _] | [b'2', b'0', _, _]));
         fits.then_some(start..end)
     }
+}
+
+/// Whether the three letters that end a British plate stand behind the blank at `i`.
+fn plate_goes_on(topics: Topics, bytes: &[u8], i: usize) -> bool {
+    let end = text::run_end(bytes, i + 1, 5, |b| b.is_ascii_uppercase());
+    topics == context::VEHICLE && end == i + 4 && text::word_end(bytes, end)
 }
 
 /// Whether `value` is written like a date, as `Account opened: 2024-01-15` has it.

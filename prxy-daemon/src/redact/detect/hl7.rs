@@ -131,6 +131,40 @@ pub(super) const HL7_PHONE: Detector = Detector {
     ..PHONE
 };
 
+pub(super) const X12_NAME: Detector = Detector {
+    name: "x12-name",
+    shape: "the name in an NM1 segment of X12: family name, `*`, given names",
+    validator: "the segment says that it is a person",
+    score: 90,
+    trigger: Trigger::Literals(&["NM1*"]),
+    find: |text, at| {
+        let bytes = text.as_bytes();
+        let kind = text::run_end(bytes, at.end, 4, |b| b.is_ascii_alphanumeric());
+        let start = kind + 3;
+        if !bytes[kind..].starts_with(b"*1*") || !text::word_start(bytes, at.start) {
+            return None;
+        }
+        let name = |b: u8| b.is_ascii_alphabetic() || b >= 0x80 || b"* -'.".contains(&b);
+        let mut end = text::run_end(bytes, start, 80, name);
+        if let Some(twice) = text.get(start..end)?.find("**") {
+            end = start + twice;
+        }
+        // The qualifier of the number behind the name.
+        while end > start && matches!(bytes[end - 1], b'*' | b' ') {
+            end -= 1;
+        }
+        let value = &bytes[start..end];
+        (value.len() > 2 && value[0] != b'*').then_some(start..end)
+    },
+    positives: &[
+        "NM1*IL*1*⟦OYELARAN*FOLAKE⟧****MI*W123~",
+        "NM1*QC*1*⟦PIKE*ROWENA*T⟧~",
+        "NM1*IL*1*⟦OYELARAN*FOLAKE⟧",
+    ],
+    look_alikes: &["NM1*PR*2*PAYER", "NM1*IL*1**", "NM1*IL"],
+    ..person::NAME
+};
+
 /// The field of a segment at one of these places, in the order of [`SEGMENTS`]; nothing at place 0, nor where it is empty.
 fn field(text: &str, at: &Range<usize>, places: [usize; 5]) -> Option<Range<usize>> {
     let bytes = text.as_bytes();

@@ -32,11 +32,13 @@ pub(super) const PASSPORT_NUMBER: Detector = Detector {
         "护照号码：⟦E12345678⟧",
         "{\"passportNumber\":\"⟦X12345678⟧\"}",
         "passport_no=⟦L8982345⟧",
+        "her passport copy (⟦533401372⟧) out of",
         "Reisepass ..........: ⟦C8HFX5YK5⟧",
         "Passport number ________ ⟦NUFEZB3T6⟧",
     ],
     look_alikes: &[
         "passport 2024",
+        "a copy of 533401372",
         "passport renewal in 12345 offices",
         "passport.js 10.20.30",
         "passport-local v1.0.0",
@@ -78,6 +80,11 @@ pub(super) const DRIVER_LICENSE: Detector = Detector {
         "MIT license 2024",
         "a driver's license costs 12345",
         "dl 12",
+        "glucose 98 mg/dL 70-105",
+        "Hb 11.2 g/dL (12.0-15.5)",
+        "| mg/dL | 70-10534 |",
+        "mg/dl 135-14522, MG/DL 135-14522",
+        "dL 70-10534",
         "license: Apache-2.0",
     ],
 };
@@ -103,7 +110,12 @@ pub(super) const MEDICAL_ID: Detector = Detector {
     validator: "at least four digits",
     score: 87,
     trigger: Trigger::Announced(MEDICAL),
-    find: |text, run| MEDICAL_NUMBERS.find(text.as_bytes(), &run),
+    find: |text, run| {
+        let hit = MEDICAL_NUMBERS.find(text.as_bytes(), &run)?;
+        // A standard; the number of a Brazilian card is longer.
+        let standard = hit.len() < 11 && text.as_bytes()[..hit.start].ends_with(b"CNS ");
+        (!standard).then_some(hit)
+    },
     positives: &[
         "MRN ⟦12345678⟧",
         "MRN: ⟦00-12-34-56⟧",
@@ -129,6 +141,8 @@ pub(super) const MEDICAL_ID: Detector = Detector {
         "GMC no. ⟦4512345⟧",
         "Vers.-Nr. ⟦M123456789⟧",
         "n.º de utente ⟦123456789⟧, nascido",
+        "Lab no. ⟦L25-0093412⟧",
+        "Specimen ID: ⟦S-2093412⟧",
     ],
     look_alikes: &[
         "U.S. Pat. No. 7123456",
@@ -139,6 +153,8 @@ pub(super) const MEDICAL_ID: Detector = Detector {
         "A123456780",
         "943 476 591",
         "patient id column 12345",
+        "CNS 11643 and GB 18030",
+        "the lab no 12 of 14",
     ],
 };
 
@@ -194,8 +210,16 @@ pub(super) const PLATE: Detector = Detector {
     score: 60,
     trigger: Trigger::Announced(VEHICLE),
     find: |text, run| {
-        let hit = PLATES.find(text.as_bytes(), &run)?;
-        text.as_bytes()[hit.clone()].iter().any(u8::is_ascii_uppercase).then_some(hit)
+        let bytes = text.as_bytes();
+        let hit = PLATES.find(bytes, &run)?;
+        // Much else is registered.
+        const WEAK: &[&str] = &["registration", "reg", "registered"];
+        const SURE: &[&str] = &["plate", "vehicle", "car", "van"];
+        let weak = super::text::said_before(bytes, hit.start, 28, WEAK)
+            && !super::text::said_before(bytes, hit.start, 28, SURE);
+        let plate = &bytes[hit.clone()];
+        let fits = plate.iter().any(u8::is_ascii_uppercase) && (!weak || is_british(plate));
+        fits.then_some(hit)
     },
     positives: &[
         "license plate ⟦7ABC123⟧",
@@ -205,8 +229,19 @@ pub(super) const PLATE: Detector = Detector {
         "targa ⟦AB123CD⟧",
         "nr rejestracyjny ⟦WA 12345⟧",
         "placa ⟦ABC1D23⟧",
+        "licence plate: ⟦WR71 KLB⟧.",
+        "a grey Golf, registration ⟦WR71 KLB⟧, was",
+        "reg ⟦WR71KLB⟧",
     ],
-    look_alikes: &["plate 12", "number plates 2024", "placa 10", "the plate weighs 1234 g"],
+    look_alikes: &[
+        "registration AB12345",
+        "registration 4711 B",
+        "Reg. 12 AB",
+        "plate 12",
+        "number plates 2024",
+        "placa 10",
+        "the plate weighs 1234 g",
+    ],
 };
 
 const PASSPORTS: Announced = Announced { topics: PASSPORT, digits: (5, 10), letters: 4 };
@@ -310,6 +345,43 @@ fn vin(n: &[u8]) -> bool {
     let sum: u32 = n.iter().zip(weights).map(|(b, weight)| code(*b) * weight).sum();
     b"0123456789X"[(sum % 11) as usize] == n[8]
 }
+
+/// Two letters, two digits, three letters.
+fn is_british(plate: &[u8]) -> bool {
+    let shape: Vec<u8> = plate.iter().copied().filter(|b| *b != b' ').collect();
+    shape.len() == 7
+        && shape[2..4].iter().all(u8::is_ascii_digit)
+        && shape[..2].iter().chain(&shape[4..]).all(u8::is_ascii_uppercase)
+}
+
+/// The plates of the Chinese mainland.
+pub(super) const CN_PLATE: Detector = Detector {
+    name: "chinese-plate",
+    shape: "a province, a letter, five or six letters and digits behind `车牌`",
+    validator: "a province that there is, and a digit",
+    score: 70,
+    trigger: Trigger::Literals(&["车牌", "車牌", "号牌"]),
+    find: |text, at| {
+        const LEADS: &[char] = &['号', '號', '码', '碼', '为', '是', '：', ':', ' '];
+        const PROVINCES: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼";
+        let rest = &text[at.end..];
+        let plate = rest.char_indices().take(5).find(|(_, c)| !LEADS.contains(c))?;
+        let start = at.end + plate.0;
+        let mut chars = text[start..].char_indices();
+        let known = chars.next().is_some_and(|(_, c)| PROVINCES.contains(c))
+            && chars.next().is_some_and(|(_, c)| c.is_ascii_uppercase());
+        let (first, joint) = chars.next().filter(|_| known)?;
+        let from = start + first + if "·•- ".contains(joint) { joint.len_utf8() } else { 0 };
+        let code = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+        let end = super::text::run_end(text.as_bytes(), from, 8, code);
+        let body = &text[from..end];
+        (matches!(body.len(), 5 | 6) && body.bytes().any(|b| b.is_ascii_digit()))
+            .then_some(start..end)
+    },
+    positives: &["车牌⟦沪A·8K712⟧", "车牌号：⟦粤B12345⟧，", "号牌为⟦京AD12345⟧的车"],
+    look_alikes: &["车牌A1", "车牌沪A", "车牌号码是多少", "沪A"],
+    ..PLATE
+};
 
 pub(super) const MRZ: Detector = Detector {
     name: "machine-readable-zone",

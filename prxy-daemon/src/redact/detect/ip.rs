@@ -29,6 +29,9 @@ pub(super) const IPV4: Detector = Detector {
         "ip_⟦81.2.69.142⟧",
         "\\n⟦8.8.8.8⟧",
         "http%3A%2F%2F⟦8.8.8.8⟧%2F",
+        "Redis ⟦34.90.1.2⟧",
+        "Git ⟦81.2.69.142⟧",
+        "ip ⟦2.5.29.15⟧",
     ],
     look_alikes: &[
         "127.0.0.1",
@@ -57,6 +60,8 @@ pub(super) const IPV4: Detector = Detector {
         "1.2.3.400",
         "1.02.3.4",
         "a1.2.3.4",
+        "Git 1.7.12.1 and OpenSSL 1.0.2.17",
+        "keyUsage 2.5.29.15, commonName (2.5.4.3)",
     ],
 };
 
@@ -131,6 +136,8 @@ fn find_v4(text: &str, run: Range<usize>) -> Option<Range<usize>> {
         || more && !sentence
         || !reachable_v4(address)
         || is_version(bytes, &run)
+        || is_product(bytes, run.start, address)
+        || is_oid(bytes, run.start, address)
     {
         return None;
     }
@@ -228,6 +235,81 @@ fn is_version(bytes: &[u8], first: &Range<usize>) -> bool {
     };
     compared || named || dashed || context::before(bytes, start).announced & VERSION != 0
 }
+
+/// Whether the name of a program stands before four small numbers.
+fn is_product(bytes: &[u8], start: usize, address: Ipv4Addr) -> bool {
+    let small = address.octets()[0] < 20 && address.octets().iter().all(|octet| *octet < 100);
+    small && bytes[..start].ends_with(b" ") && {
+        let end = start - 1;
+        let name = &bytes[text::word_begin(bytes, end)..end];
+        PRODUCTS.iter().any(|known| name.eq_ignore_ascii_case(known))
+    }
+}
+
+/// Whether the numbers name an attribute or an extension of a certificate, and no word an address.
+fn is_oid(bytes: &[u8], start: usize, address: Ipv4Addr) -> bool {
+    const WORDS: &[&str] = &["ip", "ipv4", "host", "from", "client", "addr", "ping"];
+    matches!(address.octets(), [2, 5, 4 | 29, _]) && !text::said_before(bytes, start, 24, WORDS)
+}
+
+/// Programs whose versions have four numbers now and then.
+const PRODUCTS: &[&[u8]] = &[
+    b"git",
+    b"openssl",
+    b"java",
+    b"jdk",
+    b"jre",
+    b"python",
+    b"ruby",
+    b"perl",
+    b"php",
+    b"node",
+    b"npm",
+    b"rails",
+    b"django",
+    b"gcc",
+    b"clang",
+    b"llvm",
+    b"cuda",
+    b"cmake",
+    b"maven",
+    b"gradle",
+    b"tomcat",
+    b"jenkins",
+    b"firefox",
+    b"safari",
+    b"opera",
+    b"edge",
+    b"webkit",
+    b"flash",
+    b"linux",
+    b"android",
+    b"ios",
+    b"windows",
+    b"office",
+    b"qt",
+    b"boost",
+    b"electron",
+    b"hotfix",
+    b"nginx",
+    b"mysql",
+    b"oracle",
+    b"hadoop",
+    b"spark",
+    b"hive",
+    b"kafka",
+    b"bash",
+    b"svn",
+    b"subversion",
+    b"mercurial",
+    b"vim",
+    b"emacs",
+    b"curl",
+    b"wget",
+    b"zlib",
+    b"ffmpeg",
+    b"silverlight",
+];
 
 /// Whether a name with a dash stands before `start`, as in `lib-1.2.3.4.tar.gz`.
 fn names_a_file(bytes: &[u8], start: usize) -> bool {

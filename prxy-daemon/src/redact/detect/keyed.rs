@@ -97,6 +97,7 @@ pub(super) const ADDRESS_FIELD: Detector = Detector {
         "email address: none 1",
         "\"city\": \"Berlin\"",
         "address: VARCHAR(255)",
+        "address: A string or integer, the IP address.  Either IPv4 or IPv6",
         "street: string",
         "zip: 12345",
         "base address: Sector 5",
@@ -262,6 +263,9 @@ fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let end = value_end(bytes, start, quoted)?;
     let value = &bytes[start..end];
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    // `Either IPv4 or IPv6`
+    let numbered = value[0].is_ascii_digit()
+        || value.windows(2).any(|two| two[1].is_ascii_digit() && !two[0].is_ascii_lowercase());
     let words = value
         .split(|b| !(b.is_ascii_alphabetic() || *b >= 0x80))
         .filter(|word| word.len() > 2 && (word[0].is_ascii_uppercase() || word[0] >= 0xc3))
@@ -269,7 +273,7 @@ fn address(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let spaced = value.contains(&b' ');
     let fits = match topic {
         Topic::Organization => false,
-        Topic::Address => digits > 0 && digits < 16 && words > 0 && spaced,
+        Topic::Address => numbered && digits < 16 && words > 0 && spaced,
         // `10717 Berlin`.
         Topic::Town if (4..7).contains(&digits) && words > 0 => spaced && value.len() < 40,
         Topic::Town => {

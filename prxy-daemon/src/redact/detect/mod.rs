@@ -59,7 +59,7 @@ use std::ops::Range;
 
 use super::Action;
 
-pub(super) use again::{stands_alone, sure_parts};
+pub(super) use again::{means_nothing_else, stands_alone, sure_parts};
 pub(super) use capital::word_at;
 pub(super) use context::{announcing, names_a_value};
 pub(super) use digits::{CHAIN, CLASSES, Runs, begins_chain, look};
@@ -144,9 +144,11 @@ pub const DETECTORS: &[Detector] = &[
     hl7::HL7_ID,
     identity::VIN,
     identity::PLATE,
+    identity::CN_PLATE,
     bank::BANK_ACCOUNT,
     bank::BANK_NUMBER,
     bank::BIC,
+    bank::BESIDE_BANK,
     mac::MAC,
     mac::MAC_DASHED,
     crypto::CRYPTO_ADDRESS,
@@ -179,6 +181,9 @@ pub const DETECTORS: &[Detector] = &[
     spoken::SAID,
     spoken::SPEAKER,
     fhir::FHIR_GIVEN,
+    fhir::FHIR_DISPLAY,
+    hl7::X12_NAME,
+    field::MARKED,
     hl7::HL7_NAME,
     again::AGAIN,
     hanzi::PERSON_ZH,
@@ -189,6 +194,7 @@ pub const DETECTORS: &[Detector] = &[
     keyed::EMPLOYER,
     hanzi::ORGANIZATION_ZH,
     address::ADDRESS,
+    address::UK_HOUSE,
     keyed::ADDRESS_FIELD,
     hl7::HL7_ADDRESS,
     hanzi::ADDRESS_ZH,

@@ -200,6 +200,8 @@ fn gap(bytes: &[u8], end: usize, after_initial: bool) -> Option<usize> {
         [b' ', ..] => Some(end + 1),
         [0xc2, 0xa0, ..] => Some(end + 2),
         [b, ..] if after_initial && b.is_ascii_uppercase() => Some(end),
+        // `H.-J. Wittgenfeld`
+        [b'-', b, b'.', ..] if after_initial && b.is_ascii_uppercase() => Some(end + 1),
         _ => None,
     }
 }

@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::context::{self, IDENTITY, STAFF};
+use super::context::{self, IDENTITY, NATIONAL, STAFF};
 use super::digits::{Groups, Runs, Separator, continues_left, continues_right, in_a_row};
-use super::form::{Announced, Forms};
+use super::form::{Announced, Form, Forms};
 use super::{Detector, Trigger, text};
 use crate::redact::Action;
 
@@ -57,7 +57,15 @@ pub(super) const NATIONAL_NUMBER: Detector = Detector {
     validator: "the scheme's check digits and dates; a word such as `bsn` nearby where plain digits pass by chance",
     score: 84,
     trigger: Trigger::Digits(Runs::of(1, 19).and(Runs::WORD)),
-    find: |text, run| FORMS.find(text.as_bytes(), &run),
+    find: |text, run| {
+        let bytes = text.as_bytes();
+        FORMS.find(bytes, &run).or_else(|| {
+            // Most runs begin none of these.
+            let shaped = run.len() == 8 || run.len() == 2 && bytes.get(run.end) == Some(&b'.');
+            let hit = shaped.then(|| SHAPES.find(bytes, &run)).flatten()?;
+            (context::before(bytes, hit.start).announced & NATIONAL != 0).then_some(hit)
+        })
+    },
     positives: &[
         "ITIN ⟦912-70-1234⟧",
         "NINO ⟦AB 12 34 56 C⟧,",
@@ -108,6 +116,8 @@ pub(super) const NATIONAL_NUMBER: Detector = Detector {
         "RSA ID ⟦8001015009087⟧",
         "TC Kimlik No: ⟦10000000146⟧",
         "RUT ⟦12.345.678-5⟧",
+        "con CIF ⟦B96412875⟧.",
+        "portador do RG ⟦44.812.907-3⟧",
     ],
     look_alikes: &[
         "529.982.247-26",
@@ -131,7 +141,6 @@ pub(super) const NATIONAL_NUMBER: Detector = Detector {
         "GPU RTX4090 on AB12",
         "SKU AB123456C-X",
         "id=529982247",
-        "CIF A58818502",
         "Nota fiscal 000.123.456, pedido 77120",
         "epoch 5cf 1759487617320",
     ],
@@ -155,8 +164,17 @@ pub(super) const ANNOUNCED_ID: Detector = Detector {
         "\"national_id\": \"⟦1234567890⟧\"",
         "身份证号：⟦123456789012345678⟧",
         "CPF ⟦123.456.789-00⟧",
+        "P.IVA ⟦01234560157⟧, sede",
+        "P. IVA: ⟦01234560157⟧",
+        "legitymujący się dowodem osobistym ⟦CFA 774120⟧",
+        "SIRET ⟦30326504500014⟧",
+        "SIRET : ⟦303 265 045 00014⟧",
     ],
     look_alikes: &[
+        "CIF 120000 EUR",
+        "part B96412875",
+        "RG 44",
+        "price 44.812.907-3",
         "national insurance costs 12345",
         "ssn: 123",
         "dni 2024",
@@ -194,6 +212,16 @@ pub(super) const STAFF_NUMBER: Detector = Detector {
 };
 
 static FORMS: LazyLock<Forms> = LazyLock::new(|| Forms::new(super::national_forms::FORMS));
+
+/// Forms that are enough right behind their own word, whatever their check digits say.
+static SHAPES: LazyLock<Forms> = LazyLock::new(|| {
+    let form = |pattern, valid| Form { pattern, valid, needs: NATIONAL };
+    Forms::new(&[
+        form("A99999999", |n| b"ABCDEFGHJNPQRSUVW".contains(&n[0])),
+        form("99.999.999-9", |n| !super::check::is_flat(n)),
+        form("99.999.999-A", |n| n.last() == Some(&b'X')),
+    ])
+});
 
 const STAFF_NUMBERS: Announced = Announced { topics: STAFF, digits: (4, 12), letters: 4 };
 const ANNOUNCED: Announced = Announced { topics: IDENTITY, digits: (6, 18), letters: 6 };

@@ -26,6 +26,7 @@ const PERSON: Detector = Detector {
         "Yesterday ⟦Anna Weber⟧ called.",
         "signed by ⟦Maria Lopez-Garcia⟧, as agreed",
         "⟦Weber, Anna⟧; ⟦Smith, John⟧",
+        "In der Familiensache ⟦Demirtaş, Gülay⟧, geboren in Ulm",
         "⟦John F. Kennedy⟧ spoke",
         "report of ⟦Ludwig van der Meer⟧ about May",
         "⟦ANNA WEBER⟧",
@@ -48,6 +49,8 @@ const PERSON: Detector = Detector {
         "Ann Arbor stage IIB, Ann Arbor staging",
         "Apgar 9/10, Karnofsky 80, Glasgow Coma Scale 15",
         "Hodgkin lymphoma, Wegener's granulomatosis, Crohn's since 1990",
+        "the Bradford Hill criteria",
+        "drove to Santa Ana, then to Santo António with a map",
         "Parkinson's, Alzheimer's disease, morbo di Parkinson, maladie de Hodgkin",
     ],
 };
@@ -72,6 +75,9 @@ pub(super) const TITLED: Detector = Detector {
         "mevr. ⟦van den Berg⟧",
         "Prof. Dr. ⟦Weiss⟧",
         "Sr. ⟦García Márquez⟧",
+        "HHJ ⟦Cotterill⟧ gave directions",
+        "Herr Kollege ⟦Brandhuber⟧ hat",
+        "Prof. Dr. med. ⟦H.-J. Wittgenfeld⟧",
     ],
     look_alikes: &[
         "Dr. Pepper",
@@ -118,6 +124,14 @@ pub(super) const TITLED_LOWER: Detector = Detector {
         "meneer ",
         "dhr. ",
         "senhora ",
+        "wife ",
+        "husband ",
+        "daughter ",
+        "son ",
+        "brother ",
+        "sister ",
+        "mother ",
+        "father ",
     ]),
     find: lowered,
     positives: &[
@@ -126,6 +140,8 @@ pub(super) const TITLED_LOWER: Detector = Detector {
         "pt ⟦Jones⟧ mobilising",
         "frau ⟦hoffmann⟧ kommt um 3",
         "told mr ⟦rodriguez⟧ about it",
+        "dhr. ⟦J.P. van der Hoogenband⟧ belde",
+        "and his wife ⟦ingrid⟧?",
     ],
     look_alikes: &[
         "dr will see you, mr may not",
@@ -134,6 +150,8 @@ pub(super) const TITLED_LOWER: Detector = Detector {
         "patient with pain",
         "herr gott",
         "pt on 2 l oxygen",
+        "his wife will come, her son may not",
+        "my brother paris and my sister company",
         "pt Stable today",
     ],
     ..PERSON
@@ -257,6 +275,7 @@ pub(super) const FIELD: Detector = Detector {
         "Huisarts: ⟦W. de Graaf⟧.",
         "id,first,last\n17,⟦Omar⟧,⟦Haddad⟧\n18,⟦Anna⟧,⟦Weber⟧",
         "Author: ⟦Maria Keller⟧",
+        "Name: ⟦OYELARAN, Folake T⟧",
     ],
     look_alikes: &[
         "first: Monday, last: Friday",
@@ -297,6 +316,13 @@ fn full_or_lone(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     }
     if !first.is(GIVEN) || is_full(bytes, &name, before) {
         return Some(name.start()..name.end);
+    }
+    // `Santa Ana`
+    const SAINTS: &[&str] = &["Santa ", "Santo ", "San ", "São ", "Sankt ", "Sainte "];
+    if name.parts().count() == 1
+        && SAINTS.iter().any(|saint| bytes[..at.start].ends_with(saint.as_bytes()))
+    {
+        return None;
     }
     let lone = first.start..first.end;
     if name.parts().count() == 1
@@ -500,10 +526,18 @@ fn family_comma(bytes: &[u8], at: usize, given: &Word) -> Option<usize> {
     // `Sunita Rao, Anna`: a list.
     let listed = before(bytes, family.start)
         .is_some_and(|word| word.capital() && word.is(GIVEN) && !word.is(TITLE));
+    // `in the case of Demirtaş, Gülay, geboren 1988`
+    const BORN: &[&str] = &[", geb", ", born", ", né", ", nat", ", nac", ", nasc", ", ur"];
+    let born = BORN.iter().any(|born| bytes[given.end..].starts_with(born.as_bytes()));
+    // `Affirmative, Dave.`
+    const SPOKEN: &[&[u8]] = &[b"ive", b"ly", b"ing", b"ted", b"tion", b"IVE", b"LY"];
+    let spoken = family.unknown()
+        && SPOKEN.iter().any(|ending| bytes[family.start..family.end].ends_with(ending));
     let fits = given.surely(GIVEN)
+        && !spoken
         && !listed
         && given.case == family.case
-        && (family.surely(FAMILY) || opens && family.unknown());
+        && (family.surely(FAMILY) || (opens || born) && family.unknown());
     (family.capital() && fits).then_some(family.start)
 }
 

@@ -100,6 +100,8 @@ pub(super) const USERNAME: Detector = Detector {
         "userName: '⟦mkowalski⟧'",
         "my username is ⟦mkowalski⟧.",
         "login ok user=⟦jkowalski⟧ ip=10.0.0.4",
+        "login ok user=⟦mfairweather⟧ ip=10.0.0.4",
+        "user: str = \"⟦svc_reports⟧\"",
         "user=⟦mthornbury⟧ attempts=3",
         "his login is ⟦skulk⟧ and he",
         "mi usuario es ⟦pmontero⟧ y mi correo",
@@ -136,6 +138,12 @@ pub(super) const USERNAME: Detector = Detector {
         "user=scheduler ip=10.0.0.4",
         "user=value",
         "username: &str,",
+        "username: env.CI_REGISTRY_USER",
+        "username: forceAuth.username,",
+        "user: ctx.session.user_id",
+        "login: resp.url",
+        "login ok user=scheduler ip=10.0.0.4",
+        "user: str = \"admin\"",
     ],
 };
 
@@ -173,6 +181,8 @@ pub(super) const SESSION: Detector = Detector {
         "the settings for user accounts",
         "web01 sudo: pam_unix(sudo:auth): failed",
         "options for user input and more",
+        "logged in as Node.js",
+        "logged in as this.accountName",
     ],
     ..USERNAME
 };
@@ -200,7 +210,117 @@ fn session(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     } else {
         rest.first().is_none_or(|b| matches!(b, b' ' | b'\n' | b')' | b';'))
     };
-    (fits && is_account(&bytes[start..end])).then_some(start..end)
+    let value = &bytes[start..end];
+    // `Node.js`
+    let file = [&b".js"[..], b".ts", b".py", b".rs", b".net", b".json", b".md"]
+        .iter()
+        .any(|ending| value.ends_with(ending));
+    (fits && is_account(value) && !is_member(value) && !file).then_some(start..end)
+}
+
+/// Whether dots join the members of something in code: `resp.url`.
+fn is_member(value: &[u8]) -> bool {
+    const OBJECTS: &[&[u8]] = &[
+        b"env",
+        b"process",
+        b"secrets",
+        b"vars",
+        b"this",
+        b"self",
+        b"req",
+        b"res",
+        b"resp",
+        b"request",
+        b"response",
+        b"ctx",
+        b"context",
+        b"config",
+        b"conf",
+        b"cfg",
+        b"settings",
+        b"options",
+        b"opts",
+        b"params",
+        b"props",
+        b"state",
+        b"session",
+        b"args",
+        b"event",
+        b"body",
+        b"data",
+        b"result",
+        b"auth",
+        b"user",
+        b"account",
+        b"os",
+        b"sys",
+        b"window",
+        b"document",
+    ];
+    const MEMBERS: &[&[u8]] = &[
+        b"username",
+        b"user",
+        b"name",
+        b"login",
+        b"url",
+        b"id",
+        b"email",
+        b"value",
+        b"text",
+        b"data",
+        b"handle",
+        b"account",
+    ];
+    let camel = |part: &[u8]| {
+        part.windows(2).any(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase())
+            || part.contains(&b'_') && part.iter().any(u8::is_ascii_uppercase)
+    };
+    let known = |list: &[&[u8]], part: &[u8]| list.iter().any(|w| part.eq_ignore_ascii_case(w));
+    let mut parts = value.split(|b| *b == b'.');
+    let (Some(first), Some(last)) = (parts.next(), parts.next_back()) else { return false };
+    known(OBJECTS, first)
+        || known(MEMBERS, last)
+        || last.ends_with(b"_id")
+        || value.split(|b| *b == b'.').any(camel)
+}
+
+/// Whether a line of a log that speaks of a login names an account that no service has.
+fn logs_in(bytes: &[u8], at: usize, value: &[u8]) -> bool {
+    const WORDS: &[&str] = &["login", "logged", "logon", "signin", "auth", "session", "ssh"];
+    const TAILS: &[&[u8]] = &[
+        b"svc",
+        b"bot",
+        b"job",
+        b"service",
+        b"system",
+        b"admin",
+        b"api",
+        b"ctl",
+        b"db",
+        b"web",
+        b"test",
+        b"user",
+        b"scheduler",
+        b"worker",
+        b"manager",
+        b"runner",
+        b"server",
+        b"controller",
+        b"crawler",
+        b"loader",
+        b"builder",
+        b"monitor",
+        b"operator",
+        b"listener",
+        b"handler",
+        b"ing",
+        b"ion",
+    ];
+    value.iter().all(u8::is_ascii_lowercase)
+        && (7..20).contains(&value.len())
+        && word(value, 0).is_some_and(|word| word.class == 0)
+        && !TAILS.iter().any(|tail| value.ends_with(tail))
+        && text::said_before(bytes, at, 32, WORDS)
 }
 
 /// Whether another `key=value` follows on the line, as in a log.
@@ -325,6 +445,11 @@ fn named(text: &str, at: Range<usize>) -> Option<Range<usize>> {
             _ => return None,
         };
     }
+    // `user: str = "…"`
+    let typed = [" str = ", " String = ", " string = ", " &str = ", " &'static str = "]
+        .iter()
+        .find(|typed| bytes[i..].starts_with(typed.as_bytes()));
+    i += typed.map_or(0, |typed| typed.len() - 1);
     let quotes = i;
     i = text::run_end(bytes, i, 4, |b| matches!(b, b'"' | b'\'' | b'\\' | b' ' | b'@' | b'`'));
     let quoted = bytes[quotes..i].iter().any(|b| matches!(b, b'"' | b'\'' | b'`'));
@@ -361,10 +486,12 @@ fn named(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         || !weak
         || (own || names_an_account(name)) && is_fresh(value)
         || bytes[quotes - 1] == b'='
-            && (is_somebody(value) || logged(bytes, end) && is_unknown(value))
+            && (is_somebody(value)
+                || logged(bytes, end) && (is_unknown(value) || logs_in(bytes, at.start, value)))
         || value.iter().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'));
     let code = !quoted
         && (value.contains(&b'.') && matches!(bytes[quotes - 1], b'=')
+            || is_member(value)
             || value.first().is_some_and(u8::is_ascii_uppercase)
                 && (behind == b':' || bytes[end..].starts_with(b" = ")));
     (closed && telling && !code && is_account(value)).then_some(i..end)

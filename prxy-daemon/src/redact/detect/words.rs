@@ -36,7 +36,7 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
     ]),
     (NATIONAL, &[
         "sin", "tin", "pan", "rg", "nie", "nip", "nir", "tfn", "rut", "avs", "pps", "rrn", "ni number", "cf",
-        "nif", "svnr", "cnp", "id card", "insee", "steuernummer", "fiscal", "rfc", "cif", "c.i.f",
+        "nif", "svnr", "siren", "cnp", "id card", "insee", "steuernummer", "fiscal", "rfc", "cif", "c.i.f",
     ]),
     (NATIONAL | IDENTITY, &[
         "ssn", "social security", "socialsecurity", "social insurance", "social sec", "itin", "tax id",
@@ -55,7 +55,7 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
         "carta d'identità", "carta d’identità", "carta d'identita", "carta di identità", "bsn",
         "burgerservicenummer", "sofinummer", "sofi nummer", "burger service nummer", "identiteitskaart*",
         "id kaart", "rijksregister*", "registre national", "pesel", "dowód osobisty", "dowodu osobistego",
-        "dowodu", "nr dowodu", "dowód", "cpf", "cnpj", "carteira de identidade", "contribuinte",
+        "dowodu", "nr dowodu", "dowód", "dowodem osobistym", "dowodem", "siret", "n° siret", "p.iva", "p. iva", "partita iva", "piva", "cpf", "cnpj", "carteira de identidade", "contribuinte",
         "número de contribuinte", "cartão de cidadão", "cartão do cidadão", "cartao de cidadao",
         "bilhete de identidade", "niss", "título de eleitor", "pis", "aadhaar", "aadhar", "adhaar", "uidai",
         "pan card", "pan number", "pan no", "身份证", "身份證", "身分证", "身分證", "公民身份", "证件号", "社保号", "主민등록번호",
@@ -93,7 +93,7 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
         "drv lic",
     ]),
     (MEDICAL, &[
-        "mrn", "medical record", "medical records", "med rec", "patient id", "patient number", "patient no",
+        "mrn", "lab no", "lab number", "lab id", "lab ref", "specimen no", "specimen number", "specimen id", "labornummer", "labornr", "befundnummer", "medical record", "medical records", "med rec", "patient id", "patient number", "patient no",
         "patient nr", "pat nr", "pat id", "insurance no", "policy number", "policy no", "gmc number", "gmc no",
         "patientid", "patient identifier", "patient mrn", "patient ref*", "patient record",
         "patient account", "health card", "health insurance", "healthcare number", "health id",
@@ -140,7 +140,7 @@ pub(super) const WORDS: &[(Topics, &[&str])] = &[
     ]),
     (VEHICLE, &[
         "license plate*", "licence plate*", "number plate*", "plate number", "plate no", "plate", "plates",
-        "registration plate*", "reg plate", "vehicle registration", "kennzeichen*", "autokennzeichen",
+        "registration plate*", "reg plate", "registration", "registration mark", "reg", "registered", "vehicle registration", "kennzeichen*", "autokennzeichen",
         "amtliches kennzeichen", "plaque d'immatriculation", "immatriculation", "immatriculée", "immatriculé",
         "matrícula", "matricula", "placa", "targa", "kenteken*", "numer rejestracyjny", "nr rejestracyjny",
         "rejestracja", "tablica", "tablice", "车牌", "车牌号", "車牌", "vrn", "vrm", "vin", "vehicle identification",

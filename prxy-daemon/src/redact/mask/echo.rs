@@ -13,16 +13,55 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use super::nested::Hit;
 use super::{At, Masker, Refusal, crosses};
 use crate::redact::Action;
-use crate::redact::detect::{is_own, spelled_escape, stands_alone, sure_parts};
+use crate::redact::detect::{is_own, means_nothing_else, spelled_escape, stands_alone, sure_parts};
 use crate::redact::scan::{Found, LabelId, Span};
 
 /// The values of one request that count where nothing stands beside them.
 pub(super) struct Echoes {
     values: AhoCorasick,
-    /// Of each value: its label, and the first turn that names it.
-    known: Vec<(LabelId, u32)>,
+    /// What each pattern of `values` stands for.
+    known: Vec<Known>,
     /// The turn of each message.
     turns: Vec<u32>,
+}
+
+/// One value, in one of the ways that it may be written.
+struct Known {
+    value: String,
+    label: LabelId,
+    /// The first turn that names it.
+    first: u32,
+    /// Whether it counts as it was written; if not, a detector finds it so.
+    plain: bool,
+    /// Whether it counts in other cases and with more blanks.
+    other: Other,
+}
+
+/// In which other ways a value may be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Other {
+    /// `Will` is a name, `will` is none.
+    None,
+    /// `GRACE YOUNG`, not `grace young`: its words mean something.
+    Capital,
+    /// `HOLLIS ABERNATHY`, `hollis abernathy`.
+    Any,
+}
+
+impl Known {
+    /// Whether `text`, which is the value but for its case, counts.
+    fn counts(&self, text: &str) -> bool {
+        if text == self.value {
+            return self.plain;
+        }
+        match self.other {
+            Other::None => false,
+            Other::Capital => {
+                text.split_whitespace().all(|word| word.starts_with(char::is_uppercase))
+            }
+            Other::Any => true,
+        }
+    }
 }
 
 impl Echoes {
@@ -36,8 +75,8 @@ impl Echoes {
         let mut hits: Vec<_> = hits.collect();
         // What is new comes last, whatever the order of the members: it must not change what is known.
         hits.sort_by_key(|(message, _)| *message);
-        let mut values: BTreeMap<&str, (LabelId, Option<usize>)> = BTreeMap::new();
-        let mut short = 0;
+        let mut values: BTreeMap<&str, (LabelId, Option<usize>, bool, Other)> = BTreeMap::new();
+        let (mut short, mut names) = (0, 0);
         for (message, Hit { value, label, .. }) in hits {
             let name = scanner.label(*label).as_str();
             let counted: Vec<&str> = match name {
@@ -48,27 +87,40 @@ impl Echoes {
                 _ => continue,
             };
             for value in counted {
-                if value.len() > LONGEST
-                    || !is_long(value) && short == MOST
-                    || values.contains_key(value)
-                    || !scanner.scan_both(value).spans.is_empty()
-                {
+                if value.len() > LONGEST || values.contains_key(value) {
                     continue;
                 }
-                short += usize::from(!is_long(value));
-                values.insert(value, (*label, message));
+                let other = match name {
+                    "PERSON" if names < MOST => other_ways(value),
+                    _ => Other::None,
+                };
+                let plain =
+                    (is_long(value) || short < MOST) && scanner.scan_both(value).spans.is_empty();
+                if plain || other != Other::None {
+                    short += usize::from(plain && !is_long(value));
+                    names += usize::from(other != Other::None);
+                    values.insert(value, (*label, message, plain, other));
+                }
             }
         }
         if values.is_empty() {
             return Ok(None);
         }
         let turns = turns();
-        let known = values.values().map(|(label, message)| (*label, turn(&turns, *message)));
-        let known = known.collect();
+        let mut known = Vec::with_capacity(values.len());
+        let mut patterns: Vec<String> = Vec::with_capacity(values.len());
+        for (value, (label, message, plain, other)) in values {
+            for way in ways(value, other) {
+                patterns.push(way);
+                let first = turn(&turns, message);
+                known.push(Known { value: value.to_owned(), label, first, plain, other });
+            }
+        }
         // Overlapping matches: a longer value that a later turn names hides no shorter one before it.
         let values = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
-            .build(values.keys())
+            .ascii_case_insensitive(true)
+            .build(patterns)
             .map_err(|_| Refusal::MaskUnstable { path: "$".to_owned() })?;
         Ok(Some(Self { values, known, turns }))
     }
@@ -119,8 +171,9 @@ impl Echoes {
     ) -> impl Iterator<Item = (Range<usize>, LabelId)> {
         let now = turn(&self.turns, message);
         self.values.find_overlapping_iter(text).filter_map(move |hit| {
-            let (label, first) = self.known[hit.pattern().as_usize()];
-            (first <= now).then_some((hit.range(), label))
+            let known = &self.known[hit.pattern().as_usize()];
+            let counts = known.first <= now && known.counts(text.get(hit.range())?);
+            counts.then_some((hit.range(), known.label))
         })
     }
 }
@@ -128,6 +181,31 @@ impl Echoes {
 /// The turn of a message; what stands outside of the conversation is sent with the first one.
 fn turn(turns: &[u32], message: Option<usize>) -> u32 {
     message.map_or(0, |message| turns.get(message).copied().unwrap_or(u32::MAX))
+}
+
+/// In which other ways a name may be written: only one of several words.
+fn other_ways(name: &str) -> Other {
+    match (name.contains(' '), means_nothing_else(name)) {
+        (false, _) => Other::None,
+        (true, false) => Other::Capital,
+        (true, true) => Other::Any,
+    }
+}
+
+/// What to look for: ASCII letters match in both cases, so those of other letters only are written out.
+fn ways(value: &str, other: Other) -> Vec<String> {
+    let mut ways = vec![value.to_owned()];
+    if other == Other::None {
+        return ways;
+    }
+    if !value.is_ascii() {
+        ways.extend([value.to_lowercase(), value.to_uppercase()]);
+        ways.dedup();
+    }
+    for i in 0..ways.len() {
+        ways.extend(["  ", "\n"].map(|gap| ways[i].replace(' ', gap)));
+    }
+    ways
 }
 
 fn digits(value: &str) -> usize {

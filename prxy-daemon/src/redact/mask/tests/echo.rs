@@ -43,6 +43,12 @@ fn a_value_that_a_word_gave_away_is_masked_on_its_next_mention() {
         ("from Mr Thomas Whitfield", "then Whitfield's son", "then <PERSON_2>'s son"),
         ("ls /Users/mkowalski/src", "owner mkowalski staff", "owner <USERNAME_1> staff"),
         ("username: jdoe42", "ask jdoe42 about it", "ask <USERNAME_1> about it"),
+        ("Patient: Hollis Abernathy", "for HOLLIS ABERNATHY", "for <PERSON_2>"),
+        ("Patient: Hollis Abernathy", "hollis abernathy came", "<PERSON_2> came"),
+        ("Patient: HOLLIS ABERNATHY", "x Hollis Abernathy x", "x <PERSON_2> x"),
+        ("Patient: Jörg Ümler", "JÖRG ÜMLER, jörg ümler", "<PERSON_2>, <PERSON_3>"),
+        ("Patient: Grace Young", "then Grace  Young left", "then <PERSON_2> left"),
+        ("Patient: Grace Young", "GRACE YOUNG", "<PERSON_2>"),
     ] {
         check(first, next, wanted);
     }
@@ -58,6 +64,9 @@ fn what_may_be_something_else_is_not_masked_wherever_it_stands() {
         ("Patient: Will May", "Will May be hot?"),
         ("Hi Claude, can you help", "You are Claude, made by people."),
         ("Patient: Grace Young", "Young people say Grace."),
+        ("Patient: Grace Young", "a grace young people have"),
+        ("Patient: Hollis Abernathy", "hollis_abernathy hollis-abernathy abernathy hollis"),
+        ("Patient: Hollis Abernathy", "xhollis abernathy hollis abernathys"),
         ("Dear Mr Jordan,", "Jordan and Austin are places."),
         ("MRN 12345", "12345 rows"),
         ("MRN 20240131", "built 20240131"),
@@ -87,6 +96,18 @@ fn a_turn_stays_as_it_was_sent_whatever_later_ones_name() {
     // What is sent together is one turn.
     let sent = sent(&["user", "user"], &["is 00482913 known?", "MRN 00482913"], &Memory::default());
     assert_eq!(sent, ["is <MEDICAL_ID_1> known?", "MRN <MEDICAL_ID_1>"]);
+}
+
+#[test]
+fn a_name_in_another_case_counts_from_the_turn_that_names_it_on() {
+    let texts = [
+        "hollis abernathy?",
+        "No.",
+        "Patient: Hollis Abernathy; HOLLIS ABERNATHY",
+        "hollis abernathy",
+    ];
+    let masked = ["hollis abernathy?", "No.", "Patient: <PERSON_1>; <PERSON_2>", "<PERSON_3>"];
+    assert_eq!(sent(&["user", "assistant"], &texts, &Memory::default()), masked);
 }
 
 #[test]
