@@ -161,6 +161,11 @@ fn find_key(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     if identity && !name.ends_with("privatekey") || !is_value(bytes, &assigned) {
         return None;
     }
+    // `the API key maria8@corp.com asked for`: an address is none.
+    let domain = value.iter().position(|b| *b == b'@').map(|at| &value[at..]);
+    if assigned.form == Form::Prose && domain.is_some_and(|rest| rest.contains(&b'.')) {
+        return None;
+    }
     let foreign = !text[at.clone()].is_ascii();
     if OTHER_KEYS.iter().any(|other| name.ends_with(other)) {
         return None;
