@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::lexicon::{FAMILY, GIVEN, word};
-use super::user::{USERNAME, is_account, is_name, is_somebodys, trimmed};
+use super::user::{USERNAME, account_end, is_account, is_name, is_somebodys};
 use super::{Detector, Trigger, text};
 
 /// Accounts in the lines of web servers: `host ident NAME [date] "GET …`.
@@ -126,7 +126,7 @@ fn command(text: &str, at: Range<usize>) -> Option<Range<usize>> {
         start = text::run_end(bytes, start, 1, |b| b == b'=' || b == b' ');
     }
     start = text::run_end(bytes, start, 2, |b| matches!(b, b' ' | b'"' | b'\''));
-    let end = trimmed(bytes, start, text::run_end(bytes, start, 33, is_name));
+    let end = account_end(bytes, start);
     let name = &bytes[start..end];
     let behind = bytes.get(end).copied().unwrap_or(b'\n');
     let fits = match literal {
@@ -157,7 +157,7 @@ pub(super) const MENTIONED: Detector = Detector {
         let bytes = text.as_bytes();
         let quote = bytes.get(at.end).copied().filter(|b| b"'\"`".contains(b));
         let start = at.end + usize::from(quote.is_some());
-        let end = trimmed(bytes, start, text::run_end(bytes, start, 33, is_name));
+        let end = account_end(bytes, start);
         let name = &bytes[start..end];
         let host = quote.is_some()
             && bytes.get(end).copied() == quote

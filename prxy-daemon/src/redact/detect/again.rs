@@ -42,10 +42,9 @@ pub(in crate::redact) fn sure_parts(name: &str) -> Vec<&str> {
             at += 1;
             continue;
         };
-        let other = ORDINARY | PLACE | TITLE | ROLE | PARTICLE | KIND | LEGAL | STREET | TERM;
         let written = part.case == Case::Title
             || part.case == Case::Upper && part.is(GIVEN | FAMILY | PINYIN);
-        if written && part.len() > 3 && !part.is(other) {
+        if written && part.len() > 3 && !part.is(OTHER) {
             parts.extend(name.get(part.start..part.end));
         }
         words.push(part);
@@ -65,9 +64,8 @@ pub(in crate::redact) fn sure_parts(name: &str) -> Vec<&str> {
 
 /// Whether a word of `name` means nothing else, so that the whole counts in lower case too.
 pub(in crate::redact) fn means_nothing_else(name: &str) -> bool {
-    let other = ORDINARY | PLACE | TITLE | ROLE | PARTICLE | KIND | LEGAL | STREET | TERM;
     name.split(' ').any(|part| {
-        joined(part.as_bytes(), 0).is_some_and(|word| word.len() > 3 && !word.is(other))
+        joined(part.as_bytes(), 0).is_some_and(|word| word.len() > 3 && !word.is(OTHER))
     })
 }
 
@@ -151,5 +149,7 @@ fn again(text: &str, people: &[Range<usize>], found: &mut Vec<Range<usize>>) {
     }
 }
 
+/// What makes a word mean something else than a name.
+const OTHER: Class = ORDINARY | PLACE | TITLE | ROLE | PARTICLE | KIND | LEGAL | STREET | TERM;
 /// No name of one person is longer.
 const LONGEST: usize = 60;

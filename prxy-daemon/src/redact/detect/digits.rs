@@ -139,11 +139,7 @@ fn uuid_end(bytes: &[u8], at: usize) -> Option<usize> {
     if bytes.get(start + 8) != Some(&b'-') {
         return None;
     }
-    let value = bytes.get(start..start + 36)?;
-    let fits = value.iter().enumerate().all(|(i, byte)| match i {
-        8 | 13 | 18 | 23 => *byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    });
+    let fits = super::sample::is_uuid(bytes.get(start..start + 36)?);
     let part = |i: usize| bytes.get(i).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'-');
     (fits && !part(start.wrapping_sub(1)) && !part(start + 36)).then_some(start + 36)
 }

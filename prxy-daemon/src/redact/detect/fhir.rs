@@ -31,9 +31,9 @@ pub(super) const FHIR_DISPLAY: Detector = Detector {
     trigger: Trigger::Literals(&["\"display\"", "\"display\\\""]),
     find: |text, at| {
         let bytes = text.as_bytes();
-        let start = text::run_end(bytes, at.end, 8, |b| matches!(b, b' ' | b':' | b'"' | b'\\'));
-        let end = text::run_end(bytes, start, 60, |b| !matches!(b, b'"' | b'\\' | b'\n'));
-        let value = text.get(start..end)?;
+        let string = string(bytes, at.end, 60);
+        let end = string.end;
+        let value = text.get(string)?;
         const TITLES: &[&str] =
             &["Dr ", "Dr. ", "Prof ", "Prof. ", "Mr ", "Mrs ", "Ms ", "Mr. ", "Mrs. ", "Ms. "];
         let mut name = value;
@@ -107,10 +107,15 @@ fn value(text: &str, at: &Range<usize>, systems: &[&str]) -> Option<Range<usize>
     if !systems.iter().any(|word| memchr::memmem::find(said, word.as_bytes()).is_some()) {
         return None;
     }
-    let start = text::run_end(bytes, at.end, 8, |b| matches!(b, b' ' | b':' | b'"' | b'\\'));
-    let end = text::run_end(bytes, start, 40, |b| !matches!(b, b'"' | b'\\' | b'\n'));
+    let Range { start, end } = string(bytes, at.end, 40);
     let quoted = matches!(bytes.get(end), Some(b'"' | b'\\')) && bytes[..start].ends_with(b"\"");
     (quoted && end > start).then_some(start..end)
+}
+
+/// What stands between quotes, spelled out or not, behind the key that ends at `at`.
+fn string(bytes: &[u8], at: usize, most: usize) -> Range<usize> {
+    let start = text::run_end(bytes, at, 8, |b| matches!(b, b' ' | b':' | b'"' | b'\\'));
+    start..text::run_end(bytes, start, most, |b| !matches!(b, b'"' | b'\\' | b'\n'))
 }
 
 /// The strings that follow a given name in its list.

@@ -191,7 +191,7 @@ pub(super) const SESSION: Detector = Detector {
 fn session(text: &str, at: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let start = at.end;
-    let end = trimmed(bytes, start, text::run_end(bytes, start, 33, is_name));
+    let end = account_end(bytes, start);
     if bytes[start..end].starts_with(b"invalid") {
         return None;
     }
@@ -573,8 +573,13 @@ pub(super) fn is_name(byte: u8) -> bool {
 }
 
 /// `end` without the marks that close a sentence.
-pub(super) fn trimmed(bytes: &[u8], start: usize, end: usize) -> usize {
+fn trimmed(bytes: &[u8], start: usize, end: usize) -> usize {
     end - bytes[start..end].iter().rev().take_while(|b| matches!(b, b'.' | b'-' | b'_')).count()
+}
+
+/// Where the name ends that starts at `start`.
+pub(super) fn account_end(bytes: &[u8], start: usize) -> usize {
+    trimmed(bytes, start, text::run_end(bytes, start, 33, is_name))
 }
 
 /// Whether somebody may be called `name`.

@@ -182,6 +182,12 @@ struct Call {
     given: Option<Given>,
 }
 
+/// The call at `place`; a provider must not make prxy remember them without end.
+fn call_at(calls: &mut BTreeMap<(u64, u64), Call>, place: (u64, u64)) -> Option<&mut Call> {
+    let known = calls.len() < MAX_CALLS || calls.contains_key(&place);
+    known.then(|| calls.entry(place).or_default())
+}
+
 struct Held {
     text: String,
     given: Given,
@@ -282,31 +288,24 @@ impl Lanes {
                 self.calls.remove(&place);
                 anew.push(place);
             }
-            if let Some(call) = self.call(place) {
+            if let Some(call) = call_at(&mut self.calls, place) {
                 call.id.clone_from(id);
             }
         }
         let in_pieces = self.surface == Surface::Chat;
-        let kept = self.kept.clone();
         for (piece, name) in seen.names.iter().filter(|(_, name)| !name.is_empty()) {
-            let Some(call) = self.call(seen.call(*piece)) else { continue };
+            let Some(call) = call_at(&mut self.calls, seen.call(*piece)) else { continue };
             if !in_pieces {
                 call.name.clone_from(name);
             } else if call.name != *name && call.name.len() < MAX_NAME {
                 call.name.push_str(name);
             }
             // What is masked under one reading of its name stays so under all.
-            let readings = [call.given.unwrap_or(Given::Everything), kept.given(name)];
+            let readings = [call.given.unwrap_or(Given::Everything), self.kept.given(name)];
             let masked = readings.contains(&Given::Nothing);
-            call.given = Some(if masked { Given::Nothing } else { kept.given(&call.name) });
+            call.given = Some(if masked { Given::Nothing } else { self.kept.given(&call.name) });
         }
         anew
-    }
-
-    /// The call there; a provider must not make prxy remember them without end.
-    fn call(&mut self, place: (u64, u64)) -> Option<&mut Call> {
-        let known = self.calls.len() < MAX_CALLS || self.calls.contains_key(&place);
-        known.then(|| self.calls.entry(place).or_default())
     }
 
     /// What may stand in this text.
