@@ -6,6 +6,7 @@
 
 mod airgap;
 mod guardrails;
+pub mod semantic_cache;
 
 use std::collections::BTreeMap;
 
