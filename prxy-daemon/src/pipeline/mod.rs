@@ -10,6 +10,7 @@ mod canonical;
 mod exact_cache;
 mod exchange;
 mod guardrails;
+pub mod semantic_cache;
 mod translate;
 
 use thiserror::Error;
