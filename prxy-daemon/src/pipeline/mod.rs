@@ -6,6 +6,9 @@
 
 mod airgap;
 mod guardrails;
+pub mod ipc;
+pub mod mcp_optimizer;
+mod words;
 
 use std::collections::BTreeMap;
 
