@@ -10,8 +10,11 @@ mod canonical;
 mod exact_cache;
 mod exchange;
 mod guardrails;
+pub mod ipc;
+pub mod mcp_optimizer;
 pub mod semantic_cache;
 mod translate;
+mod words;
 
 use thiserror::Error;
 
