@@ -175,11 +175,7 @@ fn start(connection: &Connection, period: Period, now: i64) -> Result<i64, Store
 }
 
 /// When it ends, in seconds and in words.
-fn end(
-    connection: &Connection,
-    period: Period,
-    now: i64,
-) -> Result<(i64, String), StoreError> {
+fn end(connection: &Connection, period: Period, now: i64) -> Result<(i64, String), StoreError> {
     let mut end = connection.prepare_cached(
         "SELECT unixepoch(?1, 'unixepoch', ?2, ?3),
                 strftime('%Y-%m-%dT%H:%M:%SZ', ?1, 'unixepoch', ?2, ?3)",
@@ -305,7 +301,9 @@ mod tests {
         let none = limits(Limit::default(), Limit::default());
         let most = amount(u64::MAX, u64::MAX);
         let limited = limits(tokens, Limit::default());
-        let Reserved::Over(over) = spend.reserve("a", most, limited, NOW).unwrap() else { panic!() };
+        let Reserved::Over(over) = spend.reserve("a", most, limited, NOW).unwrap() else {
+            panic!()
+        };
         assert!(over.by_tokens);
         for _ in 0..100 {
             counted(spend.reserve("a", most, none, NOW).unwrap());

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use super::Row;
+use crate::config::Module;
 use crate::config::decode::{Fields, Found};
 use crate::config::models::ModelPattern;
 use crate::config::problem::Kind;
 use crate::config::yaml::{Node, Value};
-use crate::config::Module;
 
 /// What may be spent; a limit that is not there does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,8 +174,11 @@ impl fmt::Display for CostGuard {
     /// As in the configuration.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{ ")?;
-        let limits =
-            [("perRequest", self.per_request), ("perDay", self.per_day), ("perMonth", self.per_month)];
+        let limits = [
+            ("perRequest", self.per_request),
+            ("perDay", self.per_day),
+            ("perMonth", self.per_month),
+        ];
         for (key, limit) in limits {
             limit.map_or(Ok(()), |limit| write!(f, "{key}: {limit}, "))?;
         }
@@ -186,7 +189,11 @@ impl fmt::Display for CostGuard {
         }
         let word = UNPRICED.iter().find(|(_, known)| *known == self.unpriced);
         let (word, own) = (word.map_or("", |(word, _)| word), self.prices.len());
-        write!(f, "assumeOutput: {}, unpriced: {word}, prices: {own} of your own }}", self.assume_output)
+        write!(
+            f,
+            "assumeOutput: {}, unpriced: {word}, prices: {own} of your own }}",
+            self.assume_output
+        )
     }
 }
 

@@ -34,7 +34,9 @@ impl Asked {
         let _ = walk(body, &mut seen);
         let Seen { mut models, bytes, attached, most, each, choices, caching, fast } = seen;
         models.extend(in_path(path));
-        let embeds = endpoint.surface == Surface::Inputs || path.ends_with("mbedContents") || path.ends_with("mbedContent");
+        let embeds = endpoint.surface == Surface::Inputs
+            || path.ends_with("mbedContents")
+            || path.ends_with("mbedContent");
         let output = match (embeds, endpoint.surface) {
             (true, _) => 0,
             (_, Surface::MessageBatch) => each,
@@ -175,22 +177,37 @@ mod tests {
     fn what_is_asked_for_is_read_from_every_api() {
         use Api::{Anthropic, Google, OpenAi};
         let claude: Option<(&[&str], u64, u64)> = Some((&["c"], 16 + 4, 100));
-        check(Anthropic, "/v1/messages", r#"{"model":"c","max_tokens":100}"#, claude.map(|c| (c.0, 16 + 6, c.2)));
+        check(
+            Anthropic,
+            "/v1/messages",
+            r#"{"model":"c","max_tokens":100}"#,
+            claude.map(|c| (c.0, 16 + 6, c.2)),
+        );
         check(Anthropic, "/v1/messages/count_tokens", r#"{"model":"c"}"#, None);
         check(
             Anthropic,
             "/v1/messages/batches",
             r#"{"requests":[{"params":{"model":"c","max_tokens":100}},{"params":{"model":"d","max_tokens":50}}]}"#,
-            Some((&["c", "d"], 16 + 17, 150)),
+            Some((&["c", "d"], 16 + 19, 150)),
         );
-        check(OpenAi, "/v1/chat/completions", r#"{"model":"g","n":3}"#, Some((&["g"], 16 + 2, 3 * 4096)));
+        check(
+            OpenAi,
+            "/v1/chat/completions",
+            r#"{"model":"g","n":3}"#,
+            Some((&["g"], 16 + 2, 3 * 4096)),
+        );
         check(
             OpenAi,
             "/v1/chat/completions",
             r#"{"model":"g","max_tokens":5,"max_completion_tokens":9}"#,
             Some((&["g"], 16 + 13, 9)),
         );
-        check(OpenAi, "/v1/responses", r#"{"model":"g","max_output_tokens":9}"#, Some((&["g"], 16 + 8, 9)));
+        check(
+            OpenAi,
+            "/v1/responses",
+            r#"{"model":"g","max_output_tokens":9}"#,
+            Some((&["g"], 16 + 8, 9)),
+        );
         check(OpenAi, "/v1/embeddings", r#"{"model":"g","input":"x"}"#, Some((&["g"], 16 + 4, 0)));
         check(OpenAi, "/v1/moderations", r#"{"input":"x"}"#, None);
         check(

@@ -41,7 +41,7 @@ pub enum Refusal {
         limit: Money,
     },
     /// With it, a limit would not hold.
-    #[error("{}", over(over, *money, *tokens))]
+    #[error("{}", told(over, *money, *tokens))]
     Over {
         /// The limit, and what is spent.
         over: Over,
@@ -84,7 +84,7 @@ impl Refusal {
     }
 }
 
-fn over(over: &Over, money: Money, tokens: u64) -> String {
+fn told(over: &Over, money: Money, tokens: u64) -> String {
     let Over { period, spent, by_tokens, reset, .. } = over;
     let period = period.word();
     let (spent, asked) = match by_tokens {
@@ -114,9 +114,9 @@ impl CostGuard {
         for model in &asked.models {
             match self.price(model) {
                 Some(tariff)
-                    if dearest
-                        .as_ref()
-                        .is_none_or(|known| known.cost(&asked.usage) < tariff.cost(&asked.usage)) =>
+                    if dearest.as_ref().is_none_or(|known| {
+                        known.cost(&asked.usage) < tariff.cost(&asked.usage)
+                    }) =>
                 {
                     dearest = Some(tariff);
                 }
