@@ -12,6 +12,7 @@ mod housekeeping;
 mod ledger;
 mod schema;
 mod scratch;
+mod spend;
 mod vault;
 
 #[cfg(test)]
@@ -37,6 +38,7 @@ use scratch::Scratch;
 pub use admin::{Entry, Imported, Stats};
 pub use anon::{AnonError, AnonStore};
 pub use answers::{Answer, Answers, Kind, Size};
+pub use spend::{Amount, Day, Limit, Over, Period, Reserved, Spend};
 pub use vault::TenantVault;
 
 use crate::redact::Vault;

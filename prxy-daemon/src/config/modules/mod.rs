@@ -3,11 +3,13 @@
 //!
 //! Not for the airgap (its hosts are checked with the providers) and not for the guardrails.
 
+mod cost_guard;
 mod exact_cache;
 
 use super::Module;
 use super::decode::{Fields, Found};
 
+pub use cost_guard::{CostGuard, Money, Price, Unpriced};
 pub use exact_cache::{ExactCache, Sharing};
 
 /// How the options of one module are read.
@@ -19,4 +21,4 @@ pub(super) struct Row {
 }
 
 /// Every module of this folder.
-pub(super) const ROWS: &[Row] = &[exact_cache::ROW];
+pub(super) const ROWS: &[Row] = &[cost_guard::ROW, exact_cache::ROW];
