@@ -6,6 +6,7 @@ pub mod answer;
 pub mod endpoint;
 pub mod fetch;
 pub mod place;
+pub mod recorded;
 pub mod request;
 mod surface;
 

@@ -8,6 +8,9 @@ use std::ops::Range;
 
 use super::Label;
 
+/// A placeholder by its label and number.
+pub type Name = (Box<str>, Number);
+
 /// What stands behind the label: which value, and which of its spellings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number {
