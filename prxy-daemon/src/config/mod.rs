@@ -41,7 +41,7 @@ pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
-pub use modules::{ExactCache, Sharing};
+pub use modules::{ExactCache, SemanticCache, Sharing};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -156,6 +156,8 @@ pub enum Module {
     Guardrails(Policy),
     /// The same answer to the same request.
     ExactCache(ExactCache),
+    /// The same answer to the same question in other words.
+    SemanticCache(SemanticCache),
 }
 
 impl Module {
@@ -165,6 +167,7 @@ impl Module {
             Self::Airgap { .. } => "airgap",
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
+            Self::SemanticCache(_) => "semantic-cache",
         }
     }
 

@@ -13,9 +13,12 @@ mod guardrails;
 pub mod semantic_cache;
 mod translate;
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::config;
+use crate::embed::Offline;
 use crate::redact::mask;
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
@@ -24,6 +27,7 @@ use crate::store::Store;
 use airgap::Airgap;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
+use semantic_cache::SemanticCache;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
 pub use exchange::{Cached, Exchange, Watch};
@@ -126,6 +130,9 @@ impl Pipeline {
                 }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
+                }
+                config::Module::SemanticCache(options) => {
+                    Box::new(SemanticCache::new(*options, Arc::new(Offline), store.similar()))
                 }
             })
         };
