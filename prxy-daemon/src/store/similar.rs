@@ -120,7 +120,8 @@ fn find(
     for row in rows {
         let (id, used, vector): (i64, i64, Vec<u8>) = row?;
         let similarity = Packed::from_bytes(&vector).similarity(asked.vector);
-        if similarity + ROUNDING >= at_least && nearest.is_none_or(|(_, _, most)| similarity > most) {
+        if similarity + ROUNDING >= at_least && nearest.is_none_or(|(_, _, most)| similarity > most)
+        {
             nearest = Some((id, used, similarity));
         }
     }

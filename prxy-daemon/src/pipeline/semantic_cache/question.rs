@@ -140,3 +140,107 @@ const TOOLS: [&str; 12] = [
     "modalities",
     "prediction",
 ];
+
+#[cfg(test)]
+mod tests {
+    use http::{Method, Uri};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::pipeline::canonical::Canonical;
+    use crate::provider::Api;
+    use crate::provider::endpoint::Endpoint;
+
+    const NARROW: Wide = Wide { multi_turn: false, max_temperature: 0.3 };
+    const WIDE: Wide = Wide { multi_turn: true, max_temperature: 2.0 };
+
+    #[track_caller]
+    fn check(api: Api, path: &str, body: &Value, narrow: Option<&str>, wide: Option<&str>) {
+        let endpoint = Endpoint::find(api, &Method::POST, path).unwrap().endpoint;
+        let body = body.to_string();
+        for (with, expected) in [(NARROW, narrow), (WIDE, wide)] {
+            let uri: Uri = path.parse().unwrap();
+            let mut asked = Canonical::read(endpoint, &uri, body.as_bytes());
+            let found =
+                asked.as_mut().and_then(|asked| find(endpoint.surface, &mut asked.root, with));
+            assert_eq!(found.as_deref().map(|text| &**text), expected, "{path} {body}");
+        }
+    }
+
+    #[test]
+    fn the_question_of_every_surface_is_found() {
+        let q = Some("q?");
+        let chat = |body: Value, narrow, wide| {
+            check(Api::OpenAi, "/v1/chat/completions", &body, narrow, wide);
+        };
+        let system = json!({ "role": "system", "content": "s" });
+        let user = json!({ "role": "user", "content": "q?" });
+        let said = json!({ "role": "assistant", "content": "a" });
+        chat(json!({ "messages": [user] }), q, q);
+        chat(json!({ "messages": [system, user] }), q, q);
+        chat(json!({ "messages": [user, said, user] }), None, q);
+        chat(json!({ "messages": [user, user] }), None, q);
+        chat(json!({ "messages": [user, said] }), None, None);
+        chat(json!({ "messages": [user], "temperature": 1 }), None, q);
+        chat(json!({ "messages": [user], "temperature": 0 }), q, q);
+        chat(json!({ "messages": [user], "temperature": null }), q, q);
+        chat(json!({ "messages": [user], "temperature": "0" }), None, None);
+        chat(json!({ "messages": [user], "tools": [] }), q, q);
+        chat(json!({ "messages": [user], "tools": [{ "type": "function" }] }), None, None);
+        chat(json!({ "messages": [user], "web_search_options": { "a": 1 } }), None, None);
+        chat(json!({ "messages": [user], "store": true }), None, None);
+        let parts = |parts: Value| json!({ "messages": [{ "role": "user", "content": parts }] });
+        let text = json!({ "type": "text", "text": "q?" });
+        let image = json!({ "type": "image_url", "image_url": { "url": "https://x.test" } });
+        chat(parts(json!([text])), q, q);
+        chat(parts(json!([text, text])), None, None);
+        chat(parts(json!([text, image])), None, None);
+        chat(parts(json!([image])), None, None);
+        chat(json!({ "messages": [parts(json!([image]))["messages"][0], said, user] }), None, None);
+        let call = json!({ "role": "assistant", "content": "x", "tool_calls": [{ "id": "1" }] });
+        chat(json!({ "messages": [user, call, user] }), None, None);
+        let tool = json!({ "role": "tool", "tool_call_id": "1", "content": "x" });
+        chat(json!({ "messages": [user, tool, user] }), None, None);
+
+        let responses = |body: Value, narrow, wide| {
+            check(Api::OpenAi, "/v1/responses", &body, narrow, wide);
+        };
+        responses(json!({ "store": false, "input": "q?" }), q, q);
+        responses(json!({ "input": "q?" }), None, None);
+        let item = json!({ "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "q?" }] });
+        responses(json!({ "store": false, "input": [item] }), q, q);
+        let output = json!({ "type": "function_call_output", "call_id": "1", "output": "x" });
+        responses(json!({ "store": false, "input": [output, item] }), None, None);
+
+        let google = |body: Value, narrow, wide| {
+            let path = "/v1beta/models/gemini-x:generateContent";
+            check(Api::Google, path, &body, narrow, wide);
+        };
+        let turn = json!({ "role": "user", "parts": [{ "text": "q?" }] });
+        google(json!({ "contents": [turn] }), q, q);
+        google(json!({ "contents": [{ "parts": [{ "text": "q?" }] }] }), q, q);
+        google(
+            json!({ "contents": [turn, { "role": "model", "parts": [{ "text": "a" }] }, turn] }),
+            None,
+            q,
+        );
+        google(json!({ "contents": [turn], "generationConfig": { "temperature": 0.9 } }), None, q);
+        let inline = json!({ "inlineData": { "mimeType": "image/png", "data": "aGk=" } });
+        google(
+            json!({ "contents": [{ "role": "user", "parts": [{ "text": "q?" }, inline] }] }),
+            None,
+            None,
+        );
+
+        check(Api::OpenAi, "/v1/completions", &json!({ "prompt": "q?" }), None, None);
+        check(Api::Anthropic, "/v1/messages", &json!({ "messages": [user] }), q, q);
+        let thinks = json!({ "role": "assistant", "content": [{ "type": "thinking", "thinking": "t", "signature": "s" }] });
+        check(
+            Api::Anthropic,
+            "/v1/messages",
+            &json!({ "messages": [user, thinks, user] }),
+            None,
+            None,
+        );
+    }
+}

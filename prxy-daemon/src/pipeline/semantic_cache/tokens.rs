@@ -162,7 +162,7 @@ impl Reader {
             let before = &core[..core.len() - c.len_utf8()];
             // `5!`, `n!`, `f()` and `arr...` are not at the end of a sentence.
             let ends = match c {
-                '!' => before.chars().all(char::is_alphabetic) && before.chars().count() > 2,
+                '!' => before.chars().all(char::is_alphabetic) && before.chars().count() > 1,
                 '.' => !before.ends_with('.'),
                 ')' => !before.contains('('),
                 ']' => !before.contains('['),
