@@ -7,11 +7,15 @@
 mod airgap;
 mod answer;
 mod canonical;
+mod cost_guard;
 mod exact_cache;
 mod exchange;
 mod guardrails;
+pub mod ipc;
+pub mod mcp_optimizer;
 pub mod semantic_cache;
 mod translate;
+mod words;
 
 use std::sync::Arc;
 
@@ -25,12 +29,14 @@ use crate::redact::scan::ScannerError;
 use crate::store::Store;
 
 use airgap::Airgap;
+use cost_guard::CostGuard;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
 use semantic_cache::SemanticCache;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
-pub use exchange::{Cached, Exchange, Watch};
+pub use cost_guard::Refusal as CostRefusal;
+pub use exchange::{Cached, Exchange, Sent, Watch};
 pub(crate) use translate::Translated;
 
 /// One stage of the pipeline.
@@ -90,6 +96,9 @@ pub enum Refusal {
     /// The guardrails found something that cannot be sent, or could not look.
     #[error(transparent)]
     Guardrails(mask::Refusal),
+    /// It would cost too much, or nobody knows what it costs.
+    #[error(transparent)]
+    Cost(cost_guard::Refusal),
 }
 
 impl Refusal {
@@ -103,6 +112,7 @@ impl Refusal {
         match self {
             Self::HostNotAllowed { .. } => "host-not-allowed",
             Self::Guardrails(refusal) => refusal.reason(),
+            Self::Cost(refusal) => refusal.reason(),
         }
     }
 }
@@ -127,6 +137,9 @@ impl Pipeline {
                 }
                 config::Module::Guardrails(policy) => {
                     Box::new(Guardrails::new(policy, &config.providers)?)
+                }
+                config::Module::CostGuard(options) => {
+                    Box::new(CostGuard::new(options.clone(), store.spend()))
                 }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
@@ -290,6 +303,7 @@ mod tests {
             listeners: Vec::new(),
             cached: None,
             flight: None,
+            sent: Sent::default(),
         };
         let verdict = match pipeline.run(&all, &mut exchange) {
             Verdict::Continue => String::from_utf8(exchange.body.to_vec()).unwrap(),

@@ -13,6 +13,7 @@ mod ledger;
 mod schema;
 mod scratch;
 mod similar;
+mod spend;
 mod vault;
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use admin::{Entry, Imported, Stats};
 pub use anon::{AnonError, AnonStore};
 pub use answers::{Answer, Answers, Kind, Size};
 pub use similar::{Asked, Limits, Similar};
+pub use spend::{Amount, Day, Limit, Over, Period, Reserved, Spend};
 pub use vault::TenantVault;
 
 use crate::redact::Vault;
