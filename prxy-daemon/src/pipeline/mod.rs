@@ -11,7 +11,11 @@ mod cost_guard;
 mod exact_cache;
 mod exchange;
 mod guardrails;
+pub mod ipc;
+pub mod mcp_optimizer;
+pub mod semantic_cache;
 mod translate;
+mod words;
 
 use thiserror::Error;
 

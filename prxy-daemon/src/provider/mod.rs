@@ -3,6 +3,7 @@
 //! Not for I/O, hosts or credentials: those are `config` and `broker`.
 
 pub mod answer;
+pub mod conversation;
 pub mod endpoint;
 pub mod fetch;
 pub mod place;
