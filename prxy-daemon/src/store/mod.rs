@@ -39,6 +39,8 @@ use scratch::Scratch;
 pub use admin::{Entry, Imported, Stats};
 pub use anon::{AnonError, AnonStore};
 pub use answers::{Answer, Answers, Kind, Size};
+#[cfg(test)]
+pub(crate) use benchmark::fill_caches;
 pub use similar::{Asked, Limits, Similar};
 pub use spend::{Amount, Day, Limit, Over, Period, Reserved, Spend};
 pub use vault::TenantVault;
