@@ -41,7 +41,7 @@ pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
-pub use modules::{CostGuard, ExactCache, Money, Price, Sharing, Unpriced};
+pub use modules::{CostGuard, ExactCache, Money, Price, SemanticCache, Sharing, Unpriced};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -155,6 +155,8 @@ pub enum Module {
     Guardrails(Policy),
     /// The same answer to the same request.
     ExactCache(ExactCache),
+    /// The same answer to the same question in other words.
+    SemanticCache(SemanticCache),
     /// What may be spent.
     CostGuard(CostGuard),
 }
@@ -166,6 +168,7 @@ impl Module {
             Self::Airgap { .. } => "airgap",
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
+            Self::SemanticCache(_) => "semantic-cache",
             Self::CostGuard(_) => "cost-guard",
         }
     }

@@ -54,6 +54,7 @@ impl fmt::Display for Summary<'_> {
                 }
                 Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
                 Module::ExactCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::SemanticCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::CostGuard(options) => writeln!(f, "  - {}: {options}", module.name())?,
             }
         }

@@ -17,9 +17,12 @@ pub mod semantic_cache;
 mod translate;
 mod words;
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::config;
+use crate::embed::Offline;
 use crate::redact::mask;
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
@@ -29,6 +32,7 @@ use airgap::Airgap;
 use cost_guard::CostGuard;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
+use semantic_cache::SemanticCache;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
 pub use cost_guard::Refusal as CostRefusal;
@@ -139,6 +143,9 @@ impl Pipeline {
                 }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
+                }
+                config::Module::SemanticCache(options) => {
+                    Box::new(SemanticCache::new(*options, Arc::new(Offline), store.similar()))
                 }
             })
         };

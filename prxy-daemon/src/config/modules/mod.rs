@@ -5,12 +5,14 @@
 
 mod cost_guard;
 mod exact_cache;
+mod semantic_cache;
 
 use super::Module;
 use super::decode::{Fields, Found};
 
 pub use cost_guard::{CostGuard, Money, Price, Unpriced};
 pub use exact_cache::{ExactCache, Sharing};
+pub use semantic_cache::SemanticCache;
 
 /// How the options of one module are read.
 #[derive(Clone, Copy)]
@@ -21,4 +23,4 @@ pub(super) struct Row {
 }
 
 /// Every module of this folder.
-pub(super) const ROWS: &[Row] = &[cost_guard::ROW, exact_cache::ROW];
+pub(super) const ROWS: &[Row] = &[cost_guard::ROW, exact_cache::ROW, semantic_cache::ROW];
