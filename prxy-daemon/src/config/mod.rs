@@ -142,7 +142,6 @@ pub enum Enforcement {
 }
 
 /// One stage of the pipeline with its own configuration.
-#[expect(clippy::large_enum_variant, reason = "a configuration has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Module {
     /// Kernel-enforced egress.
