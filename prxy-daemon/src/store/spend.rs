@@ -221,6 +221,14 @@ pub(super) const TABLES: &str = "
 ";
 
 #[cfg(test)]
+impl Spend {
+    /// Lets everything fail from now on.
+    pub(crate) fn fail(&self) {
+        self.database.connection().execute_batch("DROP TABLE spend").unwrap();
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -29,10 +29,10 @@ impl Asked {
         if endpoint.takes == Takes::Nothing || FREE.iter().any(|end| endpoint.path.ends_with(end)) {
             return None;
         }
-        let mut seen = Seen::default();
+        let mut seen = Seen { caps: caps(endpoint.surface), ..Seen::default() };
         // What is no JSON has no model either.
         let _ = walk(body, &mut seen);
-        let Seen { mut models, bytes, attached, most, each, choices, caching, fast } = seen;
+        let Seen { mut models, bytes, attached, most, each, choices, caching, fast, .. } = seen;
         models.extend(in_path(path));
         let embeds = endpoint.surface == Surface::Inputs
             || path.ends_with("mbedContents")
@@ -53,6 +53,21 @@ impl Asked {
     }
 }
 
+/// Where a request says how much may be written; what another API calls it says nothing.
+fn caps(surface: Surface) -> &'static [&'static [&'static str]] {
+    match surface {
+        Surface::Chat => &[&["max_tokens"], &["max_completion_tokens"]],
+        Surface::Responses => &[&["max_output_tokens"]],
+        Surface::Generate => &[
+            &["generationConfig", "maxOutputTokens"],
+            &["generationConfig", "max_output_tokens"],
+            &["generation_config", "maxOutputTokens"],
+            &["generation_config", "max_output_tokens"],
+        ],
+        _ => &[&["max_tokens"]],
+    }
+}
+
 /// The model that stands in a path of Google's.
 fn in_path(path: &str) -> Option<String> {
     let (_, rest) = path.split_once("/models/")?;
@@ -62,6 +77,7 @@ fn in_path(path: &str) -> Option<String> {
 
 #[derive(Default)]
 struct Seen {
+    caps: &'static [&'static [&'static str]],
     models: Vec<String>,
     bytes: u64,
     /// Tokens of what is no text.
@@ -98,7 +114,7 @@ impl<'a> Visitor<'a> for Seen {
             self.caching = Caching::Hour;
         } else if path.matches(&["model"]) || path.matches(&["requests", "[]", "params", "model"]) {
             self.models.push(token.decode().into_owned());
-        } else if path.ends_in("service_tier") || path.ends_in("speed") {
+        } else if FAST.iter().any(|pattern| path.matches(pattern)) {
             self.fast |= matches!(raw, "priority" | "fast");
         }
         let bytes = raw.len() as u64;
@@ -115,7 +131,7 @@ impl<'a> Visitor<'a> for Seen {
         let raw = token.raw();
         self.bytes += raw.len() as u64;
         let value = raw.parse().unwrap_or(u64::MAX);
-        if MOST.iter().any(|pattern| path.matches(pattern)) {
+        if self.caps.iter().any(|pattern| path.matches(pattern)) {
             self.most = self.most.max(Some(value));
         } else if path.matches(&["requests", "[]", "params", "max_tokens"]) {
             self.each = self.each.saturating_add(value);
@@ -128,14 +144,12 @@ impl<'a> Visitor<'a> for Seen {
 
 /// What only counts or judges.
 const FREE: [&str; 4] = ["/count_tokens", ":countTokens", "/input_tokens", "/moderations"];
-const MOST: &[&[&str]] = &[
-    &["max_tokens"],
-    &["max_completion_tokens"],
-    &["max_output_tokens"],
-    &["generationConfig", "maxOutputTokens"],
-    &["generation_config", "max_output_tokens"],
-    &["generation_config", "maxOutputTokens"],
-    &["generationConfig", "max_output_tokens"],
+/// Where a request may ask to be served faster.
+const FAST: &[&[&str]] = &[
+    &["service_tier"],
+    &["speed"],
+    &["requests", "[]", "params", "service_tier"],
+    &["requests", "[]", "params", "speed"],
 ];
 const CHOICES: &[&[&str]] = &[
     &["n"],
@@ -236,5 +250,8 @@ mod tests {
         assert_eq!(hour.usage.cache_write_hour, hour.usage.cache_write);
         assert!(asked(r#"{"speed":"fast"}"#.to_owned()).fast);
         assert!(!asked(r#"{"speed":"standard"}"#.to_owned()).fast);
+        assert!(!asked(r#"{"input":{"speed":"fast"}}"#.to_owned()).fast);
+        let foreign = asked(r#"{"max_tokens":9,"max_output_tokens":1}"#.to_owned());
+        assert_eq!(foreign.usage.output, 9);
     }
 }

@@ -237,3 +237,13 @@ fn requests_at_the_same_time_do_not_go_over_a_limit_together() {
     assert!(stage.spent().parse::<f64>().unwrap() <= 0.021, "{}", stage.spent());
     assert!((1..=10).contains(&admitted), "{admitted}");
 }
+
+#[test]
+fn nothing_is_sent_when_nobody_knows_what_was_spent() {
+    let stage = stage(config::CostGuard { per_day: money("1"), ..Default::default() });
+    let (listener, _) = stage.ask("cheap", 1000).unwrap();
+    stage.guard.spend.fail();
+    // A database that fails later must not take the answer away.
+    listener.unwrap()(&answered(200, Form::Whole, USED, true));
+    assert_eq!(stage.ask("cheap", 1).err(), Some("cost-unknown"));
+}
