@@ -6,11 +6,13 @@
 
 mod admin;
 mod anon;
+pub mod blob;
 mod cache;
 mod housekeeping;
 mod ledger;
 mod schema;
 mod scratch;
+mod seal;
 mod vault;
 
 #[cfg(test)]
@@ -35,6 +37,7 @@ use scratch::Scratch;
 
 pub use admin::{Entry, Imported, Stats};
 pub use anon::{AnonError, AnonStore};
+pub use blob::{BlobId, Blobs};
 pub use vault::TenantVault;
 
 use crate::redact::Vault;
@@ -44,6 +47,7 @@ use crate::redact::Vault;
 pub struct Store {
     /// Nothing: every request has a vault of its own.
     database: Option<Arc<Database>>,
+    blobs: Blobs,
 }
 
 /// Why the database cannot be used; holds no value from it.
@@ -74,6 +78,24 @@ pub enum StoreError {
         /// The newest version that can be read.
         known: i64,
     },
+    /// A text is longer than any request.
+    #[error("a text has more than {most} bytes")]
+    TooLong {
+        /// How many it may have.
+        most: u64,
+    },
+    /// A blob is not what was put there.
+    #[error("blob {0} is damaged")]
+    Damaged(BlobId),
+    /// A file in `blob/` is no blob of this state.
+    #[error("{} is damaged, or no file of this state", path.display())]
+    Strange {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There was no randomness, or no memory.
+    #[error("a blob cannot be encrypted")]
+    Seal,
     /// A label has no numbers left.
     #[error("no number is left for this label")]
     Full,
@@ -116,7 +138,7 @@ impl Store {
 
     /// A store that keeps nothing: every vault of it is empty, and forgotten with its request.
     pub fn of_requests() -> Self {
-        Self { database: None }
+        Self { database: None, blobs: Blobs::in_memory() }
     }
 
     fn open_file(path: &Path) -> Result<Self, StoreError> {
@@ -153,7 +175,12 @@ impl Store {
             unsaved: AtomicUsize::new(0),
         });
         housekeeping::start(&database, orders)?;
-        Ok(Self { database: Some(database) })
+        let blobs = match path.and_then(Path::parent) {
+            Some(dir) => Blobs::open(&dir.join(BLOBS), None),
+            None => Blobs::in_memory(),
+        };
+        blobs.sweep();
+        Ok(Self { database: Some(database), blobs })
     }
 
     /// The vault of one tenant, for one request and its answer.
@@ -166,6 +193,11 @@ impl Store {
             }
             None => Arc::new(Scratch::default()),
         }
+    }
+
+    /// The long texts beside the tables.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
     }
 
     /// Deletes, now and then, what has not been used for so long.
@@ -188,6 +220,9 @@ impl StoreError {
             Self::ReadOnly { .. } => "store-read-only",
             Self::Corrupt(_) => "store-corrupt",
             Self::TooNew { .. } => "store-too-new",
+            Self::TooLong { .. } => "store-too-long",
+            Self::Damaged(_) | Self::Strange { .. } => "store-blob-damaged",
+            Self::Seal => "store-seal",
             Self::Full => "store-full",
             Self::Failed(_) => "store-failed",
         }
@@ -299,6 +334,7 @@ pub(crate) fn now() -> i64 {
 /// Whose a vault is where clients are not told apart.
 pub const TENANT: &str = "default";
 const FILE: &str = "prxy.db";
+const BLOBS: &str = "blob";
 const ROWS_PER_CHECKPOINT: usize = 5_000;
 const FALLBACK_CHECKPOINT_PAGES: i64 = 20_000;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
