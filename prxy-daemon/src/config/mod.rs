@@ -7,6 +7,7 @@ mod bundles;
 mod clients;
 mod decode;
 mod difference;
+mod encrypt;
 mod errors;
 mod guardrails;
 mod hide;
@@ -36,6 +37,8 @@ use crate::redact::Policy;
 pub use bundles::{BundleError, Bundles};
 pub use clients::Client;
 pub(crate) use difference::difference;
+pub use encrypt::Encrypt;
+pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
 pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
@@ -69,6 +72,8 @@ pub struct Config {
     pub audit: Audit,
     /// How the vault is kept.
     pub vault: Vault,
+    /// That the state is encrypted, and what opens it.
+    pub encrypt: Option<Encrypt>,
     /// The file that was read, if there was one.
     pub file: Option<ConfigFile>,
 }

@@ -200,6 +200,7 @@ mod tests {
             max_body_bytes: 1024,
             audit: crate::config::Audit::default(),
             vault: crate::config::Vault::default(),
+            encrypt: None,
             clients: Vec::new(),
             file: None,
         }

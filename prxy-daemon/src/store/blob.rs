@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, str};
 
-use nix::fcntl::{AT_FDCWD, renameat};
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use ruzstd::decoding::StreamingDecoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
@@ -95,7 +95,8 @@ impl Blobs {
                     if let Some(seal) = seal {
                         packed = seal.close(&id.0, &packed)?;
                     }
-                    write(dir, &path, &packed).map_err(|source| unusable(&path, source))?;
+                    write(dir, &path, &packed, RenameFlags::empty())
+                        .map_err(|source| unusable(&path, source))?;
                 }
             }
         }
@@ -142,10 +143,7 @@ impl Blobs {
     }
 
     /// Shows every text that is on the disk, in no order.
-    pub(super) fn each(
-        &self,
-        see: &mut dyn FnMut(&BlobId, &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    pub(super) fn each(&self, see: &mut See<'_>) -> Result<(), StoreError> {
         let Place::Dir { dir, seal } = &*self.0 else { return Ok(()) };
         for path in files(dir)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -188,6 +186,9 @@ impl Blobs {
     }
 }
 
+/// Is shown a text.
+pub(super) type See<'a> = dyn FnMut(&BlobId, &[u8]) -> Result<(), StoreError> + 'a;
+
 impl fmt::Debug for Blobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Blobs").finish_non_exhaustive()
@@ -205,7 +206,7 @@ pub(super) fn files(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 /// Either the whole file is there afterwards, or none.
-pub(super) fn write(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write(dir: &Path, path: &Path, bytes: &[u8], how: RenameFlags) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let fresh = dir.join(format!("{UNFINISHED}{}", hex(&random::bytes::<8>()?)));
     let mut options = OpenOptions::new();
@@ -215,7 +216,7 @@ pub(super) fn write(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.sync_all()
     });
     // Not `fs::rename`: the call that it makes is not on the gateway's list.
-    let named = written.and_then(|()| Ok(renameat(AT_FDCWD, &fresh, AT_FDCWD, path)?));
+    let named = written.and_then(|()| Ok(renameat2(AT_FDCWD, &fresh, AT_FDCWD, path, how)?));
     if named.is_err() {
         // The first error counts; what is left is swept up later.
         let _ = fs::remove_file(&fresh);
@@ -224,7 +225,7 @@ pub(super) fn write(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path);
     let mut file = match opened {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -265,7 +266,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The longest text; no request is longer.
 pub const MAX_BYTES: u64 = 256 << 20;
-const UNFINISHED: &str = "new-";
+pub(super) const UNFINISHED: &str = "new-";
 
 #[cfg(test)]
 mod tests {
