@@ -3,15 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prxy_tests::daemon;
 use prxy_tests::provider::wire::last_user_text;
 use prxy_tests::provider::{Format, Reply, Script};
 use prxy_tests::reader;
+use prxy_tests::roles::{copies_in_memory, holds};
 use prxy_tests::samples::{self, Delivery, PERSONAL, TICKET};
 use prxy_tests::scene::{Scene, Setting};
 
@@ -19,7 +20,7 @@ const FIRST: &str = "the first passphrase of this state";
 const SECOND: &str = "another passphrase, for later on";
 
 #[test]
-fn no_file_shows_a_value_and_no_role_but_the_gateway_the_passphrase() {
+fn no_file_shows_a_value_and_no_role_the_passphrase() {
     // The control: without encryption the values are found, so they would be found here.
     let mut open = Scene::start().unwrap();
     assert_eq!(restored(&open), TICKET);
@@ -48,8 +49,10 @@ fn no_file_shows_a_value_and_no_role_but_the_gateway_the_passphrase() {
             seen += 1;
             for of in ["environ", "cmdline"] {
                 let bytes = fs::read(format!("/proc/{pid}/{of}")).unwrap();
-                assert!(!holds(&bytes, FIRST), "{role} shows the passphrase in its {of}");
+                assert!(!holds(&bytes, FIRST.as_bytes()), "{role} shows it in its {of}");
             }
+            // Not even the gateway, which has the key that was made from it.
+            assert_eq!(copies_in_memory(pid, FIRST.as_bytes()).unwrap(), 0, "{role} remembers it");
         }
     }
     assert!(seen >= 4, "{seen}");
@@ -82,7 +85,7 @@ fn a_state_is_encrypted_in_place_and_opens_with_its_own_passphrase_only() {
     assert_eq!(showing(&scene.data()), [] as [String; 0]);
     let owners = |path: PathBuf| {
         let known = fs::metadata(path).unwrap();
-        (std::os::unix::fs::MetadataExt::uid(&known), known.permissions().mode() & 0o777)
+        (known.uid(), known.permissions().mode() & 0o777)
     };
     let state = scene.data().join("state");
     assert_eq!(owners(state.clone()).0, owners(state.join("prxy.db")).0);
@@ -132,50 +135,62 @@ fn killed_at_any_moment_it_leaves_a_whole_state_of_one_of_the_two_kinds() {
     scene.stop().unwrap();
     let expected = values(&scene, "unused passphrase");
     assert!(expected.contains(PERSONAL[1].1), "{expected}");
-    let (mut done, mut cut) = (0, 0);
-    for verb in ["encrypt", "rekey", "decrypt"] {
-        let new = key_file(&scene, SECOND);
-        let words = match verb {
-            "rekey" => vec!["rekey", "--new-key-file", &new],
-            verb => vec![verb],
+    let new = key_file(&scene, SECOND);
+    let old = scene.dir().join("old.key").display().to_string();
+    fs::rename(key_file(&scene, FIRST), &old).unwrap();
+    key_file(&scene, SECOND);
+    let state = scene.data().join("state");
+    let fresh = scene.data().join("state.new");
+    let (mut changed, mut kept) = (0, 0);
+    let mut key = None;
+    for round in 0..27 {
+        let (words, next) = match (key, round % 3) {
+            (None, _) => (vec!["encrypt"], Some(FIRST)),
+            (Some(_), 2) => (vec!["decrypt"], None),
+            (Some(FIRST), _) => (vec!["rekey", "--new-key-file", &new], Some(SECOND)),
+            (Some(_), _) => (vec!["rekey", "--new-key-file", &old], Some(FIRST)),
         };
-        let (old_key, new_key) = match verb {
-            "encrypt" => (FIRST, FIRST),
-            "rekey" => (FIRST, SECOND),
-            _ => (SECOND, SECOND),
+        let inode = fs::metadata(&state).unwrap().ino();
+        let since = Instant::now();
+        let moment = || match round % 9 {
+            0 => fresh.exists(),
+            1 => fresh.join("encryption.json").exists() || next.is_none(),
+            2 => fresh.join("prxy.db").exists(),
+            3 => fs::metadata(fresh.join("prxy.db")).is_ok_and(|known| known.len() > 0),
+            4 => fresh.join("prxy.db-wal").exists(),
+            5 => fresh.join("blob").exists(),
+            6 | 7 => fs::metadata(&state).is_ok_and(|known| known.ino() != inode),
+            _ => since.elapsed() > Duration::from_millis(40 * round),
         };
-        let mut after = Duration::ZERO;
-        loop {
-            let mut child = command(&scene, &words, old_key)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            std::thread::sleep(after);
-            // What it has started dies as well: it is in the same group.
-            let group = nix::unistd::Pid::from_raw(child.id() as i32);
-            let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
-            let ended = child.wait().unwrap();
-            let encrypted = scene.data().join("state/encryption.json").exists();
-            let changed = match verb {
-                "encrypt" => encrypted,
-                "decrypt" => !encrypted,
-                _ => prxy(&scene, &["vault", "stats"], new_key).status.success(),
-            };
-            let key = if changed { new_key } else { old_key };
-            assert_eq!(values(&scene, key), expected, "{verb} after {after:?}");
-            if !ended.success() {
-                cut += 1;
-            }
-            if changed {
-                done += 1;
-                break;
-            }
-            after += Duration::from_millis(7);
+        let mut child = command(&scene, &words, key.unwrap_or(FIRST))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let group = nix::unistd::Pid::from_raw(child.id() as i32);
+        while !moment() && child.try_wait().unwrap().is_none() {
+            std::hint::spin_loop();
         }
+        // What it has started dies as well: it is in the same group.
+        let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
+        child.wait().unwrap();
+        if fs::metadata(&state).unwrap().ino() == inode {
+            kept += 1;
+        } else {
+            changed += 1;
+            key = next;
+        }
+        let told = format!("round {round}: {words:?}, then {key:?}");
+        assert_eq!(state.join("encryption.json").exists(), key.is_some(), "{told}");
+        assert_eq!(values(&scene, key.unwrap_or(FIRST)), expected, "{told}");
     }
-    assert_eq!(done, 3);
-    assert!(cut > 20, "it was cut short {cut} times only");
+    assert!(changed > 3 && kept > 3, "changed {changed} times, kept {kept} times");
+    if let Some(key) = key {
+        assert!(prxy(&scene, &["decrypt"], key).status.success());
+    }
+    // As a crash between the exchange and the end of the old state leaves it.
+    fs::create_dir_all(fresh.join("blob")).unwrap();
+    fs::write(fresh.join("blob/x"), TICKET).unwrap();
     scene.launch(&Setting::default()).unwrap();
     // The first thing that a start does is to remove what was left.
     assert!(!scene.data().join("state.new").exists());
@@ -250,13 +265,12 @@ fn kill(scene: &Scene) {
 fn showing(dir: &Path) -> Vec<String> {
     let shows = |path: &PathBuf| {
         let Ok(bytes) = fs::read(path) else { return false };
-        PERSONAL.iter().filter(|(_, value)| value.len() > 4).any(|(_, value)| holds(&bytes, value))
+        PERSONAL
+            .iter()
+            .filter(|(_, value)| value.len() > 4)
+            .any(|(_, value)| holds(&bytes, value.as_bytes()))
     };
     files(dir).into_iter().filter(shows).map(|path| name(&path)).collect()
-}
-
-fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 fn name(path: &Path) -> String {

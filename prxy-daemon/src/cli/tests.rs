@@ -83,9 +83,10 @@ Options:
   --debug                Show raw data, masked and unmasked, on this terminal and nowhere else
 
 Environment:
-  PRXY_PIPE      The modules in order, such as airgap,guardrails
-  PRXY_LISTEN    As --listen, which wins
-  PRXY_DATA_DIR  As --data-dir, which wins
+  PRXY_PIPE       The modules in order, such as airgap,guardrails
+  PRXY_LISTEN     As --listen, which wins
+  PRXY_DATA_DIR   As --data-dir, which wins
+  PRXY_STATE_KEY  The passphrase of an encrypted state
 ";
 
 const HELP_EXEC: &str = "\
@@ -102,9 +103,10 @@ ptrace(2) and kill(2) are refused as they are to the role: strace and gdb can tr
 and strace waits for ever (end it with Ctrl-C).
 
 Environment:
-  PRXY_PIPE      The modules in order, such as airgap,guardrails
-  PRXY_LISTEN    As --listen, which wins
-  PRXY_DATA_DIR  As --data-dir, which wins
+  PRXY_PIPE       The modules in order, such as airgap,guardrails
+  PRXY_LISTEN     As --listen, which wins
+  PRXY_DATA_DIR   As --data-dir, which wins
+  PRXY_STATE_KEY  The passphrase of an encrypted state
 ";
 
 const HELP_VERIFY: &str = "\

@@ -80,6 +80,8 @@ mod tests {
             ("", None),
             ("encrypt: {}", Some("{ key: PRXY_STATE_KEY }")),
             ("encrypt:", Some("{ key: PRXY_STATE_KEY }")),
+            ("pipeline: [local-encrypt, guardrails]", Some("{ key: PRXY_STATE_KEY }")),
+            ("pipeline: [local-encrypt]\nencrypt: { key: OTHER }", Some("{ key: OTHER }")),
             ("encrypt: { key: OTHER }", Some("{ key: OTHER }")),
             ("encrypt: { key_file: /etc/it's }", Some("{ key_file: '/etc/it''s' }")),
         ] {

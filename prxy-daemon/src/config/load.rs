@@ -180,6 +180,8 @@ impl Origin {
             .0
             .as_ref()
             .map(|text| ConfigFile { path: self.file(&data_dir), sha256: sha256(text.as_bytes()) });
+        let demands = |module: &Module| matches!(module, Module::LocalEncrypt);
+        let demanded = pipeline.iter().any(demands).then(super::Encrypt::default);
         Ok(Config {
             listen,
             data_dir,
@@ -191,7 +193,7 @@ impl Origin {
             max_body_bytes: parts.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY),
             audit: parts.audit,
             vault: parts.vault,
-            encrypt: parts.encrypt,
+            encrypt: parts.encrypt.or(demanded),
             file: config_file,
         })
     }

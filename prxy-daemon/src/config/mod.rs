@@ -13,6 +13,7 @@ mod guardrails;
 mod hide;
 mod load;
 mod models;
+mod modules;
 mod pins;
 mod pipeline;
 mod problem;
@@ -43,6 +44,7 @@ pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
+pub use modules::{ExactCache, Sharing};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -145,7 +147,7 @@ pub enum Enforcement {
 }
 
 /// One stage of the pipeline with its own configuration.
-#[expect(clippy::large_enum_variant, reason = "a configuration has two of them")]
+#[expect(clippy::large_enum_variant, reason = "a configuration has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Module {
     /// Kernel-enforced egress.
@@ -157,6 +159,10 @@ pub enum Module {
     },
     /// Masking and blocking.
     Guardrails(Policy),
+    /// The same answer to the same request.
+    ExactCache(ExactCache),
+    /// The state must be encrypted.
+    LocalEncrypt,
 }
 
 impl Module {
@@ -165,6 +171,8 @@ impl Module {
         match self {
             Self::Airgap { .. } => "airgap",
             Self::Guardrails(_) => "guardrails",
+            Self::ExactCache(_) => "exact-cache",
+            Self::LocalEncrypt => "local-encrypt",
         }
     }
 

@@ -10,6 +10,7 @@ mod edit;
 mod names;
 mod path;
 mod token;
+mod tree;
 mod walk;
 
 #[cfg(test)]
@@ -20,4 +21,5 @@ pub use edit::{Edits, escape, escape_into};
 pub use path::{Path, Segment};
 pub(crate) use token::unescape;
 pub use token::{Locator, NumberToken, StringToken};
+pub use tree::{Node, TreeError, Value};
 pub use walk::{Container, Literal, MAX_DEPTH, SyntaxError, SyntaxKind, Visitor, WalkError, walk};

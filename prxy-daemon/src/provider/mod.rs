@@ -3,9 +3,11 @@
 //! Not for I/O, hosts or credentials: those are `config` and `broker`.
 
 pub mod answer;
+pub mod conversation;
 pub mod endpoint;
 pub mod fetch;
 pub mod place;
+pub mod recorded;
 pub mod request;
 mod surface;
 

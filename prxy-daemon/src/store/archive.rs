@@ -77,21 +77,21 @@ impl Archive {
         let head =
             json!({ "prxy": KIND, "format": FORMAT, "schema": schema::VERSION, "made": now() });
         out.line(&head)?;
-        if let Some(database) = &store.database {
-            let mut connection = database.connection();
-            let transaction = connection.transaction()?;
-            for (table, columns) in tables(&transaction)? {
-                out.line(&json!({ "table": table, "columns": columns }))?;
-                let mut all = transaction.prepare(&format!("SELECT * FROM {}", quoted(&table)))?;
-                let mut rows = all.query([])?;
-                while let Some(row) = rows.next()? {
-                    let cells = (0..columns.len()).map(|at| row.get_ref(at).map(spelled));
-                    out.line(&Value::Array(cells.collect::<Result<_, _>>()?))?;
-                    counted.rows += 1;
-                    told(counted);
-                }
+        let mut connection = store.database.connection();
+        let transaction = connection.transaction()?;
+        for (table, columns) in tables(&transaction)? {
+            out.line(&json!({ "table": table, "columns": columns }))?;
+            let mut all = transaction.prepare(&format!("SELECT * FROM {}", quoted(&table)))?;
+            let mut rows = all.query([])?;
+            while let Some(row) = rows.next()? {
+                let cells = (0..columns.len()).map(|at| row.get_ref(at).map(spelled));
+                out.line(&Value::Array(cells.collect::<Result<_, _>>()?))?;
+                counted.rows += 1;
+                told(counted);
             }
         }
+        transaction.commit()?;
+        drop(connection);
         let mut failed = None;
         store.blobs.each(&mut |_, content| {
             let text = match str::from_utf8(content) {
@@ -122,7 +122,7 @@ impl Archive {
         input: &mut dyn BufRead,
         told: &dyn Fn(Counted),
     ) -> Result<Counted, ArchiveError> {
-        let Some(database) = &store.database else { return Err(ArchiveError::Format) };
+        let database = &store.database;
         let mut input = Reader { input, hash: blake3::Hasher::new(), number: 0 };
         let head = input.line()?.ok_or(ArchiveError::Format)?;
         if head["prxy"] != KIND || head["format"] != FORMAT {
@@ -205,8 +205,7 @@ impl Store {
     /// # Errors
     /// It cannot be read.
     pub fn is_empty(&self) -> Result<bool, StoreError> {
-        let Some(database) = &self.database else { return Ok(true) };
-        let connection = database.connection();
+        let connection = self.database.connection();
         for table in tables(&connection)?.keys() {
             if connection.prepare(&format!("SELECT 1 FROM {}", quoted(table)))?.exists([])? {
                 return Ok(false);

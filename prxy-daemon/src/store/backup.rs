@@ -19,7 +19,7 @@ impl Store {
     /// # Errors
     /// It is on no disk, or `to` cannot be written.
     pub fn back_up(&self, to: &Path) -> Result<(), StoreError> {
-        let path = self.database.as_ref().and_then(|database| database.path.as_deref());
+        let path = self.database.path.as_deref();
         let Some(dir) = path.and_then(Path::parent) else {
             let source = io::Error::new(io::ErrorKind::NotFound, "the state is on no disk");
             return Err(StoreError::Unusable { path: to.to_owned(), source });
@@ -28,12 +28,9 @@ impl Store {
         copy_blobs(dir, to)?;
         let copy = to.join(FILE);
         make(&copy)?;
-        if let Some(database) = &self.database {
-            let name = copy
-                .to_str()
-                .ok_or_else(|| unusable(&copy, io::ErrorKind::InvalidFilename.into()))?;
-            database.connection().execute("VACUUM INTO ?1", params![name])?;
-        }
+        let strange = || unusable(&copy, io::ErrorKind::InvalidFilename.into());
+        let name = copy.to_str().ok_or_else(strange)?;
+        self.database.connection().execute("VACUUM INTO ?1", params![name])?;
         copy_blobs(dir, to)?;
         let header = dir.join(HEADER);
         if header.exists() {

@@ -1,0 +1,241 @@
+//! Keeps a conversation inside a share of what the model reads at once.
+//!
+//! Older turns leave: they go to the archive as they are, and a digest of them is added to the
+//! user's first text. Turns that the user refers back to come back behind the text that does.
+//! Nothing is remembered of a conversation: the same history is always cut in the same place.
+//! Not for changing what stays: every byte of it is as it came.
+
+mod cut;
+mod digest;
+mod recall;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use self::cut::{Marks, Plan};
+use self::recall::Recall;
+use crate::json::{Edits, Node};
+use crate::provider::Surface;
+use crate::provider::conversation::memo::Memo;
+use crate::provider::conversation::tokens::{Counter, Tokenizer};
+use crate::provider::conversation::{Conversation, Item, Tail, window};
+
+/// Where turns go that leave.
+pub trait Archive: Send + Sync {
+    /// Keeps the bytes of turns, as they stood in the request; says whether they are safe.
+    fn keep(&self, turns: &[u8]) -> bool;
+}
+
+/// Texts as vectors of length 1, whose product says how alike they are.
+pub trait Likeness: Send + Sync {
+    /// The vector of a text; `None` where it cannot be told.
+    fn vector(&self, text: &str) -> Option<Vec<f32>>;
+
+    /// From which product on two texts are about the same thing.
+    fn threshold(&self) -> f32;
+}
+
+/// How far conversations may grow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// The share of the model's window, less the answer's, that a request may take.
+    pub target_utilization: f64,
+    /// The windows of models, by pattern; the first that fits counts, before the built-in table.
+    pub context_size: Vec<(crate::config::ModelPattern, u64)>,
+    /// How many tokens are brought back for one text of the user; 0 for none.
+    pub recall_tokens: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { target_utilization: 0.75, context_size: Vec::new(), recall_tokens: 2_000 }
+    }
+}
+
+/// The module.
+pub struct Ipc {
+    limits: Limits,
+    archive: Arc<dyn Archive>,
+    likeness: Option<Arc<dyn Likeness>>,
+    counter: Counter,
+    recall: Recall,
+    digests: Memo<String>,
+    archived: Memo<()>,
+}
+
+/// What became of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has no conversation, or it fits.
+    Fits,
+    /// It stays as it came, for this reason.
+    LeftAlone(&'static str),
+    /// It is shorter.
+    Cut {
+        /// The request now.
+        body: Vec<u8>,
+        /// How many messages left.
+        messages: usize,
+        /// How many tokens fewer it takes.
+        saved: u64,
+        /// What it takes, at most.
+        tokens: u64,
+        /// Whether it passes the target still, though not the model's window.
+        over: bool,
+    },
+}
+
+impl Ipc {
+    /// With an archive for what leaves, and a judge of likeness beside the words that agree.
+    pub fn new(
+        limits: Limits,
+        archive: Arc<dyn Archive>,
+        likeness: Option<Arc<dyn Likeness>>,
+    ) -> Self {
+        Self {
+            limits,
+            archive,
+            likeness,
+            counter: Counter::default(),
+            recall: Recall::default(),
+            digests: Memo::new(MEMORY),
+            archived: Memo::new(MEMORY),
+        }
+    }
+
+    /// Shortens a request; `model` is what its path names, where its body does not.
+    pub fn shorten(&self, surface: Surface, model: Option<&str>, body: &[u8]) -> Outcome {
+        let Ok(root) = Node::read(body) else { return Outcome::LeftAlone("unclear") };
+        let Some(conversation) = Conversation::read(surface, &root) else { return Outcome::Fits };
+        let Some(model) = conversation.model.as_deref().or(model) else {
+            return Outcome::LeftAlone("no-model");
+        };
+        if conversation.items.is_empty() {
+            return Outcome::Fits;
+        }
+        if conversation.continued {
+            return Outcome::LeftAlone("continued");
+        }
+        let Some(window) = self.window(model) else { return Outcome::LeftAlone("unknown-window") };
+        let room = window.saturating_sub(conversation.max_output);
+        let high = (room as f64 * self.limits.target_utilization) as u64;
+        let tokens: Vec<u64> =
+            conversation.items.iter().map(|item| self.counter.item(model, body, item)).collect();
+        let fixed = self.counter.fixed(model, body, &conversation);
+        let before = fixed + tokens.iter().sum::<u64>();
+        // In steps, so that a few words more in the system prompt move no cut.
+        let fixed = fixed.next_multiple_of((high / 32).max(1));
+        let marks = Marks {
+            fixed,
+            high,
+            digest: (high / 16).min(MOST_DIGEST),
+            recall: (high / 16).min(self.limits.recall_tokens),
+        };
+        let tokenizer = Tokenizer::of(model);
+        let items = &conversation.items;
+        let recall = |user: usize, left: std::ops::Range<usize>, budget| {
+            let count = |text: &str| tokenizer.count(text);
+            self.recall.of(&items[user], &items[left], budget, self.likeness.as_deref(), count)
+        };
+        let plan = match cut::plan(&conversation, &tokens, marks, recall) {
+            Ok(plan) => plan,
+            Err(_) if before <= high => return Outcome::Fits,
+            Err(cut::Uncuttable::NoTask) => return Outcome::LeftAlone("no-task"),
+            Err(cut::Uncuttable::Orphan) => return Outcome::LeftAlone("orphan"),
+        };
+        let over = plan.total > high;
+        if plan.steps.is_empty() && !over {
+            return Outcome::Fits;
+        }
+        if plan.steps.is_empty() || over && plan.total > room {
+            return Outcome::LeftAlone("too-long");
+        }
+        if !self.archive_all(body, items, &plan) {
+            return Outcome::LeftAlone("not-archived");
+        }
+        let left = || items[plan.task + 1..plan.cut].iter().filter(|item| cut::leaves(item));
+        let digest = self.digest(body, items, &plan, tokenizer, marks.digest);
+        Outcome::Cut {
+            body: written(body, items, &plan, &digest),
+            messages: left().count(),
+            saved: before.saturating_sub(plan.total),
+            tokens: plan.total,
+            over,
+        }
+    }
+
+    fn window(&self, model: &str) -> Option<u64> {
+        let configured = self.limits.context_size.iter().find(|(known, _)| known.matches(model));
+        configured.map(|(_, tokens)| *tokens).or_else(|| window::of(model))
+    }
+
+    /// Whether everything that leaves is in the archive.
+    fn archive_all(&self, body: &[u8], items: &[Item<'_>], plan: &Plan) -> bool {
+        plan.steps.iter().all(|step| {
+            let turns =
+                &body[items[step.start].node.range.start..items[step.end - 1].node.range.end];
+            let kept = || self.archive.keep(turns).then_some(());
+            self.archived.remember(0, turns, kept).is_some()
+        })
+    }
+
+    fn digest(
+        &self,
+        body: &[u8],
+        items: &[Item<'_>],
+        plan: &Plan,
+        tokenizer: Tokenizer,
+        budget: u64,
+    ) -> String {
+        let left = &items[plan.task + 1..plan.cut];
+        let turns = left
+            .first()
+            .zip(left.last())
+            .map(|(first, last)| &body[first.node.range.start..last.node.range.end]);
+        let mut key = turns.unwrap_or_default().to_vec();
+        key.extend(budget.to_le_bytes());
+        let rule = u8::from(tokenizer == Tokenizer::O200k);
+        let made = || {
+            let left = left.iter().filter(|item| cut::leaves(item));
+            Some(digest::digest(left, budget, |text| tokenizer.count(text)))
+        };
+        self.digests.remember(rule, &key, made).unwrap_or_default()
+    }
+}
+
+/// The request without what leaves, with what takes its place.
+fn written(body: &[u8], items: &[Item<'_>], plan: &Plan, digest: &str) -> Vec<u8> {
+    let mut edits = Edits::new();
+    for at in plan.task + 1..plan.cut {
+        if cut::leaves(&items[at]) {
+            // With the comma behind it: something stays behind everything that leaves.
+            edits.replace(items[at].node.range.start..items[at + 1].node.range.start, b"");
+        }
+    }
+    let texts = plan.recalled.iter().map(|(user, text)| (*user, text.as_str()));
+    for (at, text) in [(plan.task, digest)].into_iter().chain(texts) {
+        match items[at].tail {
+            Tail::Text(token) => {
+                edits.replace_text(token.range.end..token.range.end, &format!("\n\n{text}"));
+            }
+            Tail::List(list, open) => {
+                let end = list.range.end - 1;
+                edits.replace_with(end..end, |out| {
+                    out.push(b',');
+                    out.extend_from_slice(open.as_bytes());
+                    crate::json::escape_into(out, text);
+                    out.extend_from_slice(b"\"}");
+                });
+            }
+            Tail::Closed => {}
+        }
+    }
+    edits.apply(body)
+}
+
+/// In tokens.
+const MOST_DIGEST: u64 = 2_000;
+/// Conversations that go on at a time, and the steps that they have made.
+const MEMORY: usize = 512;

@@ -1,0 +1,211 @@
+//! Sends only the tools that matter, where there are many.
+//!
+//! The choice is a pure function of the history: every text of the user adds the tools that have to
+//! do with it, in turn, and none is taken away. So it grows with a conversation and is otherwise the
+//! same from request to request, as a provider's prompt cache wants it. What stays, stays in its
+//! order and byte for byte. Not for turns: those are `ipc`'s.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use super::words::{Weights, words};
+use crate::json::{Edits, Node};
+use crate::provider::Surface;
+use crate::provider::conversation::memo::Memo;
+use crate::provider::conversation::{Conversation, Part, Tool};
+
+/// Which tools stay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// How well a tool must fit a text, as a share of how well the best one does.
+    pub relevance_threshold: f64,
+    /// Tools that always stay.
+    pub preserve_tools: BTreeSet<String>,
+    /// With fewer tools than this, all stay.
+    pub min_tools_to_optimize: usize,
+    /// How many tools are added for what they are, at most; those that must stay come on top.
+    pub max_tools: usize,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self {
+            relevance_threshold: 0.35,
+            preserve_tools: BTreeSet::new(),
+            min_tools_to_optimize: 5,
+            max_tools: 24,
+        }
+    }
+}
+
+/// The module.
+pub struct McpOptimizer {
+    choice: Choice,
+    words: Memo<Arc<BTreeSet<String>>>,
+}
+
+/// A request with fewer tools.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fewer {
+    /// The request now.
+    pub body: Vec<u8>,
+    /// How many tools it had.
+    pub before: usize,
+    /// How many it has.
+    pub after: usize,
+}
+
+impl McpOptimizer {
+    /// With this choice.
+    pub fn new(choice: Choice) -> Self {
+        Self { choice, words: Memo::new(MEMORY) }
+    }
+
+    /// The request without the tools that do not matter; `None` where it stays as it is.
+    pub fn fewer(&self, surface: Surface, body: &[u8]) -> Option<Fewer> {
+        let root = Node::read(body).ok()?;
+        let conversation = Conversation::read(surface, &root)?;
+        let tools = &conversation.tools;
+        // Which tools an unseen part of the conversation used cannot be told.
+        if conversation.continued || tools.len() < self.choice.min_tools_to_optimize.max(2) {
+            return None;
+        }
+        let own = |tool: &Tool<'_>| tool.name.starts_with(OF_SERVERS);
+        let of_servers = tools.iter().any(own);
+        let used = used(&conversation);
+        let mut stays: Vec<bool> = tools
+            .iter()
+            .map(|tool| {
+                !tool.optional
+                    || of_servers && !own(tool)
+                    || self.choice.preserve_tools.contains(&*tool.name)
+                    || conversation.chosen.contains(&tool.name)
+                    || used.contains(&*tool.name)
+                    // A mark says up to where the provider remembers: it stays where it is.
+                    || tool.node.get("cache_control").is_some()
+            })
+            .collect();
+        if !self.choose(body, &conversation, &mut stays) {
+            return None;
+        }
+        keep_one_of_each_list(tools, &mut stays);
+        let after = stays.iter().filter(|stays| **stays).count();
+        (after < tools.len()).then(|| Fewer {
+            body: without(body, tools, &stays),
+            before: tools.len(),
+            after,
+        })
+    }
+
+    /// Adds the tools that each text of the user has to do with; `false` if none says anything.
+    fn choose(&self, body: &[u8], conversation: &Conversation<'_>, stays: &mut [bool]) -> bool {
+        let about: Vec<_> = conversation.tools.iter().map(|tool| self.about(body, tool)).collect();
+        let weights = Weights::of(about.iter().map(|(_, all)| &**all));
+        let mut said = false;
+        let mut added = HashSet::new();
+        for text in conversation.items.iter().filter(|item| item.asks()).flat_map(|i| i.texts()) {
+            let text: String = text.chars().take(MOST_CHARACTERS).collect();
+            let asked = self.words(&text);
+            let fit = |(name, all): &(Arc<BTreeSet<String>>, Arc<BTreeSet<String>>)| {
+                let shared = weights.sum(asked.intersection(all));
+                shared + 2.0 * weights.sum(asked.intersection(name))
+            };
+            let fits: Vec<f64> = about.iter().map(fit).collect();
+            let best = fits.iter().copied().fold(0.0, f64::max);
+            if best <= 0.0 {
+                continue;
+            }
+            said = true;
+            let mut order: Vec<usize> = (0..fits.len()).collect();
+            // The best first, and of equals the first in the list.
+            order.sort_by(|a, b| fits[*b].total_cmp(&fits[*a]));
+            for at in order {
+                let enough = fits[at] >= best * self.choice.relevance_threshold && fits[at] > 0.0;
+                if enough && added.len() < self.choice.max_tools && added.insert(at) {
+                    stays[at] = true;
+                }
+            }
+        }
+        said
+    }
+
+    /// The words in a tool's name, and all that it says of itself.
+    fn about(
+        &self,
+        body: &[u8],
+        tool: &Tool<'_>,
+    ) -> (Arc<BTreeSet<String>>, Arc<BTreeSet<String>>) {
+        let name = tool.name.strip_prefix(OF_SERVERS).unwrap_or(&tool.name);
+        let spelled = body.get(tool.node.range.clone()).unwrap_or_default();
+        let all = self.words.remember(1, spelled, || {
+            let properties = tool.schema.and_then(|schema| schema.get("properties"));
+            let takes = properties.map(Node::members).unwrap_or_default();
+            let takes: String = takes.iter().map(|(key, _)| format!(" {}", key.decode())).collect();
+            Some(Arc::new(words(&format!("{name} {}{takes}", tool.description))))
+        });
+        (self.words(name), all.unwrap_or_default())
+    }
+
+    fn words(&self, text: &str) -> Arc<BTreeSet<String>> {
+        let read = || Some(Arc::new(words(text)));
+        self.words.remember(0, text.as_bytes(), read).unwrap_or_default()
+    }
+}
+
+/// The tools that the history called or found.
+fn used<'c>(conversation: &'c Conversation<'_>) -> HashSet<&'c str> {
+    let parts = conversation.items.iter().flat_map(|item| &item.parts);
+    parts
+        .filter_map(|part| match part {
+            Part::Call { name, .. } | Part::Found(name) => Some(&**name),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A list of declarations that is empty is refused by some APIs.
+fn keep_one_of_each_list(tools: &[Tool<'_>], stays: &mut [bool]) {
+    let mut start = 0;
+    while start < tools.len() {
+        let same = |tool: &&Tool<'_>| tool.list.range == tools[start].list.range;
+        let end = start + tools[start..].iter().take_while(same).count();
+        if !stays[start..end].contains(&true) {
+            stays[start] = true;
+        }
+        start = end;
+    }
+}
+
+fn without(body: &[u8], tools: &[Tool<'_>], stays: &[bool]) -> Vec<u8> {
+    let mut edits = Edits::new();
+    let mut start = 0;
+    while start < tools.len() {
+        let same = |tool: &&Tool<'_>| tool.list.range == tools[start].list.range;
+        let end = start + tools[start..].iter().take_while(same).count();
+        let place = |at: usize| tools[at].node.range.clone();
+        let last = (start..end).rev().find(|at| stays[*at]).unwrap_or(start);
+        for at in start..end {
+            if stays[at] {
+                continue;
+            }
+            // With the comma behind it, or before it where nothing that stays comes behind.
+            let gone = if at < last {
+                place(at).start..place(at + 1).start
+            } else {
+                place(at - 1).end..place(at).end
+            };
+            edits.replace(gone, b"");
+        }
+        start = end;
+    }
+    edits.apply(body)
+}
+
+/// How clients that have tools of their own name those of servers: the others are their hands.
+const OF_SERVERS: &str = "mcp__";
+/// Of one text of the user: what comes behind them is pasted.
+const MOST_CHARACTERS: usize = 8_000;
+const MEMORY: usize = 4_096;
+
+#[cfg(test)]
+mod tests;
