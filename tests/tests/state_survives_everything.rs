@@ -113,7 +113,7 @@ fn on_a_full_disk_nothing_new_is_sent_and_what_is_known_goes_on() {
         let mails: Vec<String> = (0..200).map(|n| format!("u{turn}-{n}@x-mail.com")).collect();
         let answer = scene.ask(Format::Anthropic, &mails.join(" "), Delivery::Whole).unwrap();
         if answer.status != 200 {
-            assert_eq!(answer.reason().as_deref(), Some("vault-failed"), "{}", answer.text());
+            assert_eq!(answer.reason(), Some("vault-unavailable"), "{}", answer.text());
             refused += 1;
         }
     }
