@@ -44,7 +44,7 @@ pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
-pub use modules::{ExactCache, Sharing};
+pub use modules::{CostGuard, ExactCache, Money, Price, SemanticCache, Sharing, Unpriced};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -163,6 +163,10 @@ pub enum Module {
     ExactCache(ExactCache),
     /// The state must be encrypted.
     LocalEncrypt,
+    /// The same answer to the same question in other words.
+    SemanticCache(SemanticCache),
+    /// What may be spent.
+    CostGuard(CostGuard),
 }
 
 impl Module {
@@ -173,6 +177,8 @@ impl Module {
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
             Self::LocalEncrypt => "local-encrypt",
+            Self::SemanticCache(_) => "semantic-cache",
+            Self::CostGuard(_) => "cost-guard",
         }
     }
 

@@ -18,6 +18,8 @@ mod replace;
 mod schema;
 mod scratch;
 mod seal;
+mod similar;
+mod spend;
 mod vault;
 
 #[cfg(test)]
@@ -49,6 +51,8 @@ pub use blob::{BlobId, Blobs};
 pub(crate) use key::HEADER;
 pub use key::{Access, Secret, SecretError};
 pub use replace::{Step, Told, convert, exchange};
+pub use similar::{Asked, Limits, Similar};
+pub use spend::{Amount, Day, Limit, Over, Period, Reserved, Spend};
 pub use vault::TenantVault;
 
 use crate::redact::Vault;
@@ -60,6 +64,7 @@ pub struct Store {
     vaults: Vaults,
     answers: Arc<Answers>,
     blobs: Blobs,
+    similar: Arc<Similar>,
 }
 
 /// How long a vault lasts.
@@ -226,7 +231,8 @@ impl Store {
         });
         housekeeping::start(&database, key.as_ref(), orders)?;
         let answers = Arc::new(Answers::new(Arc::clone(&database)));
-        Ok(Self { database, vaults: Vaults::Kept, answers, blobs })
+        let similar = Arc::new(Similar::new(Arc::clone(&database)));
+        Ok(Self { database, vaults: Vaults::Kept, answers, similar, blobs })
     }
 
     /// The vault of one tenant, for one request and its answer.

@@ -3,13 +3,17 @@
 //!
 //! Not for the airgap (its hosts are checked with the providers) and not for the guardrails.
 
+mod cost_guard;
 mod exact_cache;
 mod local_encrypt;
+mod semantic_cache;
 
 use super::Module;
 use super::decode::{Fields, Found};
 
+pub use cost_guard::{CostGuard, Money, Price, Unpriced};
 pub use exact_cache::{ExactCache, Sharing};
+pub use semantic_cache::SemanticCache;
 
 /// How the options of one module are read.
 #[derive(Clone, Copy)]
@@ -20,4 +24,5 @@ pub(super) struct Row {
 }
 
 /// Every module of this folder.
-pub(super) const ROWS: &[Row] = &[exact_cache::ROW, local_encrypt::ROW];
+pub(super) const ROWS: &[Row] =
+    &[cost_guard::ROW, exact_cache::ROW, local_encrypt::ROW, semantic_cache::ROW];
