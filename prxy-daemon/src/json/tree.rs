@@ -177,12 +177,7 @@ impl<'a> Visitor<'a> for Builder<'a> {
         Ok(())
     }
 
-    fn leave(
-        &mut self,
-        _: &Path<'a>,
-        _: Container,
-        range: Range<usize>,
-    ) -> Result<(), KeyTwice> {
+    fn leave(&mut self, _: &Path<'a>, _: Container, range: Range<usize>) -> Result<(), KeyTwice> {
         let Some(node) = self.open.pop() else { return Ok(()) };
         if has_twice(node.members()) {
             return Err(KeyTwice);
@@ -209,7 +204,10 @@ mod tests {
         let at = |node: &Node<'_>| source[node.range.clone()].to_owned();
         assert_eq!(at(&root), source.trim());
         assert_eq!(at(list), r#"[1,"x\n",{"b":null}]"#);
-        assert_eq!(list.elements().iter().map(at).collect::<Vec<_>>(), ["1", r#""x\n""#, r#"{"b":null}"#]);
+        assert_eq!(
+            list.elements().iter().map(at).collect::<Vec<_>>(),
+            ["1", r#""x\n""#, r#"{"b":null}"#]
+        );
         assert_eq!(list.elements()[0].whole(), Some(1));
         assert_eq!(list.elements()[1].text().as_deref(), Some("x\n"));
         assert!(!list.elements()[2].get("b").unwrap().is_something());

@@ -130,7 +130,11 @@ impl McpOptimizer {
     }
 
     /// The words in a tool's name, and all that it says of itself.
-    fn about(&self, body: &[u8], tool: &Tool<'_>) -> (Arc<BTreeSet<String>>, Arc<BTreeSet<String>>) {
+    fn about(
+        &self,
+        body: &[u8],
+        tool: &Tool<'_>,
+    ) -> (Arc<BTreeSet<String>>, Arc<BTreeSet<String>>) {
         let name = tool.name.strip_prefix(OF_SERVERS).unwrap_or(&tool.name);
         let spelled = body.get(tool.node.range.clone()).unwrap_or_default();
         let all = self.words.remember(1, spelled, || {

@@ -64,7 +64,8 @@ pub(super) fn plan(
     let edges = edges(items, task)?;
     let head = marks.fixed + tokens[..=task].iter().sum::<u64>();
     let mut walk = Walk { items, tokens: tokens.to_vec(), edges, marks, head, cut: task + 1, task };
-    let mut plan = Plan { task, cut: task + 1, steps: Vec::new(), recalled: Vec::new(), total: head };
+    let mut plan =
+        Plan { task, cut: task + 1, steps: Vec::new(), recalled: Vec::new(), total: head };
     let mut asked = Vec::new();
     for at in task + 1..items.len() {
         plan.total += walk.tokens[at];

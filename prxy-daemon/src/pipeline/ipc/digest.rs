@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 
 use crate::provider::conversation::{Item, Part, Role};
 
-/// The digest of these items, of at most `budget` tokens as `count` counts them.
+/// The digest of these items, of at most `budget` tokens as `count` counts them; empty if there is
+/// no room for any.
 pub(super) fn digest<'i, 't: 'i>(
     items: impl Iterator<Item = &'i Item<'t>> + Clone,
     budget: u64,
@@ -16,7 +17,9 @@ pub(super) fn digest<'i, 't: 'i>(
 ) -> String {
     let total = items.clone().count();
     let open = format!("<earlier-conversation messages-left-out=\"{total}\">\n{NOTE}\n");
-    let mut left = budget.saturating_sub(count(&open) + count(CLOSE) + 8);
+    let Some(mut left) = budget.checked_sub(count(&open) + count(CLOSE) + 8) else {
+        return String::new();
+    };
     let mut lines: Vec<Line> = Vec::new();
     let mut files = Vec::new();
     let mut tools: BTreeMap<String, u32> = BTreeMap::new();
@@ -154,18 +157,25 @@ fn sentences(text: &str) -> impl Iterator<Item = String> {
         !fence && !code
     });
     prose
-        .flat_map(|line| line.split_inclusive(['.', '!', '?', '。', ';']).fold(
-            Vec::<String>::new(),
-            |mut parts, piece| {
-                // A dot ends a sentence where a blank follows: `a.rs` and `1.5` go on.
-                match parts.last_mut().filter(|last| !last.ends_with('。') && !piece.starts_with(' ')) {
-                    Some(last) => last.push_str(piece),
-                    None => parts.push(piece.to_owned()),
-                }
-                parts
-            },
-        ))
-        .map(|sentence| clipped(sentence.trim().trim_start_matches(['-', '*', '#', '>', ' ']), LONGEST))
+        .flat_map(|line| {
+            line.split_inclusive(['.', '!', '?', '。', ';']).fold(
+                Vec::<String>::new(),
+                |mut parts, piece| {
+                    // A dot ends a sentence where a blank follows: `a.rs` and `1.5` go on.
+                    match parts
+                        .last_mut()
+                        .filter(|last| !last.ends_with('。') && !piece.starts_with(' '))
+                    {
+                        Some(last) => last.push_str(piece),
+                        None => parts.push(piece.to_owned()),
+                    }
+                    parts
+                },
+            )
+        })
+        .map(|sentence| {
+            clipped(sentence.trim().trim_start_matches(['-', '*', '#', '>', ' ']), LONGEST)
+        })
         .filter(|sentence| sentence.chars().count() >= SHORTEST)
 }
 
@@ -207,16 +217,47 @@ const NOTE: &str = "Older messages were left out to keep this conversation withi
                     window. These are sentences quoted from them.";
 const CLOSE: &str = "</earlier-conversation>";
 const DECIDED: &[&str] = &[
-    "decid", "we will use", "we'll use", "let's use", "let's go with", "instead of", "agreed",
-    "chose ", "must not", "must be", "never ", "always ", "prefer ", "root cause", "turns out",
+    "decid",
+    "we will use",
+    "we'll use",
+    "let's use",
+    "let's go with",
+    "instead of",
+    "agreed",
+    "chose ",
+    "must not",
+    "must be",
+    "never ",
+    "always ",
+    "prefer ",
+    "root cause",
+    "turns out",
 ];
 const OPEN: &[&str] = &[
-    "todo", "fixme", "next step", "still need", "still fail", "remaining", "not yet", "follow-up",
-    "follow up", "later we", "[ ]", "open question",
+    "todo",
+    "fixme",
+    "next step",
+    "still need",
+    "still fail",
+    "remaining",
+    "not yet",
+    "follow-up",
+    "follow up",
+    "later we",
+    "[ ]",
+    "open question",
 ];
 const FAILED: &[&str] = &[
-    "error", "failed", "failure", "panicked", "exception", "denied", "not found", "timed out",
-    "fatal", "traceback",
+    "error",
+    "failed",
+    "failure",
+    "panicked",
+    "exception",
+    "denied",
+    "not found",
+    "timed out",
+    "fatal",
+    "traceback",
 ];
 const ENDINGS: &[&str] = &[
     "c", "cc", "conf", "cpp", "cs", "css", "csv", "go", "h", "hpp", "html", "ini", "java", "js",

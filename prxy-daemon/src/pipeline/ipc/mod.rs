@@ -10,7 +10,7 @@ mod digest;
 mod recall;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -174,7 +174,8 @@ impl Ipc {
     /// Whether everything that leaves is in the archive.
     fn archive_all(&self, body: &[u8], items: &[Item<'_>], plan: &Plan) -> bool {
         plan.steps.iter().all(|step| {
-            let turns = &body[items[step.start].node.range.start..items[step.end - 1].node.range.end];
+            let turns =
+                &body[items[step.start].node.range.start..items[step.end - 1].node.range.end];
             let kept = || self.archive.keep(turns).then_some(());
             self.archived.remember(0, turns, kept).is_some()
         })
@@ -189,9 +190,10 @@ impl Ipc {
         budget: u64,
     ) -> String {
         let left = &items[plan.task + 1..plan.cut];
-        let turns = left.first().zip(left.last()).map(|(first, last)| {
-            &body[first.node.range.start..last.node.range.end]
-        });
+        let turns = left
+            .first()
+            .zip(left.last())
+            .map(|(first, last)| &body[first.node.range.start..last.node.range.end]);
         let mut key = turns.unwrap_or_default().to_vec();
         key.extend(budget.to_le_bytes());
         let rule = u8::from(tokenizer == Tokenizer::O200k);
@@ -214,6 +216,9 @@ fn written(body: &[u8], items: &[Item<'_>], plan: &Plan, digest: &str) -> Vec<u8
     }
     let texts = plan.recalled.iter().map(|(user, text)| (*user, text.as_str()));
     for (at, text) in [(plan.task, digest)].into_iter().chain(texts) {
+        if text.is_empty() {
+            continue;
+        }
         match items[at].tail {
             Tail::Text(token) => {
                 edits.replace_text(token.range.end..token.range.end, &format!("\n\n{text}"));

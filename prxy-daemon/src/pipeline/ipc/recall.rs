@@ -46,7 +46,8 @@ impl Recall {
             .map(|item| (item, item.texts().chain(item.said()).collect::<Vec<_>>().join("\n")))
             .filter(|(_, text)| !text.trim().is_empty())
             .collect();
-        let known: Vec<_> = turns.iter().map(|(_, text)| self.words(text)).collect::<Option<_>>()?;
+        let known: Vec<_> =
+            turns.iter().map(|(_, text)| self.words(text)).collect::<Option<_>>()?;
         let weights = Weights::of(known.iter().map(|words| &**words));
         let whole = weights.sum(query.iter());
         let meant = likeness.and_then(|likeness| self.vector(&asked, likeness));
@@ -120,7 +121,8 @@ fn excerpt(text: &str, query: &BTreeSet<String>) -> String {
     clipped(if lines.is_empty() { text } else { &lines }, LONGEST)
 }
 
-const OPEN: &str = "<recalled-from-earlier>\nThese messages were left out above and may be meant here.\n";
+const OPEN: &str =
+    "<recalled-from-earlier>\nThese messages were left out above and may be meant here.\n";
 const CLOSE: &str = "</recalled-from-earlier>";
 /// The share of what the user's words say that a turn must hold.
 const COVERED: f64 = 0.5;

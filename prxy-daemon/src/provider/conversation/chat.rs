@@ -3,10 +3,7 @@
 use super::{Conversation, Item, Part, Role, TEXT_BLOCK, function, tail};
 use crate::json::{Node, Value};
 
-pub(super) fn read<'t>(
-    root: &'t Node<'t>,
-    mut into: Conversation<'t>,
-) -> Option<Conversation<'t>> {
+pub(super) fn read<'t>(root: &'t Node<'t>, mut into: Conversation<'t>) -> Option<Conversation<'t>> {
     let list = root.get("messages")?;
     into.list = Some(list);
     into.max_output =
@@ -25,7 +22,8 @@ pub(super) fn read<'t>(
         let named = |node: &'t Node<'t>| node.any(&["function", "custom"])?.text_of("name");
         into.chosen.extend(named(choice));
         let allowed = choice.get("allowed_tools").and_then(|allowed| allowed.get("tools"));
-        into.chosen.extend(allowed.map(Node::elements).unwrap_or_default().iter().filter_map(named));
+        into.chosen
+            .extend(allowed.map(Node::elements).unwrap_or_default().iter().filter_map(named));
     }
     for node in list.elements() {
         let role = match node.text_of("role").as_deref() {

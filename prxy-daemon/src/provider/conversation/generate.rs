@@ -3,10 +3,7 @@
 use super::{Conversation, Item, Part, Role, Tail, Tool};
 use crate::json::{Node, Value};
 
-pub(super) fn read<'t>(
-    root: &'t Node<'t>,
-    mut into: Conversation<'t>,
-) -> Option<Conversation<'t>> {
+pub(super) fn read<'t>(root: &'t Node<'t>, mut into: Conversation<'t>) -> Option<Conversation<'t>> {
     let list = root.get("contents").filter(|list| matches!(list.value, Value::Array(_)))?;
     into.list = Some(list);
     // The model stands in the path.
@@ -35,7 +32,8 @@ pub(super) fn read<'t>(
         .any(&["toolConfig", "tool_config"])
         .and_then(|node| node.any(&["functionCallingConfig", "function_calling_config"]))
         .and_then(|node| node.any(&["allowedFunctionNames", "allowed_function_names"]));
-    into.chosen.extend(choice.map(Node::elements).unwrap_or_default().iter().filter_map(Node::text));
+    into.chosen
+        .extend(choice.map(Node::elements).unwrap_or_default().iter().filter_map(Node::text));
     for node in list.elements() {
         let role = if node.says("role", "model") { Role::Model } else { Role::User };
         let blocks = node.get("parts");
@@ -69,7 +67,9 @@ fn parts_of<'t>(part: &'t Node<'t>, parts: &mut Vec<Part<'t>>) {
             let plain = |node: &&Node<'_>| matches!(node.value, Value::Text(_));
             match said.members().len() {
                 0 => {}
-                _ if strings.clone().all(|node| plain(&node)) => parts.extend(strings.map(Part::Said)),
+                _ if strings.clone().all(|node| plain(&node)) => {
+                    parts.extend(strings.map(Part::Said))
+                }
                 _ => parts.push(Part::Other(said)),
             }
         }

@@ -26,7 +26,12 @@ impl<V: Clone> Memo<V> {
     /// What `work` returns for `content`, or what it returned before under the same `rule`.
     ///
     /// `None` is not remembered.
-    pub fn remember(&self, rule: u8, content: &[u8], work: impl FnOnce() -> Option<V>) -> Option<V> {
+    pub fn remember(
+        &self,
+        rule: u8,
+        content: &[u8],
+        work: impl FnOnce() -> Option<V>,
+    ) -> Option<V> {
         let key = *blake3::Hasher::new().update(&[rule]).update(content).finalize().as_bytes();
         let lock = || self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().find(&key, self.most) {

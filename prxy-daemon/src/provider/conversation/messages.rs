@@ -3,10 +3,7 @@
 use super::{Conversation, Item, Part, Role, TEXT_BLOCK, function, tail};
 use crate::json::{Node, Value};
 
-pub(super) fn read<'t>(
-    root: &'t Node<'t>,
-    mut into: Conversation<'t>,
-) -> Option<Conversation<'t>> {
+pub(super) fn read<'t>(root: &'t Node<'t>, mut into: Conversation<'t>) -> Option<Conversation<'t>> {
     let list = root.get("messages")?;
     into.list = Some(list);
     into.max_output = root.get("max_tokens").and_then(Node::whole).unwrap_or(0);

@@ -6,9 +6,9 @@
 
 mod chat;
 mod generate;
+pub mod memo;
 mod messages;
 mod responses;
-pub mod memo;
 pub mod tokens;
 pub mod window;
 

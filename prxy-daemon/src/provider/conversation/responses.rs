@@ -3,10 +3,7 @@
 use super::{Conversation, Item, Part, Role, Tail, function, tail};
 use crate::json::{Node, Value};
 
-pub(super) fn read<'t>(
-    root: &'t Node<'t>,
-    mut into: Conversation<'t>,
-) -> Option<Conversation<'t>> {
+pub(super) fn read<'t>(root: &'t Node<'t>, mut into: Conversation<'t>) -> Option<Conversation<'t>> {
     let list = root.get("input")?;
     into.list = Some(list);
     into.max_output = root.get("max_output_tokens").and_then(Node::whole).unwrap_or(0);
@@ -62,7 +59,10 @@ fn item<'t>(node: &'t Node<'t>) -> Item<'t> {
         ("reasoning", _) => {
             let lists = ["summary", "content"].iter().filter_map(|key| node.get(key));
             parts.extend(
-                lists.flat_map(Node::elements).filter_map(|part| part.get("text")).map(Part::Thinking),
+                lists
+                    .flat_map(Node::elements)
+                    .filter_map(|part| part.get("text"))
+                    .map(Part::Thinking),
             );
             parts.extend(node.get("encrypted_content").map(Part::Opaque));
             if parts.is_empty() {
@@ -132,7 +132,10 @@ fn said<'t>(part: &'t Node<'t>, text: fn(&'t Node<'t>) -> Part<'t>) -> Part<'t> 
 fn attachment<'t>(node: &'t Node<'t>) -> Part<'t> {
     let kind = node.text_of("type").unwrap_or_default();
     match &*kind {
-        "input_image" | "input_file" | "input_audio" | "computer_screenshot"
+        "input_image"
+        | "input_file"
+        | "input_audio"
+        | "computer_screenshot"
         | "image_generation_call" => Part::Attachment(node),
         _ => Part::Other(node),
     }
