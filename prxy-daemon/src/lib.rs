@@ -9,6 +9,7 @@ pub mod broker;
 pub mod cli;
 mod client;
 pub mod config;
+pub mod embed;
 pub mod gateway;
 mod hop;
 pub mod json;

@@ -236,7 +236,7 @@ impl Config {
             .collect::<Result<Vec<_>, _>>()?;
         let policy = config.pipeline.iter().find_map(|module| match module {
             Module::Guardrails(policy) => Some(policy),
-            Module::Airgap { .. } => None,
+            _ => None,
         });
         let names = || config.providers.iter().map(|provider| provider.name.as_str());
         let maskers = policy.map(|policy| Maskers::new(policy, names())).transpose()?;

@@ -62,7 +62,7 @@ pub(super) fn configured(
     let config = Config::load(&sources)?;
     let guardrails = config.pipeline.into_iter().find_map(|module| match module {
         Module::Guardrails(policy) => Some(policy),
-        Module::Airgap { .. } => None,
+        _ => None,
     });
     Ok((guardrails.unwrap_or_default(), config.vault.scope))
 }

@@ -31,7 +31,7 @@ pub(super) fn mask(
         eprintln!("prxy: vault.scope keeps nothing on a disk: `prxy unmask` will not know these");
     }
     let vault: Arc<dyn Vault> = match memory || !kept {
-        true => Store::of_requests().vault(TENANT),
+        true => Store::in_memory().map_err(anyhow::Error::new)?.of_requests().vault(TENANT),
         false => {
             let store = vault::open(&state(directory, env)?)?;
             let tenant = named(&store, tenant)?;

@@ -10,7 +10,7 @@ pub(super) fn of(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
     let guardrails = config.pipeline.iter().find_map(|module| match module {
         Module::Guardrails(policy) => Some(policy),
-        Module::Airgap { .. } => None,
+        _ => None,
     });
     match guardrails {
         None => warnings.push(

@@ -12,6 +12,7 @@ mod guardrails;
 mod hide;
 mod load;
 mod models;
+mod modules;
 mod pins;
 mod pipeline;
 mod problem;
@@ -40,6 +41,7 @@ pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
+pub use modules::{ExactCache, Sharing};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -140,7 +142,7 @@ pub enum Enforcement {
 }
 
 /// One stage of the pipeline with its own configuration.
-#[expect(clippy::large_enum_variant, reason = "a configuration has two of them")]
+#[expect(clippy::large_enum_variant, reason = "a configuration has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Module {
     /// Kernel-enforced egress.
@@ -152,6 +154,8 @@ pub enum Module {
     },
     /// Masking and blocking.
     Guardrails(Policy),
+    /// The same answer to the same request.
+    ExactCache(ExactCache),
 }
 
 impl Module {
@@ -160,6 +164,7 @@ impl Module {
         match self {
             Self::Airgap { .. } => "airgap",
             Self::Guardrails(_) => "guardrails",
+            Self::ExactCache(_) => "exact-cache",
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::decode::{Fields, Found};
 use super::guardrails::{self, GUARDRAILS_KEYS, Labels};
+use super::modules;
 use super::problem::{Instead, Kind, ModuleItem, Quoted, Span};
 use super::providers::MAX_PROVIDERS;
 use super::url::parse_host;
@@ -20,11 +21,12 @@ pub(super) struct Stages {
     pub(super) local: Vec<(Span, String)>,
 }
 
-/// Whether a module can be used.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How a module's options are read, if this version has it.
+#[derive(Clone, Copy)]
 enum Known {
     Airgap,
     Guardrails,
+    Row(modules::Row),
     NotYet,
 }
 
@@ -39,14 +41,19 @@ pub(super) fn decode(node: &Node, found: &mut Found) -> Option<Stages> {
         let Some((name, span, options)) = named(item, found) else { continue };
         match order.next(name) {
             Ok(known) => {
+                let keys = match known {
+                    Known::Airgap => AIRGAP_KEYS,
+                    Known::Row(row) => row.keys,
+                    _ => GUARDRAILS_KEYS,
+                };
                 let fields = match options {
                     Some(Node { value: Value::Null, .. }) | None => Some(Fields::NONE),
-                    Some(node) if known == Known::Airgap => found.fields(node, AIRGAP_KEYS),
-                    Some(node) => found.fields(node, GUARDRAILS_KEYS),
+                    Some(node) => found.fields(node, keys),
                 };
                 let fields = fields.unwrap_or(Fields::NONE);
                 let module = match known {
                     Known::Airgap => airgap(fields, &mut stages.allowed, found),
+                    Known::Row(row) => (row.decode)(fields, found),
                     _ => Module::Guardrails(guardrails::decode(fields, &mut stages, found)),
                 };
                 stages.modules.push(module);
@@ -69,12 +76,12 @@ pub(super) fn from_names(names: &str, mut file: Vec<Module>, found: &mut Found) 
         start += item.len() + 1;
         match order.next(name) {
             Ok(known) => {
-                let same =
-                    |m: &Module| matches!(m, Module::Airgap { .. }) == (known == Known::Airgap);
-                modules.push(match file.iter().position(same) {
-                    Some(at) => file.swap_remove(at),
-                    None if known == Known::Airgap => Module::airgap(),
-                    None => Module::Guardrails(Policy::default()),
+                let in_file = file.iter().position(|module| module.name() == name);
+                modules.push(match (in_file, known) {
+                    (Some(at), _) => file.swap_remove(at),
+                    (None, Known::Airgap) => Module::airgap(),
+                    (None, Known::Row(row)) => (row.decode)(Fields::NONE, found),
+                    (None, _) => Module::Guardrails(Policy::default()),
                 });
             }
             Err(kind) => found.add(span, kind),
@@ -85,22 +92,32 @@ pub(super) fn from_names(names: &str, mut file: Vec<Module>, found: &mut Found) 
 
 /// Admits one name after the other, as far as the order is a sound one.
 #[derive(Default)]
-struct Order(Vec<&'static str>);
+struct Order {
+    names: Vec<&'static str>,
+    /// A name was wrong, and may have been meant for any module.
+    unknown: bool,
+}
 
 impl Order {
     fn next(&mut self, name: &str) -> Result<Known, Kind> {
-        let Some((name, known)) = MODULES.iter().find(|(known, _)| *known == name) else {
-            let instead = Instead::of(name, MODULES.iter().map(|(name, _)| *name));
+        let Some((name, known)) = known(name) else {
+            self.unknown = true;
+            let instead = Instead::of(name, names());
             return Err(Kind::UnknownModule { module: Quoted::new(name), instead });
         };
-        let first = self.0.is_empty();
-        let twice = self.0.contains(name);
-        self.0.push(name);
+        let first = self.names.is_empty();
+        let twice = self.names.contains(&name);
+        let masked = self.unknown || self.names.contains(&GUARDRAILS);
+        self.names.push(name);
         match known {
             _ if twice => Err(Kind::ModuleTwice(name)),
             Known::NotYet => Err(Kind::UnavailableModule(name)),
             Known::Airgap if !first => Err(Kind::AirgapNotFirst),
-            known => Ok(*known),
+            // What it keeps or learns would be raw text.
+            Known::Row(_) if !masked && !BEFORE_MASKING.contains(&name) => {
+                Err(Kind::NotMasked(name))
+            }
+            known => Ok(known),
         }
     }
 }
@@ -162,16 +179,31 @@ fn airgap(fields: Fields<'_>, allowed: &mut Vec<(Span, Host)>, found: &mut Found
     Module::Airgap { allowed_hosts, on_violation }
 }
 
-/// Every module that prxy knows, and whether this version has it.
-const MODULES: [(&str, Known); 7] = [
+/// The modules that a pipeline may have.
+pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
+    let rows = modules::ROWS.iter().map(|row| row.name);
+    MODULES.iter().map(|(name, _)| *name).chain(rows)
+}
+
+/// The module of this name.
+fn known(name: &str) -> Option<(&'static str, Known)> {
+    let row = modules::ROWS.iter().find(|row| row.name == name);
+    let row = row.map(|row| (row.name, Known::Row(*row)));
+    row.or_else(|| MODULES.iter().find(|(known, _)| *known == name).copied())
+}
+
+const GUARDRAILS: &str = "guardrails";
+/// The modules that have no rows, and those that this version does not have.
+const MODULES: [(&str, Known); 6] = [
     ("airgap", Known::Airgap),
-    ("guardrails", Known::Guardrails),
+    (GUARDRAILS, Known::Guardrails),
     ("ipc", Known::NotYet),
     ("patterns", Known::NotYet),
     ("semantic-cache", Known::NotYet),
-    ("exact-cache", Known::NotYet),
     ("mcp-optimizer", Known::NotYet),
 ];
+/// What neither keeps text nor learns from it may stand before the guardrails.
+const BEFORE_MASKING: [&str; 1] = ["cost-guard"];
 pub(super) const AIRGAP_KEYS: &[&str] = &["allowedHosts", "onViolation"];
 const ON_VIOLATION: [(&str, OnViolation); 2] =
     [("block", OnViolation::Block), ("log-only", OnViolation::LogOnly)];

@@ -116,6 +116,8 @@ pub(super) enum Kind {
     ModuleTwice(&'static str),
     #[error("`airgap` must be the first module")]
     AirgapNotFirst,
+    #[error("`{0}` must come after `guardrails`: what it keeps is never raw text")]
+    NotMasked(&'static str),
     #[error("the pipeline is empty: name at least one module")]
     EmptyPipeline,
     #[error("expected one module with its options{0}")]

@@ -53,11 +53,12 @@ impl fmt::Display for Summary<'_> {
                     writeln!(f, "{says}")?;
                 }
                 Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
+                Module::ExactCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
             }
         }
         let policy = config.pipeline.iter().find_map(|module| match module {
             Module::Guardrails(policy) => Some(policy),
-            Module::Airgap { .. } => None,
+            _ => None,
         });
         writeln!(f, "providers:")?;
         for each in &config.providers {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Either, Full};
@@ -16,14 +16,60 @@ use serde::Deserialize;
 
 use super::coding::Decoded;
 use super::error::Failure;
+use super::shared;
 use crate::hop::{self, Answer};
 use crate::json::{Edits, Path, StringToken, Visitor, walk};
 use crate::provider::endpoint::{Endpoint, Gives};
 use crate::redact::Vault;
 use crate::redact::rehydrate::{self, Form, KeptTools};
+use crate::store::Kind;
 
 /// A body that goes to a client: whole, passed on as it comes, or restored as it comes.
-pub(super) type Reply = Either<Full<Bytes>, Either<Decoded<Answer>, Restored>>;
+pub(super) type Reply = Either<Full<Bytes>, Either<Source, Restored>>;
+
+/// Where an answer comes from.
+pub(super) enum Source {
+    /// The provider, for one client alone.
+    Provider(Decoded<Answer>),
+    /// The provider, for whoever asks the same, or for listeners.
+    Shared(shared::Reader),
+    /// What was kept; `None` once it is read.
+    Known(Option<Bytes>),
+}
+
+impl Body for Source {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.get_mut() {
+            Self::Provider(answer) => Pin::new(answer).poll_frame(cx).map_err(Into::into),
+            Self::Shared(reader) => Pin::new(reader).poll_frame(cx),
+            Self::Known(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Provider(answer) => answer.is_end_stream(),
+            Self::Shared(_) => false,
+            Self::Known(body) => body.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Provider(answer) => answer.size_hint(),
+            Self::Shared(_) => SizeHint::default(),
+            Self::Known(body) => {
+                SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64))
+            }
+        }
+    }
+}
 
 /// A whole body.
 pub(super) fn whole(body: Full<Bytes>) -> Reply {
@@ -33,6 +79,15 @@ pub(super) fn whole(body: Full<Bytes>) -> Reply {
 /// The answer to a probe.
 pub(super) fn alive() -> Response<Reply> {
     let mut response = Response::new(whole(Full::new(Bytes::from_static(b"{\"status\":\"ok\"}"))));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The configured modules, and which of them this request would pass.
+pub(super) fn pipeline(modules: serde_json::Value) -> Response<Reply> {
+    let mut response = Response::new(whole(Full::new(Bytes::from(modules.to_string()))));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -57,23 +112,42 @@ impl Restorer {
     }
 }
 
-/// Puts originals back into an answer of any status; without a restorer it passes as it is.
-pub(super) async fn restore(
-    restorer: Option<Restorer>,
-    response: Response<Answer>,
-) -> Result<Response<Reply>, Failure> {
+/// What the broker sent, plain; what it says itself is a failure.
+pub(super) async fn open(response: Response<Answer>) -> Result<Response<Decoded<Answer>>, Failure> {
     let (mut head, body) = response.into_parts();
     if let Some(reason) = head.headers.get(hop::ERROR).cloned() {
         return Err(broker_failure(head.status, reason, body).await);
     }
     hop::strip_hop_by_hop(&mut head.headers);
-    let mut body = Decoded::new(&mut head.headers, body).ok_or(Failure::BadAnswer)?;
-    let form = head
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let form = rehydrate::form(form);
+    let body = Decoded::new(&mut head.headers, body).ok_or(Failure::BadAnswer)?;
+    Ok(Response::from_parts(head, body))
+}
+
+/// An answer that was kept.
+pub(super) fn known(kind: Kind, body: Bytes) -> Response<Source> {
+    let content_type = match kind {
+        Kind::Events => "text/event-stream; charset=utf-8",
+        Kind::Whole | Kind::Array => "application/json",
+    };
+    let mut response = Response::new(Source::Known(Some(body)));
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// The form of an answer, by its `content-type`.
+pub(super) fn form(headers: &HeaderMap) -> Form {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    rehydrate::form(value.unwrap_or_default())
+}
+
+/// Puts originals back into an answer of any status; without a restorer it passes as it is.
+pub(super) async fn restore(
+    restorer: Option<Restorer>,
+    response: Response<Source>,
+) -> Result<Response<Reply>, Failure> {
+    let (mut head, mut body) = response.into_parts();
+    let form = form(&head.headers);
     let gives = restorer.as_ref().map(|restorer| restorer.endpoint.gives);
     let reply = match (form, restorer) {
         (Form::Stream, Some(restorer)) => {
@@ -162,7 +236,7 @@ async fn broker_failure(status: StatusCode, reason: HeaderValue, mut body: Answe
 ///
 /// Every piece that can go out does so at once; what may be part of a placeholder waits.
 pub(super) struct Restored {
-    answer: Decoded<Answer>,
+    answer: Source,
     /// `None` once the answer has ended.
     stream: Option<rehydrate::Stream>,
     /// How it broke off; told after what was held of it.
@@ -170,7 +244,7 @@ pub(super) struct Restored {
 }
 
 impl Restored {
-    fn new(stream: rehydrate::Stream, answer: Decoded<Answer>) -> Self {
+    fn new(stream: rehydrate::Stream, answer: Source) -> Self {
         Self { answer, stream: Some(stream), broken: None }
     }
 }

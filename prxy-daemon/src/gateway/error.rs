@@ -73,6 +73,9 @@ pub(super) enum Failure {
     /// The client is connected but sends nothing.
     #[error("the body came too slowly")]
     BodyStalled,
+    /// The request names modules that it cannot choose.
+    #[error(transparent)]
+    Pipe(#[from] pipeline::NotInPipeline),
     /// A module refuses.
     #[error(transparent)]
     Pipeline(pipeline::Refusal),
@@ -118,6 +121,7 @@ impl Failure {
             | Self::UnexpectedBody
             | Self::BodyBroken
             | Self::BodyUndecodable
+            | Self::Pipe(_)
             | Self::Pipeline(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -140,6 +144,7 @@ impl Failure {
             Self::BodyTooLarge { .. } => "body-too-large",
             Self::BodyBroken => "body-broken",
             Self::BodyStalled => "body-stalled",
+            Self::Pipe(_) => "not-in-pipeline",
             Self::Pipeline(refusal) => refusal.reason(),
             Self::BrokerGone => "broker-gone",
             Self::Broker { reason, .. } => return reason.clone(),

@@ -26,7 +26,7 @@ impl Local {
     pub(super) fn of(config: &Config) -> Self {
         let policy = config.pipeline.iter().find_map(|module| match module {
             Module::Guardrails(policy) => Some(policy),
-            Module::Airgap { .. } => None,
+            _ => None,
         });
         let Some(redact::Local { providers, model }) = policy.map(|policy| &policy.local) else {
             return Self::default();

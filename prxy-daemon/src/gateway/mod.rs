@@ -4,7 +4,7 @@
 //! Not for TLS, keys or hosts (that is `broker`), and not for detection (that is `redact`).
 //!
 //! Reading order: `request` (the way of a request), `admit` (who may ask), `route` (what a path
-//! means), `coding` (what a body's bytes say), `answer` (the way back), `error` (every failure in the
+//! means), `coding` (what a body's bytes say), `answer` (the way back), `shared` (one answer for several), `error` (every failure in the
 //! provider's own format), `screen` (`--debug`).
 
 mod admit;
@@ -16,6 +16,7 @@ mod log_only;
 mod request;
 mod route;
 mod screen;
+mod shared;
 mod tenant;
 #[cfg(test)]
 mod tests;

@@ -9,19 +9,20 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
-use super::answer::{self, Reply};
+use super::answer::{self, Reply, Source};
 use super::coding::{Codings, DecodeError};
 use super::error::{Failure, guess_api};
 use super::local::{self, Local};
 use super::log_only::LogOnly;
 use super::route::{Aim, Target, route};
 use super::screen::{Screen, Shown};
+use super::shared::{self, Flights, Head, Place};
 use super::tenant::tenant;
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
@@ -29,9 +30,13 @@ use crate::client::Clients;
 use crate::config::{Config, Provider, TenantBy};
 use crate::hop::{self, CollectError, Connect, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
-use crate::pipeline::{Exchange, Pipeline, Verdict, Watch};
+use crate::pipeline::{
+    Cached, Chosen, Exchange, Flight, Kind, Listener, Pipeline, Recorded, Translated, Verdict,
+    Watch,
+};
 use crate::provider::endpoint::{Endpoint, Takes};
 use crate::provider::fetch;
+use crate::redact::rehydrate::Form;
 use crate::redact::scan::ScannerError;
 use crate::redact::{Label, Vault};
 use crate::store::Store;
@@ -43,6 +48,7 @@ pub struct Gateway<L> {
     broker: Pool<Link<L>>,
     policy: watch::Sender<Arc<Policy>>,
     screen: Option<Arc<Screen>>,
+    flights: Arc<Flights>,
 }
 
 /// What one configuration makes of the gateway.
@@ -59,11 +65,12 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    fn new(config: &Config, epoch: u32) -> Result<Self, ScannerError> {
-        let pipeline = Pipeline::build(config)?;
+    fn new(config: &Config, epoch: u32, store: &Store) -> Result<Self, ScannerError> {
+        let pipeline = Pipeline::build(config, store)?;
         // Module names are lower-case words.
+        let names: Vec<_> = pipeline.modules().map(|(name, _)| name).collect();
         let modules =
-            HeaderValue::try_from(pipeline.names()).unwrap_or(HeaderValue::from_static(""));
+            HeaderValue::try_from(names.join(",")).unwrap_or(HeaderValue::from_static(""));
         let (providers, max_body_bytes) = (config.providers.clone(), config.max_body_bytes);
         let log_only = config.is_log_only().then(LogOnly::new);
         let tenant_by = config.vault.tenant_by;
@@ -93,8 +100,9 @@ impl<L: BrokerLink> Gateway<L> {
         broker: L,
         store: Store,
     ) -> Result<Self, ScannerError> {
-        let policy = watch::Sender::new(Arc::new(Policy::new(config, FIRST_EPOCH)?));
-        Ok(Self { listen, store, broker: Pool::new(Link(broker)), policy, screen: None })
+        let policy = watch::Sender::new(Arc::new(Policy::new(config, FIRST_EPOCH, &store)?));
+        let (broker, flights) = (Pool::new(Link(broker)), Arc::default());
+        Ok(Self { listen, store, broker, policy, screen: None, flights })
     }
 
     /// Shows what is masked and restored.
@@ -106,7 +114,7 @@ impl<L: BrokerLink> Gateway<L> {
 
     /// Builds what another configuration needs, beside the one in force.
     pub(crate) fn prepare(&self, config: &Config, epoch: u32) -> Result<Policy, ScannerError> {
-        Policy::new(config, epoch)
+        Policy::new(config, epoch, &self.store)
     }
 
     /// Puts a prepared configuration in force for every request that is not on its way yet.
@@ -134,12 +142,20 @@ impl<L: BrokerLink> Gateway<L> {
             .and_then(|()| route(&policy.providers, &head.method, &head.uri, &head.headers));
         match target {
             Ok(Target::Local) => answer::alive(),
+            Ok(Target::Pipeline) => match policy.tell_pipeline(&head.headers) {
+                Ok(told) => answer::pipeline(told),
+                Err(failure) => {
+                    let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
+                    failure.into_response(api).map(answer::whole)
+                }
+            },
             Ok(Target::Provider(Aim { endpoint, .. })) => {
                 let api = endpoint.surface.api();
                 let (answered, policy) = self.exchange(policy, endpoint, &head, body).await;
                 let mut response = answered
                     .unwrap_or_else(|failure| failure.into_response(api).map(answer::whole));
-                response.headers_mut().insert(hop::MODULES, policy.modules.clone());
+                let modules = response.headers_mut().entry(hop::MODULES);
+                modules.or_insert_with(|| policy.modules.clone());
                 response
             }
             Err(failure) => {
@@ -208,7 +224,13 @@ impl<L: BrokerLink> Gateway<L> {
         let began = Instant::now();
         let shown =
             self.screen.as_ref().map(|screen| screen.exchange(&head.method, head.uri.path()));
-        let mut prepared = policy.prepare(&call, body.clone(), &*vault, shown.as_deref());
+        let lent = Lent {
+            chosen: policy.pipeline.chosen(pipe(&head.headers))?,
+            tenant: &tenant,
+            vault: &*vault,
+            shown: shown.as_deref(),
+        };
+        let mut prepared = policy.prepare(&call, body.clone(), &lent);
         if let Err(Failure::Pipeline(refusal)) = &prepared
             && refusal.is_for_local()
             && let Some(number) = policy.local.provider(endpoint.api)
@@ -217,18 +239,16 @@ impl<L: BrokerLink> Gateway<L> {
             let (body, uri) = policy.local.renamed(endpoint, body, call.aim.uri.clone());
             call.aim.uri = uri;
             call = Call { routed: Routed::Locally, ..policy.call(head, number, call.aim)? };
-            prepared = policy.prepare(&call, body, &*vault, shown.as_deref());
+            prepared = policy.prepare(&call, body, &lent);
         }
-        let Prepared { body, masked, stripped } = prepared?;
+        let prepared = prepared?;
         let masking = began.elapsed();
-        let sent = self.broker.send(call.request(body)).await.map_err(|error| {
-            tracing::warn!(%error, "no broker");
-            Failure::BrokerGone
-        })?;
         let vault = match shown {
             Some(shown) => shown.watch(vault),
             None => vault,
         };
+        let told = prepared.told(&call);
+        let Answering { answer, vault, cached } = self.answering(&call, prepared, vault).await?;
         let vault = policy.pipeline.masks().then_some(vault);
         let restorer = vault.map(|vault| answer::Restorer {
             endpoint,
@@ -237,26 +257,74 @@ impl<L: BrokerLink> Gateway<L> {
             base: admit::host(head.version, &head.uri, &head.headers)
                 .and_then(|host| answer::base(host, head.uri.path())),
         });
-        let mut response = answer::restore(restorer, sent).await?;
-        if let Some(value) = counts(&masked) {
-            response.headers_mut().insert(hop::MASKED, value);
-        }
-        if let Some(value) = stripped {
-            response.headers_mut().insert(hop::STRIPPED, value);
-        }
-        if call.routed == Routed::Locally
-            && let Ok(name) = HeaderValue::try_from(&call.provider.name)
-        {
-            response.headers_mut().insert(hop::ROUTED, name);
+        let mut response = answer::restore(restorer, answer).await?;
+        response.headers_mut().extend(told);
+        if let Some(cached) = cached {
+            let word = HeaderValue::from_static(cached.word());
+            response.headers_mut().insert(hop::CACHE, word);
         }
         tracing::debug!(
             provider = call.provider.name,
             status = response.status().as_u16(),
-            masked = masked.values().sum::<u32>(),
+            cached = cached.map_or("", Cached::word),
             masking_us = masking.as_micros(),
             "answered"
         );
         Ok(response)
+    }
+
+    /// The answer from wherever it comes, and the vault that it is restored with.
+    async fn answering(
+        &self,
+        call: &Call<'_>,
+        prepared: Prepared,
+        vault: Arc<dyn Vault>,
+    ) -> Result<Answering, Failure> {
+        let Prepared { body, answer, cached, flight, listeners, .. } = prepared;
+        if let Some(Recorded { kind, body, theirs, own }) = answer {
+            let vault = Translated::new(&theirs, &own, vault).ok_or(Failure::BadAnswer)?;
+            let answer = answer::known(kind, body);
+            return Ok(Answering { answer, vault: Arc::new(vault), cached });
+        }
+        let mut lead = None;
+        if let Some(Flight { key, names }) = flight {
+            match self.flights.join(key) {
+                Place::First(first) => lead = Some((first, names)),
+                Place::Behind(behind) => {
+                    if let Some((head, reader)) = behind.answer().await
+                        && let Some(vault) =
+                            Translated::new(&head.names, &names, Arc::clone(&vault))
+                    {
+                        let mut answer = Response::new(Source::Shared(reader));
+                        if let Some(value) = head.content_type {
+                            answer.headers_mut().insert(header::CONTENT_TYPE, value);
+                        }
+                        let cached = Some(Cached::Shared);
+                        return Ok(Answering { answer, vault: Arc::new(vault), cached });
+                    }
+                }
+            }
+        }
+        let sent = self.broker.send(call.request(body)).await.map_err(|error| {
+            tracing::warn!(%error, "no broker");
+            Failure::BrokerGone
+        })?;
+        let (head, body) = answer::open(sent).await?.into_parts();
+        let form = answer::form(&head.headers);
+        // Nobody else can use an error: it may be about this client alone.
+        let usable = head.status == StatusCode::OK && form != Form::Other;
+        let lead = lead.filter(|_| usable).map(|(lead, names)| {
+            let content_type = head.headers.get(header::CONTENT_TYPE).cloned();
+            (lead, Head { content_type, names })
+        });
+        let body = match listeners.is_empty() && lead.is_none() {
+            true => Source::Provider(body),
+            false => {
+                let reader = shared::share(body, head.status, form, listeners, lead);
+                Source::Shared(reader)
+            }
+        };
+        Ok(Answering { answer: Response::from_parts(head, body), vault, cached })
     }
 
     /// The policy in force as soon as it is a later one than `epoch`.
@@ -310,17 +378,23 @@ impl Policy {
     }
 
     /// What is sent for a call, by everything that this policy says of its provider.
-    fn prepare(
-        &self,
-        call: &Call<'_>,
-        body: Bytes,
-        vault: &dyn Vault,
-        shown: Option<&Shown>,
-    ) -> Result<Prepared, Failure> {
+    fn prepare(&self, call: &Call<'_>, body: Bytes, lent: &Lent<'_>) -> Result<Prepared, Failure> {
         let endpoint = call.aim.endpoint;
         let (body, stripped) = strip(call.provider, endpoint, body);
-        let (body, masked) = self.run_pipeline(call, body, vault, shown)?;
-        Ok(Prepared { body, masked, stripped })
+        self.run_pipeline(call, body, stripped, lent)
+    }
+
+    /// What is active, for a client that would send these headers.
+    fn tell_pipeline(&self, headers: &HeaderMap) -> Result<serde_json::Value, Failure> {
+        let chosen = self.pipeline.chosen(pipe(headers))?;
+        let modules = self.pipeline.modules().map(|(name, kind)| {
+            let optional = kind == Kind::Optional;
+            serde_json::json!({ "name": name, "optional": optional })
+        });
+        let modules: Vec<_> = modules.collect();
+        let active = self.pipeline.names(&chosen);
+        let active: Vec<_> = active.split(',').filter(|name| !name.is_empty()).collect();
+        Ok(serde_json::json!({ "configured": modules, "active": active }))
     }
 
     /// What the body says; the limit is for that as well.
@@ -340,21 +414,38 @@ impl Policy {
         &self,
         call: &Call<'_>,
         body: Bytes,
-        vault: &dyn Vault,
-        shown: Option<&Shown>,
-    ) -> Result<(Bytes, BTreeMap<Label, u32>), Failure> {
-        let watch = shown.map(|shown| shown as &dyn Watch);
+        stripped: Option<HeaderValue>,
+        lent: &Lent<'_>,
+    ) -> Result<Prepared, Failure> {
+        let watch = lent.shown.map(|shown| shown as &dyn Watch);
         hop::on_cpu(body.len(), || {
-            let (provider, client, endpoint) = (call.provider, call.client, call.aim.endpoint);
-            let masked = BTreeMap::new();
-            let mut exchange = Exchange { provider, client, endpoint, vault, body, masked, watch };
-            match self.pipeline.run(&mut exchange) {
-                Verdict::Continue => Ok((exchange.body, exchange.masked)),
+            let mut exchange = Exchange {
+                provider: call.provider,
+                client: call.client,
+                tenant: lent.tenant,
+                endpoint: call.aim.endpoint,
+                uri: &call.aim.uri,
+                headers: &call.headers,
+                vault: lent.vault,
+                body,
+                masked: BTreeMap::new(),
+                watch,
+                passed: Vec::new(),
+                listeners: Vec::new(),
+                cached: None,
+                flight: None,
+            };
+            let answer = match self.pipeline.run(&lent.chosen, &mut exchange) {
+                Verdict::Continue => None,
+                Verdict::Answer(recorded) => Some(recorded),
                 Verdict::Refuse(refusal) => {
-                    shown.into_iter().for_each(|shown| shown.line(&format!("not sent: {refusal}")));
-                    Err(Failure::Pipeline(refusal))
+                    let line = format!("not sent: {refusal}");
+                    lent.shown.into_iter().for_each(|shown| shown.line(&line));
+                    return Err(Failure::Pipeline(refusal));
                 }
-            }
+            };
+            let Exchange { body, masked, passed, listeners, cached, flight, .. } = exchange;
+            Ok(Prepared { body, masked, stripped, passed, answer, cached, flight, listeners })
         })
     }
 
@@ -367,11 +458,56 @@ impl Policy {
     }
 }
 
-/// What is sent, and what was done to it.
+/// What a request brings and is lent for its way through the pipeline.
+struct Lent<'a> {
+    chosen: Chosen,
+    tenant: &'a str,
+    vault: &'a dyn Vault,
+    shown: Option<&'a Shown>,
+}
+
+/// What is sent or answered, and what was done to it.
 struct Prepared {
     body: Bytes,
     masked: BTreeMap<Label, u32>,
     stripped: Option<HeaderValue>,
+    passed: Vec<(&'static str, String)>,
+    /// Known already: nothing is sent.
+    answer: Option<Recorded>,
+    cached: Option<Cached>,
+    flight: Option<Flight>,
+    listeners: Vec<Listener>,
+}
+
+impl Prepared {
+    /// What the client is told of its request.
+    fn told(&self, call: &Call<'_>) -> HeaderMap {
+        let mut told = HeaderMap::new();
+        if let Some(value) = counts(&self.masked) {
+            told.insert(hop::MASKED, value);
+        }
+        if let Some(value) = self.stripped.clone() {
+            told.insert(hop::STRIPPED, value);
+        }
+        if call.routed == Routed::Locally
+            && let Ok(name) = HeaderValue::try_from(&call.provider.name)
+        {
+            told.insert(hop::ROUTED, name);
+        }
+        let passed: Vec<_> =
+            self.passed.iter().map(|(name, said)| format!("{name}{said}")).collect();
+        if let Ok(value) = HeaderValue::try_from(passed.join(",")) {
+            told.insert(hop::MODULES, value);
+        }
+        told
+    }
+}
+
+/// An answer that is about to be restored.
+struct Answering {
+    answer: Response<Source>,
+    vault: Arc<dyn Vault>,
+    cached: Option<Cached>,
 }
 
 /// Whether a request goes where it was meant to go.
@@ -432,6 +568,12 @@ fn headers(head: &Parts, route: RouteId, aim: &Aim) -> HeaderMap {
         headers.insert(place, key.clone());
     }
     headers
+}
+
+/// The modules that a request wants to pass, if it says so.
+fn pipe(headers: &HeaderMap) -> Option<&str> {
+    // What is no text names no module.
+    headers.get(hop::PIPE).map(|value| value.to_str().unwrap_or("?"))
 }
 
 const GOOGLE: HeaderName = HeaderName::from_static("x-goog-api-key");

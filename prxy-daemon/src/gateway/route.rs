@@ -11,8 +11,10 @@ use crate::provider::endpoint::{Endpoint, Found, unescaped};
 
 /// What a request asks for.
 pub(super) enum Target {
-    /// Something the gateway answers by itself: a probe.
+    /// A probe, which the gateway answers by itself.
     Local,
+    /// What is active, which it tells by itself.
+    Pipeline,
     /// A provider's endpoint.
     Provider(Aim),
 }
@@ -41,6 +43,11 @@ pub(super) fn route(
     if matches!(path, "/" | "/health") {
         let probe = matches!(*method, Method::GET | Method::HEAD);
         return if probe { Ok(Target::Local) } else { Err(Failure::UnknownPath) };
+    }
+    if path == PIPELINE {
+        let allow = "GET".to_owned();
+        let asked = *method == Method::GET;
+        return if asked { Ok(Target::Pipeline) } else { Err(Failure::WrongMethod { allow }) };
     }
     let (named, apis, path) = match named(providers, path) {
         Some((number, path)) => (Some(number), vec![providers[number].api], path),
@@ -99,6 +106,8 @@ impl Aim {
         chosen.map(|(number, _)| number).ok_or(Failure::UnknownModel)
     }
 }
+
+const PIPELINE: &str = "/v1/pipeline";
 
 /// `/{provider}/…`, where the rest may repeat the prefix that the provider's own base URL has.
 fn named<'u>(providers: &[Provider], path: &'u str) -> Option<(usize, &'u str)> {
@@ -214,6 +223,7 @@ mod tests {
         headers: &HeaderMap,
     ) -> String {
         match route(providers, &method, &uri.parse().unwrap(), headers) {
+            Ok(Target::Pipeline) => "pipeline".to_owned(),
             Ok(Target::Local) => "local".to_owned(),
             Ok(Target::Provider(aim)) => match aim.provider(providers, body.as_bytes()) {
                 Ok(number) => format!("{} {}", providers[number].name, aim.uri),
@@ -351,7 +361,7 @@ mod tests {
                     let key = aim.key.map(|key| key.to_str().unwrap().to_owned());
                     Ok((aim.uri.query().unwrap_or_default().to_owned(), key))
                 }
-                Ok(Target::Local) => Err("local".to_owned()),
+                Ok(Target::Local | Target::Pipeline) => Err("local".to_owned()),
                 Err(failure) => Err(format!("{failure:?}")),
             }
         };

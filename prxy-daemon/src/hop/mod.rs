@@ -26,7 +26,11 @@ pub(crate) const MASKED: HeaderName = HeaderName::from_static("x-prxy-masked");
 pub(crate) const STRIPPED: HeaderName = HeaderName::from_static("x-prxy-stripped");
 /// The local provider that answered in place of the one that was asked.
 pub(crate) const ROUTED: HeaderName = HeaderName::from_static("x-prxy-routed");
-/// The pipeline that the request passed, such as `airgap,guardrails`.
+/// What the caches made of a request: the module that answered, `shared`, `miss` or `bypass`.
+pub(crate) const CACHE: HeaderName = HeaderName::from_static("x-prxy-cache");
+/// Of a request: the modules that it wants to pass, beside those that protect.
+pub(crate) const PIPE: HeaderName = HeaderName::from_static("x-prxy-pipe");
+/// The pipeline that the request passed, such as `airgap,guardrails`, with what modules say of it.
 pub(crate) const MODULES: HeaderName = HeaderName::from_static("x-prxy-modules");
 /// Says on every answer that the airgap does not protect; else absent.
 pub(crate) const AIRGAP: HeaderName = HeaderName::from_static("x-prxy-airgap");

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::{Exchange, Module, Refusal, Verdict};
+use super::{Exchange, Kind, Module, Refusal, Verdict};
 use crate::config::{Host, OnViolation, Provider};
 
 /// The hosts that may be reached.
@@ -32,6 +32,10 @@ impl Airgap {
 impl Module for Airgap {
     fn name(&self) -> &'static str {
         "airgap"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Safety
     }
 
     fn request(&self, exchange: &mut Exchange<'_>) -> Verdict {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Exchange, Module, Refusal, Verdict};
+use super::{Exchange, Kind, Module, Refusal, Verdict};
 use crate::config::Provider;
 use crate::provider::endpoint::Takes;
 use crate::redact::Policy;
@@ -42,6 +42,10 @@ impl Module for Guardrails {
 
     fn kept_tools(&self) -> Option<&KeptTools> {
         Some(&self.kept)
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Safety
     }
 
     fn request(&self, exchange: &mut Exchange<'_>) -> Verdict {

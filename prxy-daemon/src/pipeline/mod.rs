@@ -1,37 +1,49 @@
 //! The modules that a request passes, in the configured order: one trait, one table.
 //!
-//! Modules do no I/O but through the vault that they are lent, and know no HTTP. Adding one is a
-//! file here and a row in [`Pipeline::build`]. Not for enforcement: the kernel and `broker::gate`
-//! hold even when everything here is wrong.
+//! Modules do no I/O but through the vault and the store that they are lent, and know no HTTP.
+//! Adding one is a file here, its options in `config/modules/`, and a row in [`Pipeline::build`]. Not
+//! for enforcement: the kernel and `broker::gate` hold even when everything here is wrong.
 
 mod airgap;
+mod answer;
+mod canonical;
+mod exact_cache;
+mod exchange;
 mod guardrails;
 pub mod ipc;
 pub mod mcp_optimizer;
+pub mod semantic_cache;
+mod translate;
 mod words;
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
 use thiserror::Error;
 
-use crate::config::{self, Provider};
-use crate::provider::endpoint::Endpoint;
+use crate::config;
 use crate::redact::mask;
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
-use crate::redact::{Label, Vault};
+use crate::store::Store;
 
 use airgap::Airgap;
+use exact_cache::ExactCache;
 use guardrails::Guardrails;
+
+pub use answer::{Answered, Flight, Listener, Recorded};
+pub use exchange::{Cached, Exchange, Watch};
+pub(crate) use translate::Translated;
 
 /// One stage of the pipeline.
 pub trait Module: Send + Sync {
     /// The name in the configuration and in `x-prxy-modules`.
     fn name(&self) -> &'static str;
 
-    /// Changes the request, or says why it must not be sent.
+    /// Changes the request, or says why it must not be sent, or answers it.
     fn request(&self, exchange: &mut Exchange<'_>) -> Verdict;
+
+    /// Whether a client may leave it out.
+    fn kind(&self) -> Kind {
+        Kind::Optional
+    }
 
     /// Whether answers may hold placeholders because of this module.
     fn masks(&self) -> bool {
@@ -44,28 +56,13 @@ pub trait Module: Send + Sync {
     }
 }
 
-/// A request on its way through the pipeline.
-pub struct Exchange<'a> {
-    /// Where it goes.
-    pub provider: &'a Provider,
-    /// Whose it is, if that is somebody with a name.
-    pub client: Option<&'a str>,
-    /// What it asks for there.
-    pub endpoint: &'static Endpoint,
-    /// What belongs to the client's tenant.
-    pub vault: &'a dyn Vault,
-    /// The JSON that is to be sent; empty where the endpoint takes nothing.
-    pub body: Bytes,
-    /// How many values were masked, by label.
-    pub masked: BTreeMap<Label, u32>,
-    /// Who is shown what is masked.
-    pub watch: Option<&'a dyn Watch>,
-}
-
-/// Is shown raw data, see `--debug`.
-pub trait Watch: Sync {
-    /// What a body was and what it became.
-    fn masked(&self, before: &[u8], after: &[u8]);
+/// Whether a client may leave a module out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It protects something: every request passes it.
+    Safety,
+    /// A request may ask to go without it.
+    Optional,
 }
 
 /// What a module says of a request.
@@ -76,6 +73,8 @@ pub enum Verdict {
     Continue,
     /// Nothing is sent.
     Refuse(Refusal),
+    /// Nothing is sent: this is the answer.
+    Answer(Recorded),
 }
 
 /// Why the pipeline refuses a request.
@@ -112,9 +111,14 @@ pub struct Pipeline {
     modules: Vec<Box<dyn Module>>,
 }
 
+/// A request asks for modules that cannot be chosen like that.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("x-prxy-pipe names a module that is not in the pipeline")]
+pub struct NotInPipeline;
+
 impl Pipeline {
-    /// Builds every configured module, in order.
-    pub fn build(config: &config::Config) -> Result<Self, ScannerError> {
+    /// Builds every configured module, in order; what they keep is in `store`.
+    pub fn build(config: &config::Config, store: &Store) -> Result<Self, ScannerError> {
         let module = |module: &config::Module| -> Result<Box<dyn Module>, ScannerError> {
             Ok(match module {
                 config::Module::Airgap { allowed_hosts, on_violation } => {
@@ -123,16 +127,35 @@ impl Pipeline {
                 config::Module::Guardrails(policy) => {
                     Box::new(Guardrails::new(policy, &config.providers)?)
                 }
+                config::Module::ExactCache(options) => {
+                    Box::new(ExactCache::new(*options, store.answers()))
+                }
             })
         };
         Ok(Self { modules: config.pipeline.iter().map(module).collect::<Result<_, _>>()? })
     }
 
-    /// Lets every module see the request, until one refuses it.
-    pub fn run(&self, exchange: &mut Exchange<'_>) -> Verdict {
-        for module in &self.modules {
-            if let Verdict::Refuse(refusal) = module.request(exchange) {
-                return Verdict::Refuse(refusal);
+    /// Which modules a request passes that names those it wants: the others that protect nothing
+    /// are left out. Without names, all.
+    pub fn chosen(&self, names: Option<&str>) -> Result<Chosen, NotInPipeline> {
+        let Some(names) = names else { return Ok(Chosen(vec![true; self.modules.len()])) };
+        let named: Vec<&str> =
+            names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        let has = |name: &&str| self.modules.iter().any(|module| module.name() == *name);
+        if !named.iter().all(has) {
+            return Err(NotInPipeline);
+        }
+        let runs = |(name, kind)| kind == Kind::Safety || named.contains(&name);
+        Ok(Chosen(self.modules().map(runs).collect()))
+    }
+
+    /// Lets every chosen module see the request, until one refuses or answers it.
+    pub fn run(&self, chosen: &Chosen, exchange: &mut Exchange<'_>) -> Verdict {
+        for (module, _) in self.modules.iter().zip(&chosen.0).filter(|(_, runs)| **runs) {
+            exchange.passed.push((module.name(), String::new()));
+            match module.request(exchange) {
+                Verdict::Continue => {}
+                ended => return ended,
             }
         }
         Verdict::Continue
@@ -148,11 +171,21 @@ impl Pipeline {
         self.modules.iter().find_map(|module| module.kept_tools()).cloned().unwrap_or_default()
     }
 
-    /// The modules' names in order, joined by commas.
-    pub fn names(&self) -> String {
-        self.modules.iter().map(|module| module.name()).collect::<Vec<_>>().join(",")
+    /// The modules in order, with whether a client may leave them out.
+    pub fn modules(&self) -> impl Iterator<Item = (&'static str, Kind)> {
+        self.modules.iter().map(|module| (module.name(), module.kind()))
+    }
+
+    /// The names of the chosen modules in order, joined by commas.
+    pub fn names(&self, chosen: &Chosen) -> String {
+        let runs = self.modules.iter().zip(&chosen.0).filter(|(_, runs)| **runs);
+        runs.map(|(module, _)| module.name()).collect::<Vec<_>>().join(",")
     }
 }
+
+/// Which modules a request passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen(Vec<bool>);
 
 #[cfg(test)]
 mod tests {
@@ -160,11 +193,17 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use std::collections::BTreeMap;
+
+    use bytes::Bytes;
+    use http::{HeaderMap, Uri};
+
     use super::*;
-    use crate::config::{Addresses, Config, Enforcement, Host, OnViolation, Transport};
+    use crate::config::{Addresses, Config, Enforcement, Host, OnViolation, Provider, Transport};
     use crate::provider::Api;
+    use crate::provider::endpoint::Endpoint;
     use crate::redact::note::{NOTE, Note};
-    use crate::redact::{Number, Policy, VaultError};
+    use crate::redact::{Label, Number, Policy, Vault, VaultError};
 
     #[derive(Default)]
     struct Counter(AtomicU32);
@@ -224,12 +263,16 @@ mod tests {
     #[track_caller]
     fn check(modules: Vec<config::Module>, names: &str, expected: &str, numbered: u32) {
         let config = config(modules);
-        let pipeline = Pipeline::build(&config).unwrap();
-        assert_eq!(pipeline.names(), names);
+        let pipeline = Pipeline::build(&config, &Store::in_memory().unwrap()).unwrap();
+        let all = pipeline.chosen(None).unwrap();
+        assert_eq!(pipeline.names(&all), names);
         let vault = Counter::default();
         let mut exchange = Exchange {
             provider: &config.providers[0],
             client: None,
+            tenant: "t",
+            uri: &Uri::from_static("/v1/messages"),
+            headers: &HeaderMap::new(),
             endpoint: Endpoint::find(Api::Anthropic, &http::Method::POST, "/v1/messages")
                 .unwrap()
                 .endpoint,
@@ -239,10 +282,15 @@ mod tests {
             ),
             masked: BTreeMap::new(),
             watch: None,
+            passed: Vec::new(),
+            listeners: Vec::new(),
+            cached: None,
+            flight: None,
         };
-        let verdict = match pipeline.run(&mut exchange) {
+        let verdict = match pipeline.run(&all, &mut exchange) {
             Verdict::Continue => String::from_utf8(exchange.body.to_vec()).unwrap(),
             Verdict::Refuse(refusal) => refusal.reason().to_owned(),
+            Verdict::Answer(_) => panic!("nobody knows an answer"),
         };
         assert_eq!((verdict.as_str(), vault.0.load(Ordering::SeqCst)), (expected, numbered));
     }

@@ -7,6 +7,7 @@ pub mod conversation;
 pub mod endpoint;
 pub mod fetch;
 pub mod place;
+pub mod recorded;
 pub mod request;
 mod surface;
 

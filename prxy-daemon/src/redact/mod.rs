@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use placeholder::Number;
+pub use placeholder::{Name, Number};
 pub use policy::{Action, Attachments, Local, Policy, Profile, Rules, is_secret};
 
 /// The kind of a sensitive value, such as `EMAIL`; also the name in its placeholder.

@@ -8,6 +8,9 @@ use std::ops::Range;
 
 use super::Label;
 
+/// A placeholder by its label and number.
+pub type Name = (Box<str>, Number);
+
 /// What stands behind the label: which value, and which of its spellings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number {
@@ -73,7 +76,7 @@ fn digits(number: Number) -> usize {
 }
 
 /// The placeholder-like text that starts with the `<` at `at`: its range and its label.
-pub(super) fn at(text: &str, at: usize) -> Option<(Range<usize>, &str)> {
+pub(crate) fn at(text: &str, at: usize) -> Option<(Range<usize>, &str)> {
     let bytes = text.as_bytes();
     let window = &bytes[at + 1..bytes.len().min(at + 1 + MAX_NAME + 1)];
     let close = window

@@ -74,7 +74,7 @@ impl Store {
         label: Option<&str>,
         see: &mut dyn FnMut(Entry) -> bool,
     ) -> Result<(), StoreError> {
-        let Some(database) = &self.database else { return Ok(()) };
+        let database = &self.database;
         let connection = database.connection();
         let mut entries = connection.prepare(
             "SELECT name, label, number, spelling, value, created, used
@@ -101,7 +101,7 @@ impl Store {
         label: &str,
         number: Number,
     ) -> Result<Option<Entry>, StoreError> {
-        let Some(database) = &self.database else { return Ok(None) };
+        let database = &self.database;
         let connection = database.connection();
         let mut entries = connection.prepare_cached(
             "SELECT name, label, number, spelling, value, created, used
@@ -117,7 +117,7 @@ impl Store {
     /// # Errors
     /// The database cannot be written.
     pub fn delete(&self, tenant: &str, label: &str, number: Number) -> Result<u64, StoreError> {
-        let Some(database) = &self.database else { return Ok(0) };
+        let database = &self.database;
         let connection = database.connection();
         let Some(tenant) = ledger::tenant(&connection, tenant)? else { return Ok(0) };
         let mut delete = connection.prepare_cached(
@@ -134,7 +134,7 @@ impl Store {
     /// # Errors
     /// The database cannot be written.
     pub fn expire(&self, before: i64) -> Result<u64, StoreError> {
-        self.database.as_ref().map_or(Ok(0), |database| database.expire(before))
+        self.database.expire(before)
     }
 
     /// What there is, by tenant and label.
@@ -142,7 +142,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn stats(&self) -> Result<Vec<Stats>, StoreError> {
-        let Some(database) = &self.database else { return Ok(Vec::new()) };
+        let database = &self.database;
         let connection = database.connection();
         let mut stats = connection.prepare(
             "SELECT name, counter.label, last,
@@ -162,7 +162,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn tenants(&self) -> Result<Vec<String>, StoreError> {
-        let Some(database) = &self.database else { return Ok(Vec::new()) };
+        let database = &self.database;
         let connection = database.connection();
         let mut names = connection.prepare("SELECT name FROM tenant ORDER BY name")?;
         let rows = names.query_map([], |row| row.get(0))?;
@@ -180,7 +180,7 @@ impl Store {
         entries: &[(String, String)],
         last: &[(Label, u32)],
     ) -> Result<Imported, StoreError> {
-        let Some(database) = &self.database else { return Ok(Imported::default()) };
+        let database = &self.database;
         let mut connection = database.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let tenant = ledger::make_tenant(&transaction, tenant)?;
@@ -218,7 +218,7 @@ impl Store {
     /// # Errors
     /// The database cannot be written.
     pub fn tidy(&self) -> Result<(), StoreError> {
-        let Some(database) = &self.database else { return Ok(()) };
+        let database = &self.database;
         // Whoever reads meanwhile keeps the rest; the daemon's next checkpoint takes it.
         let ask = "PRAGMA wal_checkpoint(TRUNCATE)";
         database.connection().query_row(ask, [], |_| Ok(()))?;

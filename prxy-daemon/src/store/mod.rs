@@ -6,6 +6,7 @@
 
 mod admin;
 mod anon;
+mod answers;
 mod cache;
 mod housekeeping;
 mod ledger;
@@ -35,6 +36,7 @@ use scratch::Scratch;
 
 pub use admin::{Entry, Imported, Stats};
 pub use anon::{AnonError, AnonStore};
+pub use answers::{Answer, Answers, Kind, Size};
 pub use vault::TenantVault;
 
 use crate::redact::Vault;
@@ -42,8 +44,18 @@ use crate::redact::Vault;
 /// Where the vaults are; clones share it.
 #[derive(Clone)]
 pub struct Store {
-    /// Nothing: every request has a vault of its own.
-    database: Option<Arc<Database>>,
+    database: Arc<Database>,
+    vaults: Vaults,
+    answers: Arc<Answers>,
+}
+
+/// How long a vault lasts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Vaults {
+    /// As long as the database.
+    Kept,
+    /// Every request has one of its own.
+    OfRequests,
 }
 
 /// Why the database cannot be used; holds no value from it.
@@ -114,9 +126,10 @@ impl Store {
         Self::of(Connection::open_in_memory()?, None)
     }
 
-    /// A store that keeps nothing: every vault of it is empty, and forgotten with its request.
-    pub fn of_requests() -> Self {
-        Self { database: None }
+    /// The same with vaults that are empty, and forgotten with their request.
+    #[must_use]
+    pub fn of_requests(self) -> Self {
+        Self { vaults: Vaults::OfRequests, ..self }
     }
 
     fn open_file(path: &Path) -> Result<Self, StoreError> {
@@ -153,18 +166,19 @@ impl Store {
             unsaved: AtomicUsize::new(0),
         });
         housekeeping::start(&database, orders)?;
-        Ok(Self { database: Some(database) })
+        let answers = Arc::new(Answers::new(Arc::clone(&database)));
+        Ok(Self { database, vaults: Vaults::Kept, answers })
     }
 
     /// The vault of one tenant, for one request and its answer.
     pub fn vault(&self, tenant: &str) -> Arc<dyn Vault> {
-        match &self.database {
-            Some(database) => {
+        match self.vaults {
+            Vaults::Kept => {
                 // Answers ask what may begin, without looking again.
-                database.notice_others();
-                Arc::new(TenantVault::new(Arc::clone(database), tenant))
+                self.database.notice_others();
+                Arc::new(TenantVault::new(Arc::clone(&self.database), tenant))
             }
-            None => Arc::new(Scratch::default()),
+            Vaults::OfRequests => Arc::new(Scratch::default()),
         }
     }
 
@@ -173,10 +187,7 @@ impl Store {
     /// # Errors
     /// There is no thread for it.
     pub fn expire_after(&self, unused: Duration) -> Result<(), StoreError> {
-        match &self.database {
-            Some(database) => housekeeping::expire(database, unused),
-            None => Ok(()),
-        }
+        housekeeping::expire(&self.database, unused)
     }
 }
 
@@ -303,4 +314,4 @@ const ROWS_PER_CHECKPOINT: usize = 5_000;
 const FALLBACK_CHECKPOINT_PAGES: i64 = 20_000;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than there are in `ledger` and `admin`.
-const STATEMENTS: usize = 32;
+const STATEMENTS: usize = 64;

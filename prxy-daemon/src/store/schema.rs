@@ -7,8 +7,8 @@ use std::{fs, io};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::StoreError;
 use super::ledger::{family_hash, value_hash};
+use super::{StoreError, answers};
 
 /// Brings the database to the newest version, and proves that it can be written. Of an older
 /// version at `path` a copy is kept beside it.
@@ -26,6 +26,11 @@ pub(super) fn migrate(connection: &mut Connection, path: Option<&Path>) -> Resul
         0 => transaction.execute_batch(TABLES)?,
         1 => from_1(&transaction)?,
         _ => {}
+    }
+    if found < 3 {
+        for tables in ADDED_IN_3 {
+            transaction.execute_batch(tables)?;
+        }
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
@@ -84,7 +89,9 @@ fn from_1(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
+/// What the modules of the pipeline keep.
+const ADDED_IN_3: [&str; 1] = [answers::TABLES];
 
 // The counter outlives its entries: a number is never given to a second value. An entry without a
 // value is a number that somebody typed, and that no value will get.

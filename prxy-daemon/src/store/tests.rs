@@ -38,7 +38,7 @@ fn firsts<const N: usize>(numbers: [u32; N]) -> [Number; N] {
 }
 
 fn database(store: &Store) -> &Database {
-    store.database.as_ref().unwrap()
+    &store.database
 }
 
 fn rows(dir: &TempDir) -> i64 {

@@ -299,7 +299,7 @@ fn told(changes: &[String]) -> Vec<String> {
 fn on_violation(config: &Config) -> Option<OnViolation> {
     config.pipeline.iter().find_map(|module| match module {
         crate::config::Module::Airgap { on_violation, .. } => Some(*on_violation),
-        crate::config::Module::Guardrails(_) => None,
+        _ => None,
     })
 }
 

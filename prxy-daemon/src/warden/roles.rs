@@ -180,7 +180,7 @@ fn open_store(config: &Config, state: &Path) -> Result<Store, StoreError> {
     let store = match config.vault.scope {
         VaultScope::Persistent => Store::open(state)?,
         VaultScope::Memory => Store::in_memory()?,
-        VaultScope::Request => Store::of_requests(),
+        VaultScope::Request => Store::in_memory()?.of_requests(),
     };
     if let Some(unused) = config.vault.expire_after {
         store.expire_after(unused)?;

@@ -299,6 +299,12 @@ fn the_guide_names_everything_and_its_example_loads() {
             assert!(section || guide.contains(&row), "{row}");
         }
     }
+    for row in crate::config::modules::ROWS {
+        for key in row.keys {
+            let row = format!("\n| `{}.{key}` |", row.name);
+            assert!(guide.contains(&row), "{row}");
+        }
+    }
     for (label, _) in crate::redact::detect::labels() {
         assert!(guide.contains(label), "{label}");
     }

@@ -1,6 +1,7 @@
 //! What is refused, and how it is told: whole texts where the layout matters, messages elsewhere.
 
 use super::{errors, load, load_with, messages};
+use crate::config::{modules, pipeline};
 
 #[test]
 fn every_problem_of_a_file_is_told_at_once_with_its_place() {
@@ -414,43 +415,46 @@ fn each_wrong_value_has_its_own_message() {
 }
 
 #[test]
-fn a_module_of_a_later_version_is_never_ignored() {
-    for module in ["ipc", "patterns", "semantic-cache", "exact-cache", "mcp-optimizer"] {
-        let expected = [format!("module `{module}` is not available in this version")];
-        assert_eq!(messages(load(&format!("pipeline: [airgap, {module}: {{ x: 1 }}]"))), expected);
-        assert_eq!(
-            messages(load_with("", &[("PRXY_PIPE", &format!("airgap,{module}"))])),
-            expected
-        );
+fn what_keeps_text_comes_after_what_masks_it() {
+    for row in modules::ROWS.iter().filter(|row| row.name != "cost-guard") {
+        let module = row.name;
+        let told =
+            format!("`{module}` must come after `guardrails`: what it keeps is never raw text");
+        for pipeline in [format!("airgap,{module}"), format!("airgap,{module},guardrails")] {
+            assert_eq!(messages(load(&format!("pipeline: [{pipeline}]"))), [told.as_str()]);
+            assert_eq!(messages(load_with("", &[("PRXY_PIPE", &pipeline)])), [told.as_str()]);
+        }
+        assert!(load(&format!("pipeline: [airgap, guardrails, {module}]")).is_ok());
+        let unknown = messages(load(&format!("pipeline: [guardrails, {module}: {{ x: 1 }}]")));
+        assert!(unknown[0].starts_with("unknown key `x`"), "{unknown:?}");
     }
 }
 
 #[test]
 fn the_environment_is_checked_like_the_file_and_with_it() {
     let env =
-        [("PRXY_PIPE", "airgap, gaurdrails,ipc,,semantic-cache"), ("PRXY_LISTEN", "everywhere")];
+        [("PRXY_PIPE", "airgap, gaurdrails,exact-cache,,airgap"), ("PRXY_LISTEN", "everywhere")];
+    let known: Vec<_> = pipeline::names().map(|name| format!("`{name}`")).collect();
+    let known = known.join(", ");
     assert_eq!(
         errors(load_with("listen: nowhere\n", &env)),
-        "\
+        format!("\
 config.yaml:1:9: error: bad listen address `nowhere`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099
 1 | listen: nowhere
   |         ^^^^^^^
 PRXY_PIPE: error: unknown module `gaurdrails`; did you mean `guardrails`?
- | airgap, gaurdrails,ipc,,semantic-cache
+ | airgap, gaurdrails,exact-cache,,airgap
  |         ^^^^^^^^^^
-PRXY_PIPE: error: module `ipc` is not available in this version
- | airgap, gaurdrails,ipc,,semantic-cache
- |                    ^^^
-PRXY_PIPE: error: unknown module ``; known: `airgap`, `guardrails`, `ipc`, `patterns`, `semantic-cache`, `exact-cache`, `mcp-optimizer`
- | airgap, gaurdrails,ipc,,semantic-cache
- |                        ^
-PRXY_PIPE: error: module `semantic-cache` is not available in this version
- | airgap, gaurdrails,ipc,,semantic-cache
- |                         ^^^^^^^^^^^^^^
+PRXY_PIPE: error: unknown module ``; known: {known}
+ | airgap, gaurdrails,exact-cache,,airgap
+ |                                ^
+PRXY_PIPE: error: module `airgap` stands twice in the pipeline
+ | airgap, gaurdrails,exact-cache,,airgap
+ |                                 ^^^^^^
 PRXY_LISTEN: error: bad listen address `everywhere`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099
  | everywhere
  | ^^^^^^^^^^
-"
+")
     );
     for name in ["PRXY_PIPE", "PRXY_LISTEN"] {
         let told = errors(load_with("", &[(name, " ")]));

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "clients and mock providers of the tests")]
 
 mod bad_input;
+mod caches;
 mod clients;
 mod coded;
 mod http2;

@@ -186,7 +186,7 @@ fn what_is_in_memory_is_forgotten_and_what_is_for_a_request_with_it() {
     assert_eq!(spelled(&store, "t", "EMAIL", "c@b.org"), "2");
     assert_eq!(original(&store, "t", "EMAIL", 2).as_deref(), Some("c@b.org"));
     assert_eq!(original(&Store::in_memory().unwrap(), "t", "EMAIL", 2), None);
-    let store = Store::of_requests();
+    let store = Store::in_memory().unwrap().of_requests();
     assert_eq!(spelled(&store, "t", "EMAIL", "a@b.org"), "1");
     assert_eq!(spelled(&store, "t", "EMAIL", "c@b.org"), "1");
     assert_eq!(original(&store, "t", "EMAIL", 1), None);

@@ -40,7 +40,7 @@ fn another_spelling_shows_its_kinship_and_comes_back_exactly() {
             assert_eq!(original_of(&store, "t", name), None, "{name}");
         }
     }
-    let scratch = Store::of_requests().vault("t");
+    let scratch = Store::in_memory().unwrap().of_requests().vault("t");
     for (name, value, expected) in rows {
         assert_eq!(scratch.number(&label(name), value).unwrap().to_string(), expected, "{value}");
     }

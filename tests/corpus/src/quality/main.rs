@@ -1,6 +1,7 @@
 //! How well the detectors do on the corpus, as figures and against the committed floors.
 #![expect(clippy::print_stdout, reason = "a program whose output is a table")]
 
+mod questions;
 mod report;
 mod score;
 
@@ -21,6 +22,11 @@ use score::{Hit, Score, overlap};
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse(std::env::args().skip(1))?;
+    let questions = questions::measure()?;
+    if arguments.questions {
+        println!("{}", questions::table(&questions));
+        return Ok(verdict(&questions::below(&questions)));
+    }
     let parts = [
         (Half::Dev.name(), generate(Half::Dev, SEED)),
         (Half::HeldOut.name(), generate(Half::HeldOut, SEED)),
@@ -50,7 +56,7 @@ fn main() -> Result<ExitCode> {
         misses.print(name);
         all.push(Part { name, texts: chosen.len(), score });
     }
-    let tables = report::tables(&all);
+    let tables = format!("{}{}", report::tables(&all), questions::table(&questions));
     println!("{tables}");
     println!("{}", throughput(&scanner, &parts));
     if arguments.is_filtered() {
@@ -64,11 +70,16 @@ fn main() -> Result<ExitCode> {
         let text = fs::read_to_string(&path).context(DOCS)?;
         fs::write(&path, report::between_markers(&text, &tables)?)?;
     }
-    let worse = report::below(&all, &fs::read_to_string(root().join(FLOORS)).context(FLOORS)?)?;
-    for line in &worse {
+    let mut worse = report::below(&all, &fs::read_to_string(root().join(FLOORS)).context(FLOORS)?)?;
+    worse.extend(questions::below(&questions));
+    Ok(verdict(&worse))
+}
+
+fn verdict(worse: &[String]) -> ExitCode {
+    for line in worse {
         println!("WORSE  {line}");
     }
-    Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// As typed.
@@ -81,6 +92,7 @@ struct Arguments {
     export: Option<PathBuf>,
     write: bool,
     floors: bool,
+    questions: bool,
 }
 
 impl Arguments {
@@ -96,6 +108,7 @@ impl Arguments {
                 "--export" => arguments.export = Some(value()?.into()),
                 "--write" => arguments.write = true,
                 "--floors" => arguments.floors = true,
+                "--questions" => arguments.questions = true,
                 _ => bail!("unknown option {word}\n{USAGE}"),
             }
         }
@@ -256,4 +269,4 @@ const DOCS: &str = "docs/quality.md";
 /// Characters shown before and after a miss.
 const CONTEXT: usize = 30;
 const USAGE: &str = "\
-quality [--label L] [--lang L] [--format F] [--show-misses N] [--write] [--floors] [--export DIR]";
+quality [--label L] [--lang L] [--format F] [--show-misses N] [--questions] [--write] [--floors] [--export DIR]";

@@ -1,0 +1,195 @@
+//! Gives the same answer to the same request.
+//!
+//! What is kept is masked; a hit is restored with the asker's own vault. Answers that broke off, were
+//! cut short or report a failure are not kept.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+
+use super::answer::{Answered, Flight, Recorded};
+use super::canonical::{Canonical, Key};
+use super::{Cached, Exchange, Module, Verdict};
+use crate::client::{CREDENTIALS, bare, sum};
+use crate::config::{self, Provider, Sharing};
+use crate::hop;
+use crate::provider::Surface;
+use crate::provider::endpoint::{Endpoint, Gives};
+use crate::provider::recorded::{self, UsageChunk};
+use crate::redact::rehydrate::Form;
+use crate::store::{Answer, Answers, Kind};
+
+/// The answers that one configuration gives again; where they are kept outlasts it.
+pub(super) struct ExactCache {
+    options: config::ExactCache,
+    answers: Arc<Answers>,
+}
+
+impl ExactCache {
+    pub(super) fn new(options: config::ExactCache, answers: Arc<Answers>) -> Self {
+        Self { options, answers }
+    }
+
+    fn find(&self, surface: Surface, key: &Key, asked: &Canonical<'_>) -> Option<Recorded> {
+        let answer = self.answers.find(&key.hash, self.options.ttl)?;
+        let body = written_as(surface, &answer, asked)?;
+        Some(Recorded { kind: asked.kind(), body, theirs: answer.names, own: key.names.clone() })
+    }
+}
+
+impl Module for ExactCache {
+    fn name(&self) -> &'static str {
+        "exact-cache"
+    }
+
+    fn request(&self, exchange: &mut Exchange<'_>) -> Verdict {
+        let wish = Wish::of(exchange.headers);
+        let body = exchange.body.clone();
+        let asked = match Canonical::read(exchange.endpoint, exchange.uri, &body) {
+            Some(asked) if wish != Wish::Neither => asked,
+            _ => {
+                exchange.note(Cached::Bypass);
+                return Verdict::Continue;
+            }
+        };
+        let Some(partition) = partition(exchange, self.options.scope) else {
+            exchange.note(Cached::Bypass);
+            return Verdict::Continue;
+        };
+        let key = asked.key(&partition);
+        if wish == Wish::Known
+            && let Some(recorded) = self.find(exchange.endpoint.surface, &key, &asked)
+        {
+            exchange.note(Cached::Hit(self.name()));
+            return Verdict::Answer(recorded);
+        }
+        exchange.note(Cached::Miss);
+        if wish == Wish::Known {
+            let mut flight = blake3::Hasher::new();
+            flight.update(&key.hash).update(asked.form().as_bytes());
+            let flight = *flight.finalize().as_bytes();
+            exchange.flight = Some(Flight { key: flight, names: key.names.clone() });
+        }
+        let (answers, options, endpoint) =
+            (Arc::clone(&self.answers), self.options, exchange.endpoint);
+        let form = asked.form().to_owned();
+        exchange.then(move |answered| {
+            if let Some(answer) = kept(endpoint, answered, form, key.names, options.scope) {
+                answers.put(&key.hash, &answer, options.max_bytes, options.ttl);
+            }
+        });
+        Verdict::Continue
+    }
+}
+
+/// What a request wants of caches, by its `cache-control` (RFC 9111 §5.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// An answer that is known.
+    Known,
+    /// A new one, which may be kept: `no-cache`.
+    New,
+    /// To be left alone: `no-store`.
+    Neither,
+}
+
+impl Wish {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let values = headers.get_all(header::CACHE_CONTROL);
+        let said = |word: &str| {
+            values.iter().any(|value| {
+                let value = value.to_str().unwrap_or_default();
+                value.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(word))
+            })
+        };
+        match (said("no-store"), said("no-cache")) {
+            (true, _) => Self::Neither,
+            (false, true) => Self::New,
+            (false, false) => Self::Known,
+        }
+    }
+}
+
+/// Among whose requests an answer is looked for; `None` for whom the provider would not answer.
+pub(super) fn partition(exchange: &Exchange<'_>, scope: Sharing) -> Option<Vec<u8>> {
+    let Provider { name, host, port, path_prefix, client_keys, .. } = exchange.provider;
+    let places = CREDENTIALS.into_iter().chain([hop::CALLER]);
+    let values = places.flat_map(|name| exchange.headers.get_all(name));
+    let keys: Vec<[u8; 32]> = values.filter_map(|value| bare(value.as_bytes()).map(sum)).collect();
+    // What the broker would refuse must not be answered from here.
+    if !client_keys.is_empty() && !keys.iter().any(|key| client_keys.contains(key)) {
+        return None;
+    }
+    let mut parts: Vec<Vec<u8>> = vec![format!("{name} {host}:{port}{path_prefix}").into()];
+    for header in DECIDING {
+        let values: Vec<_> =
+            exchange.headers.get_all(header).iter().map(|value| value.as_bytes()).collect();
+        parts.push(values.join(&b','));
+    }
+    parts.push(exchange.client.unwrap_or_default().into());
+    if scope == Sharing::Tenant {
+        parts.push(exchange.tenant.into());
+        parts.extend(keys.iter().map(|key| key.to_vec()));
+    }
+    let mut partition = Vec::new();
+    for part in parts {
+        partition.extend((part.len() as u64).to_le_bytes());
+        partition.extend(part);
+    }
+    Some(partition)
+}
+
+/// What is kept of an answer; nothing of one that is not whole.
+pub(super) fn kept(
+    endpoint: &Endpoint,
+    answered: &Answered,
+    form: String,
+    names: Vec<crate::redact::Name>,
+    scope: Sharing,
+) -> Option<Answer> {
+    let Answered { status, form: written, body, .. } = answered;
+    if *status != StatusCode::OK || *written == Form::Other {
+        return None;
+    }
+    recorded::finish(endpoint.surface, *written, body)?;
+    // Only whose key it was recorded with can go on from there.
+    if scope == Sharing::Global && memchr::memmem::find(body, b"\"encrypted_content\"").is_some() {
+        return None;
+    }
+    let kind = match written {
+        Form::Stream => Kind::Events,
+        _ if endpoint.gives == Gives::Array => Kind::Array,
+        _ => Kind::Whole,
+    };
+    Some(Answer { kind, form, names, body: body.clone() })
+}
+
+/// An answer as it is asked for; `None` if it cannot be written like that.
+pub(super) fn written_as(
+    surface: Surface,
+    answer: &Answer,
+    asked: &Canonical<'_>,
+) -> Option<Bytes> {
+    let Answer { kind, form, body, .. } = answer;
+    let usage = match asked.wants_usage() {
+        true => UsageChunk::Give,
+        false => UsageChunk::Omit,
+    };
+    let streamed = || recorded::to_stream(surface, body, usage);
+    let whole = || recorded::to_whole(surface, body);
+    let converted = match (kind, asked.kind()) {
+        (Kind::Whole, Kind::Whole) => return Some(body.clone()),
+        (Kind::Events | Kind::Array, _) if form == asked.form() => return Some(body.clone()),
+        (Kind::Events | Kind::Array, Kind::Whole) => whole(),
+        (Kind::Whole | Kind::Array, Kind::Events) => streamed(),
+        (Kind::Events, Kind::Events) => recorded::to_stream(surface, &whole()?, usage),
+        (Kind::Events, Kind::Array) => recorded::to_array(surface, Form::Stream, body),
+        (Kind::Whole | Kind::Array, Kind::Array) => recorded::to_array(surface, Form::Whole, body),
+    };
+    converted.map(Bytes::from)
+}
+
+/// The headers that change what a provider answers.
+const DECIDING: [&str; 5] =
+    ["anthropic-version", "anthropic-beta", "openai-beta", "openai-organization", "openai-project"];
