@@ -41,7 +41,7 @@ pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
-pub use modules::{ExactCache, Sharing};
+pub use modules::{ExactCache, Ipc, McpOptimizer, Sharing};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -156,6 +156,10 @@ pub enum Module {
     Guardrails(Policy),
     /// The same answer to the same request.
     ExactCache(ExactCache),
+    /// Conversations inside a share of the model's window.
+    Ipc(Ipc),
+    /// The tools that matter.
+    McpOptimizer(McpOptimizer),
 }
 
 impl Module {
@@ -165,6 +169,8 @@ impl Module {
             Self::Airgap { .. } => "airgap",
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
+            Self::Ipc(_) => "ipc",
+            Self::McpOptimizer(_) => "mcp-optimizer",
         }
     }
 

@@ -54,6 +54,8 @@ impl fmt::Display for Summary<'_> {
                 }
                 Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
                 Module::ExactCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::Ipc(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::McpOptimizer(options) => writeln!(f, "  - {}: {options}", module.name())?,
             }
         }
         let policy = config.pipeline.iter().find_map(|module| match module {

@@ -27,6 +27,8 @@ use crate::store::Store;
 use airgap::Airgap;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
+use ipc::Ipc;
+use mcp_optimizer::McpOptimizer;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
 pub use exchange::{Cached, Exchange, Watch};
@@ -129,6 +131,12 @@ impl Pipeline {
                 }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
+                }
+                config::Module::Ipc(options) => {
+                    Box::new(Ipc::new(options.clone(), ipc::archive(store), None))
+                }
+                config::Module::McpOptimizer(options) => {
+                    Box::new(McpOptimizer::new(options.clone()))
                 }
             })
         };

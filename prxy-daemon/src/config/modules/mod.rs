@@ -4,11 +4,15 @@
 //! Not for the airgap (its hosts are checked with the providers) and not for the guardrails.
 
 mod exact_cache;
+mod ipc;
+mod mcp_optimizer;
 
 use super::Module;
 use super::decode::{Fields, Found};
 
 pub use exact_cache::{ExactCache, Sharing};
+pub use ipc::Ipc;
+pub use mcp_optimizer::McpOptimizer;
 
 /// How the options of one module are read.
 #[derive(Clone, Copy)]
@@ -19,4 +23,4 @@ pub(super) struct Row {
 }
 
 /// Every module of this folder.
-pub(super) const ROWS: &[Row] = &[exact_cache::ROW];
+pub(super) const ROWS: &[Row] = &[exact_cache::ROW, ipc::ROW, mcp_optimizer::ROW];

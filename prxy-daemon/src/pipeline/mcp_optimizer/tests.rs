@@ -55,7 +55,7 @@ fn user(surface: Surface, text: &str) -> String {
 /// The tools that stay, by their place in the list; all else must be as it was.
 #[track_caller]
 fn kept(
-    choice: &Choice,
+    choice: &config::McpOptimizer,
     surface: Surface,
     tools: &[String],
     turns: &str,
@@ -93,7 +93,8 @@ fn the_tools_that_have_to_do_with_the_users_texts_stay_in_order() {
             (&["Search my mail", "Thanks, go on"], &[5, 6]),
         ] {
             let turns: Vec<_> = texts.iter().map(|text| user(surface, text)).collect();
-            let kept = kept(&Choice::default(), surface, &tools, &turns.join(","), "");
+            let kept =
+                kept(&config::McpOptimizer::default(), surface, &tools, &turns.join(","), "");
             assert_eq!(kept, expected, "{surface:?} {texts:?}");
         }
     }
@@ -165,7 +166,7 @@ fn what_was_used_chosen_or_preserved_stays() {
             asks.clone()
         };
         let turns = if turn.is_empty() { asks } else { format!("{asks},{turn}") };
-        let choice = Choice::default();
+        let choice = config::McpOptimizer::default();
         assert_eq!(
             kept(&choice, surface, &declared(surface), &turns, more),
             [4, expected],
@@ -173,7 +174,7 @@ fn what_was_used_chosen_or_preserved_stays() {
         );
     }
     let preserve_tools = ["mcp__calendar__list_events".to_owned()].into();
-    let choice = Choice { preserve_tools, ..Choice::default() };
+    let choice = config::McpOptimizer { preserve_tools, ..config::McpOptimizer::default() };
     assert_eq!(kept(&choice, Surface::Messages, &declared(Surface::Messages), &asks, ""), [2, 4]);
 }
 
@@ -185,23 +186,26 @@ fn what_is_not_the_clients_own_function_or_marked_stays() {
     tools[1] = r#"{"name":"Bash","description":"Runs","input_schema":{}}"#.to_owned();
     tools[7] = tools[7]
         .replace(r#""input_schema""#, r#""cache_control":{"type":"ephemeral"},"input_schema""#);
-    assert_eq!(kept(&Choice::default(), Surface::Messages, &tools, &asks, ""), [0, 1, 4, 7]);
+    assert_eq!(
+        kept(&config::McpOptimizer::default(), Surface::Messages, &tools, &asks, ""),
+        [0, 1, 4, 7]
+    );
     // Without tools of servers among them, all are alike.
     let plain: Vec<_> =
         declared(Surface::Messages).iter().map(|tool| tool.replace("mcp__", "")).collect();
-    assert_eq!(kept(&Choice::default(), Surface::Messages, &plain, &asks, ""), [4]);
+    assert_eq!(kept(&config::McpOptimizer::default(), Surface::Messages, &plain, &asks, ""), [4]);
 }
 
 #[test]
 fn few_tools_and_unseen_histories_are_left_alone() {
     let asks = user(Surface::Responses, "Will the weather be fine?");
     let tools = declared(Surface::Responses);
-    let choice = Choice::default();
+    let choice = config::McpOptimizer::default();
     assert_eq!(kept(&choice, Surface::Responses, &tools[1..5], &asks, ""), [0, 1, 2, 3]);
     assert_eq!(kept(&choice, Surface::Responses, &tools[1..6], &asks, ""), [3]);
     let more = r#","previous_response_id":"resp_1""#;
     assert_eq!(kept(&choice, Surface::Responses, &tools, &asks, more).len(), 8);
-    let choice = Choice { max_tools: 1, ..choice };
+    let choice = config::McpOptimizer { max_tools: 1, ..choice };
     let asks = user(Surface::Responses, "List events of the calendar, search mail, list issues");
     assert_eq!(kept(&choice, Surface::Responses, &tools, &asks, "").len(), 1);
 }
@@ -216,10 +220,10 @@ fn the_choice_of_a_growing_conversation_only_grows() {
         (Rules::Generate, Surface::Generate),
     ] {
         for seed in 0..20 {
-            let shape = Shape { turns: 8, rounds: 2, words: 12, said: 8 };
+            let shape = Shape { turns: 8, rounds: 2, words: 12, said: 8, pictures: 8, topics: &[] };
             let session = Session::new(rules, seed, shape, &names);
             let tools = declared(surface);
-            let choice = Choice { max_tools: 3, ..Choice::default() };
+            let choice = config::McpOptimizer { max_tools: 3, ..config::McpOptimizer::default() };
             let mut last: Option<Vec<usize>> = None;
             for end in &session.requests {
                 let items = session.items[..*end].iter().map(|item| item.to_string());

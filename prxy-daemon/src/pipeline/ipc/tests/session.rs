@@ -44,6 +44,19 @@ pub struct Shape {
     pub words: usize,
     /// How many words a tool says at most.
     pub said: usize,
+    /// In one of how many of the user's texts there is a picture; 0: in none.
+    pub pictures: usize,
+    /// What the user's texts are about, in turn; without any, about nothing.
+    pub topics: &'static [Topic],
+}
+
+/// What a user wants.
+#[derive(Debug)]
+pub struct Topic {
+    /// How the text begins.
+    pub text: &'static str,
+    /// What the model calls for it.
+    pub tools: &'static [&'static str],
 }
 
 /// A conversation as it grows.
@@ -69,8 +82,13 @@ impl Session {
             session.items.push(json!({"role": "system", "content": prose(&mut dice, 20)}));
         }
         for turn in 0..shape.turns {
-            let text = prose(&mut dice, shape.words);
-            let item = session.user(&text, &mut dice);
+            let topic = shape.topics.get(turn % shape.topics.len().max(1));
+            let names = topic.map_or(names, |topic| topic.tools);
+            let mut text = prose(&mut dice, shape.words);
+            if let Some(topic) = topic {
+                text = format!("{} {text}", topic.text);
+            }
+            let item = session.user(&text, shape, &mut dice);
             session.items.push(item);
             if matches!(rules, Rules::Chat | Rules::Responses) && dice.one_in(12) {
                 let order = json!({"role": "developer", "content": prose(&mut dice, 12)});
@@ -118,11 +136,13 @@ impl Session {
         serde_json::to_vec(&body).unwrap_or_default()
     }
 
-    fn user(&self, text: &str, dice: &mut Dice) -> Value {
+    fn user(&self, text: &str, shape: Shape, dice: &mut Dice) -> Value {
         match self.rules {
-            Rules::Messages if dice.one_in(8) => json!({"role": "user", "content": [
+            Rules::Messages if shape.pictures > 0 && dice.one_in(shape.pictures) => {
+                json!({"role": "user", "content": [
                 {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBO"}},
-                {"type": "text", "text": text}]}),
+                {"type": "text", "text": text}]})
+            }
             Rules::Messages if dice.one_in(2) => {
                 json!({"role": "user", "content": [{"type": "text", "text": text}]})
             }
