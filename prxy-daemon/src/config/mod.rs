@@ -41,7 +41,9 @@ pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
-pub use modules::{ExactCache, Ipc, McpOptimizer, Sharing};
+pub use modules::{
+    CostGuard, ExactCache, Ipc, McpOptimizer, Money, Price, SemanticCache, Sharing, Unpriced,
+};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -160,6 +162,10 @@ pub enum Module {
     Ipc(Ipc),
     /// The tools that matter.
     McpOptimizer(McpOptimizer),
+    /// The same answer to the same question in other words.
+    SemanticCache(SemanticCache),
+    /// What may be spent.
+    CostGuard(CostGuard),
 }
 
 impl Module {
@@ -171,6 +177,8 @@ impl Module {
             Self::ExactCache(_) => "exact-cache",
             Self::Ipc(_) => "ipc",
             Self::McpOptimizer(_) => "mcp-optimizer",
+            Self::SemanticCache(_) => "semantic-cache",
+            Self::CostGuard(_) => "cost-guard",
         }
     }
 

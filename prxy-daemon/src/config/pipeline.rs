@@ -194,12 +194,8 @@ fn known(name: &str) -> Option<(&'static str, Known)> {
 
 const GUARDRAILS: &str = "guardrails";
 /// The modules that have no rows, and those that this version does not have.
-const MODULES: [(&str, Known); 4] = [
-    ("airgap", Known::Airgap),
-    (GUARDRAILS, Known::Guardrails),
-    ("patterns", Known::NotYet),
-    ("semantic-cache", Known::NotYet),
-];
+const MODULES: [(&str, Known); 3] =
+    [("airgap", Known::Airgap), (GUARDRAILS, Known::Guardrails), ("patterns", Known::NotYet)];
 /// What neither keeps text nor learns from it may stand before the guardrails.
 const BEFORE_MASKING: [&str; 1] = ["cost-guard"];
 pub(super) const AIRGAP_KEYS: &[&str] = &["allowedHosts", "onViolation"];

@@ -56,6 +56,8 @@ impl fmt::Display for Summary<'_> {
                 Module::ExactCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::Ipc(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::McpOptimizer(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::SemanticCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::CostGuard(options) => writeln!(f, "  - {}: {options}", module.name())?,
             }
         }
         let policy = config.pipeline.iter().find_map(|module| match module {

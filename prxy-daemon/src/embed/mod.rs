@@ -9,6 +9,7 @@ pub mod search;
 use thiserror::Error;
 
 pub use offline::Offline;
+pub use search::Packed;
 
 /// Turns a text into a vector; the same text always into the same.
 pub trait Embedder: Send + Sync {

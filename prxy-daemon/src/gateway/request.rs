@@ -31,8 +31,8 @@ use crate::config::{Config, Provider, TenantBy};
 use crate::hop::{self, CollectError, Connect, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::pipeline::{
-    Cached, Chosen, Exchange, Flight, Kind, Listener, Pipeline, Recorded, Translated, Verdict,
-    Watch,
+    Cached, Chosen, Exchange, Flight, Kind, Listener, Pipeline, Recorded, Sent, Translated,
+    Verdict, Watch,
 };
 use crate::provider::endpoint::{Endpoint, Takes};
 use crate::provider::fetch;
@@ -280,7 +280,7 @@ impl<L: BrokerLink> Gateway<L> {
         prepared: Prepared,
         vault: Arc<dyn Vault>,
     ) -> Result<Answering, Failure> {
-        let Prepared { body, answer, cached, flight, listeners, .. } = prepared;
+        let Prepared { body, answer, cached, flight, listeners, sent, .. } = prepared;
         if let Some(Recorded { kind, body, theirs, own }) = answer {
             let vault = Translated::new(&theirs, &own, vault).ok_or(Failure::BadAnswer)?;
             let answer = answer::known(kind, body);
@@ -305,11 +305,19 @@ impl<L: BrokerLink> Gateway<L> {
                 }
             }
         }
-        let sent = self.broker.send(call.request(body)).await.map_err(|error| {
+        sent.note();
+        let answer = self.broker.send(call.request(body)).await.map_err(|error| {
             tracing::warn!(%error, "no broker");
             Failure::BrokerGone
         })?;
-        let (head, body) = answer::open(sent).await?.into_parts();
+        let opened = answer::open(answer).await;
+        let (head, body) = opened
+            .inspect_err(|failure| {
+                if failure.is_before_sending() {
+                    sent.forget();
+                }
+            })?
+            .into_parts();
         let form = answer::form(&head.headers);
         // Nobody else can use an error: it may be about this client alone.
         let usable = head.status == StatusCode::OK && form != Form::Other;
@@ -434,6 +442,7 @@ impl Policy {
                 listeners: Vec::new(),
                 cached: None,
                 flight: None,
+                sent: Sent::default(),
             };
             let answer = match self.pipeline.run(&lent.chosen, &mut exchange) {
                 Verdict::Continue => None,
@@ -444,8 +453,8 @@ impl Policy {
                     return Err(Failure::Pipeline(refusal));
                 }
             };
-            let Exchange { body, masked, passed, listeners, cached, flight, .. } = exchange;
-            Ok(Prepared { body, masked, stripped, passed, answer, cached, flight, listeners })
+            let Exchange { body, masked, passed, listeners, cached, flight, sent, .. } = exchange;
+            Ok(Prepared { body, masked, stripped, passed, answer, cached, flight, listeners, sent })
         })
     }
 
@@ -477,6 +486,7 @@ struct Prepared {
     cached: Option<Cached>,
     flight: Option<Flight>,
     listeners: Vec<Listener>,
+    sent: Sent,
 }
 
 impl Prepared {

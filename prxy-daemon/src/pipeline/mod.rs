@@ -7,6 +7,7 @@
 mod airgap;
 mod answer;
 mod canonical;
+mod cost_guard;
 mod exact_cache;
 mod exchange;
 mod guardrails;
@@ -16,22 +17,28 @@ pub mod semantic_cache;
 mod translate;
 mod words;
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::config;
+use crate::embed::Offline;
 use crate::redact::mask;
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
 use crate::store::Store;
 
 use airgap::Airgap;
+use cost_guard::CostGuard;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
 use ipc::Ipc;
 use mcp_optimizer::McpOptimizer;
+use semantic_cache::SemanticCache;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
-pub use exchange::{Cached, Exchange, Watch};
+pub use cost_guard::Refusal as CostRefusal;
+pub use exchange::{Cached, Exchange, Sent, Watch};
 pub(crate) use translate::Translated;
 
 /// One stage of the pipeline.
@@ -91,6 +98,9 @@ pub enum Refusal {
     /// The guardrails found something that cannot be sent, or could not look.
     #[error(transparent)]
     Guardrails(mask::Refusal),
+    /// It would cost too much, or nobody knows what it costs.
+    #[error(transparent)]
+    Cost(cost_guard::Refusal),
 }
 
 impl Refusal {
@@ -104,6 +114,7 @@ impl Refusal {
         match self {
             Self::HostNotAllowed { .. } => "host-not-allowed",
             Self::Guardrails(refusal) => refusal.reason(),
+            Self::Cost(refusal) => refusal.reason(),
         }
     }
 }
@@ -129,6 +140,9 @@ impl Pipeline {
                 config::Module::Guardrails(policy) => {
                     Box::new(Guardrails::new(policy, &config.providers)?)
                 }
+                config::Module::CostGuard(options) => {
+                    Box::new(CostGuard::new(options.clone(), store.spend()))
+                }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
                 }
@@ -137,6 +151,9 @@ impl Pipeline {
                 }
                 config::Module::McpOptimizer(options) => {
                     Box::new(McpOptimizer::new(options.clone()))
+                }
+                config::Module::SemanticCache(options) => {
+                    Box::new(SemanticCache::new(*options, Arc::new(Offline), store.similar()))
                 }
             })
         };
@@ -294,6 +311,7 @@ mod tests {
             listeners: Vec::new(),
             cached: None,
             flight: None,
+            sent: Sent::default(),
         };
         let verdict = match pipeline.run(&all, &mut exchange) {
             Verdict::Continue => String::from_utf8(exchange.body.to_vec()).unwrap(),

@@ -12,6 +12,8 @@ mod housekeeping;
 mod ledger;
 mod schema;
 mod scratch;
+mod similar;
+mod spend;
 mod vault;
 
 #[cfg(test)]
@@ -37,6 +39,8 @@ use scratch::Scratch;
 pub use admin::{Entry, Imported, Stats};
 pub use anon::{AnonError, AnonStore};
 pub use answers::{Answer, Answers, Kind, Size};
+pub use similar::{Asked, Limits, Similar};
+pub use spend::{Amount, Day, Limit, Over, Period, Reserved, Spend};
 pub use vault::TenantVault;
 
 use crate::redact::Vault;
@@ -47,6 +51,7 @@ pub struct Store {
     database: Arc<Database>,
     vaults: Vaults,
     answers: Arc<Answers>,
+    similar: Arc<Similar>,
 }
 
 /// How long a vault lasts.
@@ -167,7 +172,8 @@ impl Store {
         });
         housekeeping::start(&database, orders)?;
         let answers = Arc::new(Answers::new(Arc::clone(&database)));
-        Ok(Self { database, vaults: Vaults::Kept, answers })
+        let similar = Arc::new(Similar::new(Arc::clone(&database)));
+        Ok(Self { database, vaults: Vaults::Kept, answers, similar })
     }
 
     /// The vault of one tenant, for one request and its answer.

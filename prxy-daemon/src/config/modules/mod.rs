@@ -3,16 +3,20 @@
 //!
 //! Not for the airgap (its hosts are checked with the providers) and not for the guardrails.
 
+mod cost_guard;
 mod exact_cache;
 mod ipc;
 mod mcp_optimizer;
+mod semantic_cache;
 
 use super::Module;
 use super::decode::{Fields, Found};
 
+pub use cost_guard::{CostGuard, Money, Price, Unpriced};
 pub use exact_cache::{ExactCache, Sharing};
 pub use ipc::Ipc;
 pub use mcp_optimizer::McpOptimizer;
+pub use semantic_cache::SemanticCache;
 
 /// How the options of one module are read.
 #[derive(Clone, Copy)]
@@ -23,4 +27,5 @@ pub(super) struct Row {
 }
 
 /// Every module of this folder.
-pub(super) const ROWS: &[Row] = &[exact_cache::ROW, ipc::ROW, mcp_optimizer::ROW];
+pub(super) const ROWS: &[Row] =
+    &[cost_guard::ROW, exact_cache::ROW, ipc::ROW, mcp_optimizer::ROW, semantic_cache::ROW];

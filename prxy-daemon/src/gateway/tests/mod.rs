@@ -13,6 +13,7 @@ mod raw;
 mod refusals;
 mod reload;
 mod roundtrip;
+mod similar;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -90,6 +90,13 @@ fn what_can_change_the_answer_does() {
         ("Ask <PERSON_1> about <PERSON_2>.", "Ask <PERSON_1> about <PERSON_1>.", Err(Placeholder)),
         ("Ask <PERSON_1> about <EMAIL_1>.", "Ask <EMAIL_1> about <PERSON_1>.", Err(Placeholder)),
         ("Ask <PERSON_1> now.", "Ask <PERSON_1_2> now.", Ok(())),
+        ("Say \"Hi <PERSON_1>\" to <PERSON_1>.", "Say \"Hi <PERSON_2>\" to <PERSON_2>.", Ok(())),
+        (
+            "Say \"Hi <PERSON_1>\" to <PERSON_2>.",
+            "Say \"Hi <PERSON_2>\" to <PERSON_2>.",
+            Err(Placeholder),
+        ),
+        ("Is <PERSON_1> <PERSON_1_2>?", "Is <PERSON_1> <PERSON_2>?", Err(Placeholder)),
         ("Is <PERSON_1> <PERSON_1_2>?", "Is <PERSON_1> <PERSON_1>?", Err(Placeholder)),
         ("¿Es su papá?", "¿Es su papa?", Err(Word)),
         ("Wer hat den Hund gesehen?", "Wer hat der Hund gesehen?", Err(Word)),
@@ -157,7 +164,7 @@ fn no_word_of_a_question_can_be_left_out_but_the_harmless_ones() {
 }
 
 #[test]
-fn equal_readings_have_equal_keys_and_no_text_breaks_the_reader() {
+fn equal_readings_have_equal_forms_and_no_text_breaks_the_reader() {
     let texts = [
         "",
         "`",
@@ -198,7 +205,7 @@ fn equal_readings_have_equal_keys_and_no_text_breaks_the_reader() {
         for b in texts {
             let (a, b) = (Reading::of(a), Reading::of(b));
             if let (Some(a), Some(b)) = (a, b) {
-                assert_eq!(a.key() == b.key(), a.same(&b).is_ok());
+                assert_eq!(a.form() == b.form(), a.same(&b).is_ok());
             }
         }
     }

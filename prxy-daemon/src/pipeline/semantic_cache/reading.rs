@@ -3,22 +3,25 @@
 //! What is dropped or replaced here must never change the answer, in any field. What is not known
 //! stays as it is, in its place: then the two forms differ, and nothing is shared.
 
+use std::fmt::Write as _;
+
 use super::tables::{self, Language};
-use super::tokens::{Kind, Token, tokens};
+use super::tokens::{Kind, ROLE, Token, tokens};
 
 /// What a question asks, as far as that can be told without understanding it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub struct Reading {
     pub(super) tokens: Vec<Token>,
+    placeholders: Vec<String>,
 }
 
 impl Reading {
     /// Reads `text`, masked and in any language; `None` if it is too long or says nothing.
     pub fn of(text: &str) -> Option<Self> {
-        if text.len() > LONGEST {
+        if text.len() > LONGEST || text.contains(ROLE) {
             return None;
         }
-        let mut tokens = tokens(text);
+        let (mut tokens, placeholders) = tokens(text);
         let words: Vec<String> = tokens
             .iter()
             .filter(|token| matches!(token.kind, Kind::Word | Kind::Name))
@@ -27,7 +30,8 @@ impl Reading {
         if let Some(language) = Language::of(words.iter().map(String::as_str)) {
             tokens = Reader { language, tokens, polite: false }.read();
         }
-        tokens.iter().any(|token| token.kind != Kind::Mark).then_some(Self { tokens })
+        let says = tokens.iter().any(|token| token.kind != Kind::Mark);
+        says.then_some(Self { tokens, placeholders })
     }
 
     /// The words that are left, for an embedder that sees spellings only.
@@ -35,15 +39,14 @@ impl Reading {
         self.tokens.iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ")
     }
 
-    /// The same for two readings that are the same, and only for these.
-    pub fn key(&self) -> [u8; 32] {
-        let mut key = blake3::Hasher::new();
+    /// A text that two questions share only if they are the same, and whose placeholders, as they
+    /// are numbered in the request, come first.
+    pub(super) fn form(&self) -> String {
+        let mut form = self.placeholders.concat();
         for token in &self.tokens {
-            key.update(&[token.kind as u8]);
-            key.update(&token.text.len().to_le_bytes());
-            key.update(token.text.as_bytes());
+            let _ = write!(form, "{}{}{}:{}", ROLE, token.kind as u8, token.text.len(), token.text);
         }
-        *key.finalize().as_bytes()
+        form
     }
 }
 
