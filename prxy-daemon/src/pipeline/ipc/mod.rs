@@ -12,6 +12,7 @@ mod recall;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use self::cut::{Marks, Plan};
@@ -61,6 +62,7 @@ pub struct Ipc {
     likeness: Option<Arc<dyn Likeness>>,
     counter: Counter,
     recall: Recall,
+    recalled: Memo<Option<(String, u64)>>,
     digests: Memo<String>,
     archived: Memo<()>,
 }
@@ -100,6 +102,7 @@ impl Ipc {
             likeness,
             counter: Counter::default(),
             recall: Recall::default(),
+            recalled: Memo::new(MANY),
             digests: Memo::new(MEMORY),
             archived: Memo::new(MEMORY),
         }
@@ -135,9 +138,20 @@ impl Ipc {
         };
         let tokenizer = Tokenizer::of(model);
         let items = &conversation.items;
-        let recall = |user: usize, left: std::ops::Range<usize>, budget| {
+        // What left only grows on the way, so that it is hashed once.
+        let (mut hasher, mut hashed) = (blake3::Hasher::new(), 0);
+        let recall = |user: usize, left: Range<usize>, budget: u64| {
+            for item in &items[left.start.max(hashed)..left.end] {
+                hasher.update(&body[item.node.range.clone()]);
+            }
+            hashed = left.end;
+            let mut key = hasher.finalize().as_bytes().to_vec();
+            key.extend(budget.to_le_bytes());
+            key.extend(&body[items[user].node.range.clone()]);
             let count = |text: &str| tokenizer.count(text);
-            self.recall.of(&items[user], &items[left], budget, self.likeness.as_deref(), count)
+            let likeness = self.likeness.as_deref();
+            let find = || Some(self.recall.of(&items[user], &items[left], budget, likeness, count));
+            self.recalled.remember(u8::from(tokenizer == Tokenizer::O200k), &key, find)?
         };
         let plan = match cut::plan(&conversation, &tokens, marks, recall) {
             Ok(plan) => plan,
@@ -267,5 +281,7 @@ fn written(body: &[u8], items: &[Item<'_>], plan: &Plan, digest: &str) -> Vec<u8
 
 /// In tokens.
 const MOST_DIGEST: u64 = 2_000;
+/// Texts of users in the conversations that go on.
+const MANY: usize = 8_192;
 /// Conversations that go on at a time, and the steps that they have made.
 const MEMORY: usize = 512;
