@@ -44,7 +44,9 @@ pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
-pub use modules::{CostGuard, ExactCache, Money, Price, SemanticCache, Sharing, Unpriced};
+pub use modules::{
+    CostGuard, ExactCache, Ipc, McpOptimizer, Money, Price, SemanticCache, Sharing, Unpriced,
+};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -162,6 +164,10 @@ pub enum Module {
     ExactCache(ExactCache),
     /// The state must be encrypted.
     LocalEncrypt,
+    /// Conversations inside a share of the model's window.
+    Ipc(Ipc),
+    /// The tools that matter.
+    McpOptimizer(McpOptimizer),
     /// The same answer to the same question in other words.
     SemanticCache(SemanticCache),
     /// What may be spent.
@@ -176,6 +182,8 @@ impl Module {
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
             Self::LocalEncrypt => "local-encrypt",
+            Self::Ipc(_) => "ipc",
+            Self::McpOptimizer(_) => "mcp-optimizer",
             Self::SemanticCache(_) => "semantic-cache",
             Self::CostGuard(_) => "cost-guard",
         }

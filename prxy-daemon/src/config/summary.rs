@@ -55,6 +55,8 @@ impl fmt::Display for Summary<'_> {
                 Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
                 Module::LocalEncrypt => writeln!(f, "  - {}", module.name())?,
                 Module::ExactCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::Ipc(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::McpOptimizer(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::SemanticCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::CostGuard(options) => writeln!(f, "  - {}: {options}", module.name())?,
             }

@@ -35,7 +35,9 @@ use airgap::Airgap;
 use cost_guard::CostGuard;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
+use ipc::Ipc;
 use local_encrypt::LocalEncrypt;
+use mcp_optimizer::McpOptimizer;
 use semantic_cache::SemanticCache;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
@@ -148,6 +150,12 @@ impl Pipeline {
                 }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
+                }
+                config::Module::Ipc(options) => {
+                    Box::new(Ipc::new(options.clone(), ipc::archive(store), None))
+                }
+                config::Module::McpOptimizer(options) => {
+                    Box::new(McpOptimizer::new(options.clone()))
                 }
                 config::Module::SemanticCache(options) => {
                     Box::new(SemanticCache::new(*options, Arc::new(Offline), store.similar()))
