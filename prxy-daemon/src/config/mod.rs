@@ -7,6 +7,7 @@ mod bundles;
 mod clients;
 mod decode;
 mod difference;
+mod encrypt;
 mod errors;
 mod guardrails;
 mod hide;
@@ -37,6 +38,8 @@ use crate::redact::Policy;
 pub use bundles::{BundleError, Bundles};
 pub use clients::Client;
 pub(crate) use difference::difference;
+pub use encrypt::Encrypt;
+pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
 pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
@@ -71,6 +74,8 @@ pub struct Config {
     pub audit: Audit,
     /// How the vault is kept.
     pub vault: Vault,
+    /// That the state is encrypted, and what opens it.
+    pub encrypt: Option<Encrypt>,
     /// The file that was read, if there was one.
     pub file: Option<ConfigFile>,
 }
@@ -142,7 +147,6 @@ pub enum Enforcement {
 }
 
 /// One stage of the pipeline with its own configuration.
-#[expect(clippy::large_enum_variant, reason = "a configuration has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Module {
     /// Kernel-enforced egress.
@@ -156,6 +160,8 @@ pub enum Module {
     Guardrails(Policy),
     /// The same answer to the same request.
     ExactCache(ExactCache),
+    /// The state must be encrypted.
+    LocalEncrypt,
     /// The same answer to the same question in other words.
     SemanticCache(SemanticCache),
     /// What may be spent.
@@ -169,6 +175,7 @@ impl Module {
             Self::Airgap { .. } => "airgap",
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
+            Self::LocalEncrypt => "local-encrypt",
             Self::SemanticCache(_) => "semantic-cache",
             Self::CostGuard(_) => "cost-guard",
         }

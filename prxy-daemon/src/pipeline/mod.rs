@@ -6,12 +6,15 @@
 
 mod airgap;
 mod answer;
+#[cfg(test)]
+mod benchmark;
 mod canonical;
 mod cost_guard;
 mod exact_cache;
 mod exchange;
 mod guardrails;
 pub mod ipc;
+mod local_encrypt;
 pub mod mcp_optimizer;
 pub mod semantic_cache;
 mod translate;
@@ -32,6 +35,7 @@ use airgap::Airgap;
 use cost_guard::CostGuard;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
+use local_encrypt::LocalEncrypt;
 use semantic_cache::SemanticCache;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
@@ -138,6 +142,7 @@ impl Pipeline {
                 config::Module::Guardrails(policy) => {
                     Box::new(Guardrails::new(policy, &config.providers)?)
                 }
+                config::Module::LocalEncrypt => Box::new(LocalEncrypt),
                 config::Module::CostGuard(options) => {
                     Box::new(CostGuard::new(options.clone(), store.spend()))
                 }
@@ -259,6 +264,7 @@ mod tests {
             max_body_bytes: 1024,
             audit: crate::config::Audit::default(),
             vault: crate::config::Vault::default(),
+            encrypt: None,
             clients: Vec::new(),
             file: None,
         }

@@ -5,6 +5,7 @@
 
 mod cost_guard;
 mod exact_cache;
+mod local_encrypt;
 mod semantic_cache;
 
 use super::Module;
@@ -23,4 +24,5 @@ pub(super) struct Row {
 }
 
 /// Every module of this folder.
-pub(super) const ROWS: &[Row] = &[cost_guard::ROW, exact_cache::ROW, semantic_cache::ROW];
+pub(super) const ROWS: &[Row] =
+    &[cost_guard::ROW, exact_cache::ROW, local_encrypt::ROW, semantic_cache::ROW];
