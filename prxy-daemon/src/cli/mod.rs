@@ -8,9 +8,11 @@ mod definition;
 mod detect;
 mod exec;
 mod help;
+mod keys;
 mod mask;
 mod reload;
 mod serve;
+mod state;
 mod status;
 mod vault;
 mod verify;
@@ -117,6 +119,12 @@ pub fn run(
         | Verb::VaultStats
         | Verb::VaultImport
         | Verb::VaultExport => return vault::run(arguments, env, out),
+        Verb::Encrypt
+        | Verb::Decrypt
+        | Verb::Rekey
+        | Verb::Backup
+        | Verb::Export
+        | Verb::Import => return state::run(arguments, env, out),
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             let config = Config::load(&sources)?;

@@ -7,6 +7,7 @@ mod bundles;
 mod clients;
 mod decode;
 mod difference;
+mod encrypt;
 mod errors;
 mod guardrails;
 mod hide;
@@ -37,6 +38,8 @@ use crate::redact::Policy;
 pub use bundles::{BundleError, Bundles};
 pub use clients::Client;
 pub(crate) use difference::difference;
+pub use encrypt::Encrypt;
+pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
 pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
@@ -73,6 +76,8 @@ pub struct Config {
     pub audit: Audit,
     /// How the vault is kept.
     pub vault: Vault,
+    /// That the state is encrypted, and what opens it.
+    pub encrypt: Option<Encrypt>,
     /// The file that was read, if there was one.
     pub file: Option<ConfigFile>,
 }
@@ -162,6 +167,8 @@ pub enum Module {
     Ipc(Ipc),
     /// The tools that matter.
     McpOptimizer(McpOptimizer),
+    /// The state must be encrypted.
+    LocalEncrypt,
     /// The same answer to the same question in other words.
     SemanticCache(SemanticCache),
     /// What may be spent.
@@ -177,6 +184,7 @@ impl Module {
             Self::ExactCache(_) => "exact-cache",
             Self::Ipc(_) => "ipc",
             Self::McpOptimizer(_) => "mcp-optimizer",
+            Self::LocalEncrypt => "local-encrypt",
             Self::SemanticCache(_) => "semantic-cache",
             Self::CostGuard(_) => "cost-guard",
         }

@@ -53,6 +53,7 @@ impl fmt::Display for Summary<'_> {
                     writeln!(f, "{says}")?;
                 }
                 Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
+                Module::LocalEncrypt => writeln!(f, "  - {}", module.name())?,
                 Module::ExactCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::Ipc(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::McpOptimizer(options) => writeln!(f, "  - {}: {options}", module.name())?,
@@ -99,7 +100,11 @@ impl fmt::Display for Summary<'_> {
         };
         let Rotation { max_bytes, keep } = rotation;
         writeln!(f, "audit: {{ max_bytes: {max_bytes}, keep: {keep}, on_full: {on_full} }}")?;
-        writeln!(f, "vault: {}", config.vault)
+        writeln!(f, "vault: {}", config.vault)?;
+        match &config.encrypt {
+            Some(encrypt) => writeln!(f, "encrypt: {encrypt}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -294,7 +299,7 @@ fn quoted_all<'t>(texts: impl IntoIterator<Item = &'t String>) -> String {
 }
 
 /// In single quotes, which escape nothing but themselves, unless a character needs an escape.
-fn quoted(text: &str) -> Cow<'static, str> {
+pub(super) fn quoted(text: &str) -> Cow<'static, str> {
     if text.chars().any(|c| c.is_control() || super::hide::printable(c) != c) {
         let mut shown = String::from("\"");
         for c in text.chars() {

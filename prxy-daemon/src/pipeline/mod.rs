@@ -12,6 +12,7 @@ mod exact_cache;
 mod exchange;
 mod guardrails;
 pub mod ipc;
+mod local_encrypt;
 pub mod mcp_optimizer;
 pub mod semantic_cache;
 mod translate;
@@ -33,6 +34,7 @@ use cost_guard::CostGuard;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
 use ipc::Ipc;
+use local_encrypt::LocalEncrypt;
 use mcp_optimizer::McpOptimizer;
 use semantic_cache::SemanticCache;
 
@@ -140,6 +142,7 @@ impl Pipeline {
                 config::Module::Guardrails(policy) => {
                     Box::new(Guardrails::new(policy, &config.providers)?)
                 }
+                config::Module::LocalEncrypt => Box::new(LocalEncrypt),
                 config::Module::CostGuard(options) => {
                     Box::new(CostGuard::new(options.clone(), store.spend()))
                 }
@@ -267,6 +270,7 @@ mod tests {
             max_body_bytes: 1024,
             audit: crate::config::Audit::default(),
             vault: crate::config::Vault::default(),
+            encrypt: None,
             clients: Vec::new(),
             file: None,
         }

@@ -6,6 +6,7 @@
 mod cost_guard;
 mod exact_cache;
 mod ipc;
+mod local_encrypt;
 mod mcp_optimizer;
 mod semantic_cache;
 
@@ -27,5 +28,11 @@ pub(super) struct Row {
 }
 
 /// Every module of this folder.
-pub(super) const ROWS: &[Row] =
-    &[cost_guard::ROW, exact_cache::ROW, ipc::ROW, mcp_optimizer::ROW, semantic_cache::ROW];
+pub(super) const ROWS: &[Row] = &[
+    cost_guard::ROW,
+    exact_cache::ROW,
+    ipc::ROW,
+    local_encrypt::ROW,
+    mcp_optimizer::ROW,
+    semantic_cache::ROW,
+];

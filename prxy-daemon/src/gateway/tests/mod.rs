@@ -162,6 +162,7 @@ impl Bed {
             max_body_bytes: 4 * 1024 * 1024,
             audit: crate::config::Audit::default(),
             vault: Default::default(),
+            encrypt: None,
             file: None,
         };
         change(&mut config);
