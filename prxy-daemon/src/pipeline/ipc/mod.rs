@@ -25,7 +25,7 @@ use crate::provider::conversation::memo::Memo;
 use crate::provider::conversation::tokens::{Counter, Tokenizer};
 use crate::provider::conversation::{Conversation, Item, Tail, window};
 use crate::provider::endpoint::unescaped;
-use crate::store::Store;
+use crate::store::{Blobs, Store};
 
 /// Where turns go that leave.
 pub trait Archive: Send + Sync {
@@ -43,15 +43,20 @@ pub trait Likeness: Send + Sync {
 }
 
 /// Where the turns go that leave a conversation of this state.
-pub(super) fn archive(_: &Store) -> Arc<dyn Archive> {
-    Arc::new(Nowhere)
+pub(super) fn archive(store: &Store) -> Arc<dyn Archive> {
+    Arc::new(store.blobs().clone())
 }
 
-struct Nowhere;
-
-impl Archive for Nowhere {
-    fn keep(&self, _: &[u8]) -> bool {
-        false
+impl Archive for Blobs {
+    fn keep(&self, turns: &[u8]) -> bool {
+        match self.put(turns) {
+            Ok(_) => true,
+            Err(error) => {
+                let reason = error.reason();
+                tracing::warn!(reason, %error, "turns are not archived, so the request is not cut");
+                false
+            }
+        }
     }
 }
 
