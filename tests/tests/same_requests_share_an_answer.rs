@@ -79,7 +79,8 @@ fn an_answer_is_given_again_in_either_form_and_after_a_restart() {
 fn two_tenants_of_one_template_see_their_own_names_and_never_the_others() {
     let scene = Scene::start_with(&setting("global")).unwrap();
     scene.anthropic.script(Script::default());
-    let text = |n: usize, user: &str| format!("template {n}: {user}@x-mail.com and {user}@y-mail.com");
+    let text =
+        |n: usize, user: &str| format!("template {n}: {user}@x-mail.com and {user}@y-mail.com");
     for n in 0..4 {
         let (writer, reader) = if n % 2 == 0 { ("ada", "bob") } else { ("bob", "ada") };
         for (user, word) in [(writer, "miss"), (reader, "exact-cache"), (writer, "exact-cache")] {

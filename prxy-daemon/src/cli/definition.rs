@@ -20,6 +20,9 @@ pub(super) enum Verb {
     VaultStats,
     VaultImport,
     VaultExport,
+    ModelAdd,
+    ModelShow,
+    ModelRemove,
     ConfigCheck,
     ConfigShow,
     Version,
@@ -62,6 +65,8 @@ impl Command {
             Verb::AuditVerify => "[DIR or FILE]...",
             Verb::VaultShow | Verb::VaultDelete => "PLACEHOLDER...",
             Verb::VaultImport => "FILE",
+            Verb::ModelAdd => "DIR",
+            Verb::ModelRemove => "NAME",
             _ => "",
         }
     }
@@ -184,6 +189,24 @@ pub(super) const COMMANDS: &[Command] = &[
         options: &["format", "label", "tenant", "data-dir"],
     },
     Command {
+        words: &["model", "add"],
+        verb: Verb::ModelAdd,
+        summary: "Check a local model for embeddings, and install it",
+        options: &["name", "json", "data-dir"],
+    },
+    Command {
+        words: &["model", "show"],
+        verb: Verb::ModelShow,
+        summary: "Print the models that are installed",
+        options: &["json", "data-dir"],
+    },
+    Command {
+        words: &["model", "remove"],
+        verb: Verb::ModelRemove,
+        summary: "Delete an installed model",
+        options: &["json", "data-dir"],
+    },
+    Command {
         words: &["config", "check"],
         verb: Verb::ConfigCheck,
         summary: "Check the configuration and print every problem",
@@ -291,6 +314,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         summary: "Only this tenant's; the beginning of a name will do",
     },
     Opt { name: "older-than", value: "AGE", summary: "Not used for so long, such as 30d or 12h" },
+    Opt { name: "name", value: "NAME", summary: "What to call it (default: the directory's name)" },
     Opt { name: "format", value: "NAME", summary: "jsonl (default) or anon-proxy" },
     Opt {
         name: "markdown",

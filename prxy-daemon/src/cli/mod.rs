@@ -9,6 +9,7 @@ mod detect;
 mod exec;
 mod help;
 mod mask;
+mod model;
 mod reload;
 mod serve;
 mod status;
@@ -117,6 +118,9 @@ pub fn run(
         | Verb::VaultStats
         | Verb::VaultImport
         | Verb::VaultExport => return vault::run(arguments, env, out),
+        Verb::ModelAdd | Verb::ModelShow | Verb::ModelRemove => {
+            return model::run(arguments, env, out);
+        }
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             let config = Config::load(&sources)?;

@@ -73,7 +73,7 @@ pub(super) fn open_existing(state: &Path) -> anyhow::Result<Option<Store>> {
 }
 
 /// Whatever is in the directory was put there by its owner: nothing there is to be done as root.
-fn become_owner(state: &Path) -> anyhow::Result<()> {
+pub(super) fn become_owner(state: &Path) -> anyhow::Result<()> {
     let Ok(known) = state.symlink_metadata() else { return Ok(()) };
     if nix::unistd::geteuid().is_root() && known.uid() != 0 {
         let (uid, gid) = (Uid::from_raw(known.uid()), Gid::from_raw(known.gid()));

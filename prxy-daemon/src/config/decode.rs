@@ -6,7 +6,10 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
-use super::{Audit, Enforcement, OnFull, Vault, clients, guardrails, pipeline, providers, vault};
+use super::{
+    Audit, Embeddings, Enforcement, OnFull, Vault, clients, embeddings, guardrails, pipeline,
+    providers, vault,
+};
 use crate::redact::Rules;
 
 /// What the file says; `None` where it is silent.
@@ -25,6 +28,7 @@ pub(super) struct Parts {
     pub(super) max_body_bytes: Option<usize>,
     pub(super) audit: Audit,
     pub(super) vault: Vault,
+    pub(super) embeddings: Embeddings,
 }
 
 /// Reads the top level. Parts with problems are missing or incomplete.
@@ -73,6 +77,10 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
     }
     if let Some(fields) = fields.get("vault").and_then(|node| found.fields(node, vault::KEYS)) {
         parts.vault = vault::decode(fields, found);
+    }
+    let embedder = fields.get("embeddings").and_then(|node| found.fields(node, embeddings::KEYS));
+    if let Some(fields) = embedder {
+        parts.embeddings = embeddings::decode(fields, found);
     }
     parts
 }
@@ -277,6 +285,7 @@ pub(super) const TOP_KEYS: &[&str] = &[
     "limits",
     "audit",
     "vault",
+    "embeddings",
 ];
 pub(super) const DNS_KEYS: &[&str] = &["nameservers"];
 pub(super) const AUDIT_KEYS: &[&str] = &["max_bytes", "keep", "on_full"];

@@ -190,6 +190,7 @@ impl Origin {
             max_body_bytes: parts.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY),
             audit: parts.audit,
             vault: parts.vault,
+            embeddings: parts.embeddings,
             file: config_file,
         })
     }

@@ -7,6 +7,7 @@ mod bundles;
 mod clients;
 mod decode;
 mod difference;
+mod embeddings;
 mod errors;
 mod guardrails;
 mod hide;
@@ -37,6 +38,7 @@ use crate::redact::Policy;
 pub use bundles::{BundleError, Bundles};
 pub use clients::Client;
 pub(crate) use difference::difference;
+pub use embeddings::Embeddings;
 pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
@@ -71,6 +73,8 @@ pub struct Config {
     pub audit: Audit,
     /// How the vault is kept.
     pub vault: Vault,
+    /// What makes vectors of texts.
+    pub embeddings: Embeddings,
     /// The file that was read, if there was one.
     pub file: Option<ConfigFile>,
 }

@@ -10,6 +10,7 @@ pub mod channel;
 pub mod clone;
 pub mod environment;
 pub mod fds;
+pub mod matrix;
 pub mod privilege;
 pub mod random;
 pub mod sandbox;
