@@ -26,6 +26,9 @@ pub(super) enum Verb {
     Backup,
     Export,
     Import,
+    ModelAdd,
+    ModelShow,
+    ModelRemove,
     ConfigCheck,
     ConfigShow,
     Version,
@@ -68,7 +71,8 @@ impl Command {
             Verb::AuditVerify => "[DIR or FILE]...",
             Verb::VaultShow | Verb::VaultDelete => "PLACEHOLDER...",
             Verb::VaultImport | Verb::Export | Verb::Import => "FILE",
-            Verb::Backup => "DIR",
+            Verb::Backup | Verb::ModelAdd => "DIR",
+            Verb::ModelRemove => "NAME",
             _ => "",
         }
     }
@@ -227,6 +231,24 @@ pub(super) const COMMANDS: &[Command] = &[
         options: &["merge", "force", "key-file", "config", "data-dir"],
     },
     Command {
+        words: &["model", "add"],
+        verb: Verb::ModelAdd,
+        summary: "Check a local model for embeddings, and install it",
+        options: &["name", "json", "data-dir"],
+    },
+    Command {
+        words: &["model", "show"],
+        verb: Verb::ModelShow,
+        summary: "Print the models that are installed",
+        options: &["json", "data-dir"],
+    },
+    Command {
+        words: &["model", "remove"],
+        verb: Verb::ModelRemove,
+        summary: "Delete an installed model",
+        options: &["json", "data-dir"],
+    },
+    Command {
         words: &["config", "check"],
         verb: Verb::ConfigCheck,
         summary: "Check the configuration and print every problem",
@@ -334,6 +356,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         summary: "Only this tenant's; the beginning of a name will do",
     },
     Opt { name: "older-than", value: "AGE", summary: "Not used for so long, such as 30d or 12h" },
+    Opt { name: "name", value: "NAME", summary: "What to call it (default: the directory's name)" },
     Opt { name: "format", value: "NAME", summary: "jsonl (default) or anon-proxy" },
     Opt {
         name: "key-file",

@@ -10,6 +10,7 @@ mod exec;
 mod help;
 mod keys;
 mod mask;
+mod model;
 mod reload;
 mod serve;
 mod state;
@@ -125,6 +126,9 @@ pub fn run(
         | Verb::Backup
         | Verb::Export
         | Verb::Import => return state::run(arguments, env, out),
+        Verb::ModelAdd | Verb::ModelShow | Verb::ModelRemove => {
+            return model::run(arguments, env, out);
+        }
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             let config = Config::load(&sources)?;

@@ -7,8 +7,8 @@ use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
 use super::{
-    Audit, Encrypt, Enforcement, OnFull, Vault, clients, encrypt, guardrails, pipeline, providers,
-    vault,
+    Audit, Embeddings, Encrypt, Enforcement, OnFull, Vault, clients, embeddings, encrypt,
+    guardrails, pipeline, providers, vault,
 };
 use crate::redact::Rules;
 
@@ -29,6 +29,7 @@ pub(super) struct Parts {
     pub(super) audit: Audit,
     pub(super) vault: Vault,
     pub(super) encrypt: Option<Encrypt>,
+    pub(super) embeddings: Embeddings,
 }
 
 /// Reads the top level. Parts with problems are missing or incomplete.
@@ -84,6 +85,10 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
             _ => found.fields(node, encrypt::KEYS),
         };
         parts.encrypt = own.map(|own| encrypt::decode(node, own, found));
+    }
+    let embedder = fields.get("embeddings").and_then(|node| found.fields(node, embeddings::KEYS));
+    if let Some(fields) = embedder {
+        parts.embeddings = embeddings::decode(fields, found);
     }
     parts
 }
@@ -289,6 +294,7 @@ pub(super) const TOP_KEYS: &[&str] = &[
     "audit",
     "vault",
     "encrypt",
+    "embeddings",
 ];
 pub(super) const DNS_KEYS: &[&str] = &["nameservers"];
 pub(super) const AUDIT_KEYS: &[&str] = &["max_bytes", "keep", "on_full"];

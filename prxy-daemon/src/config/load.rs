@@ -194,6 +194,7 @@ impl Origin {
             audit: parts.audit,
             vault: parts.vault,
             encrypt: parts.encrypt.or(demanded),
+            embeddings: parts.embeddings,
             file: config_file,
         })
     }

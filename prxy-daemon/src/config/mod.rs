@@ -7,6 +7,7 @@ mod bundles;
 mod clients;
 mod decode;
 mod difference;
+mod embeddings;
 mod encrypt;
 mod errors;
 mod guardrails;
@@ -38,6 +39,7 @@ use crate::redact::Policy;
 pub use bundles::{BundleError, Bundles};
 pub use clients::Client;
 pub(crate) use difference::difference;
+pub use embeddings::Embeddings;
 pub use encrypt::Encrypt;
 pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
 pub use errors::ConfigErrors;
@@ -78,6 +80,8 @@ pub struct Config {
     pub vault: Vault,
     /// That the state is encrypted, and what opens it.
     pub encrypt: Option<Encrypt>,
+    /// What makes vectors of texts.
+    pub embeddings: Embeddings,
     /// The file that was read, if there was one.
     pub file: Option<ConfigFile>,
 }

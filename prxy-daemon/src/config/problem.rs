@@ -147,6 +147,16 @@ pub(super) enum Kind {
     #[error("regex can never match")]
     DeadRegex,
 
+    // Embeddings.
+    #[error("`local` needs `model`: the name of one that `prxy model add` has installed")]
+    LocalWithoutModel,
+    #[error("`model` has no effect without `provider: local`")]
+    ModelOfNobody,
+    #[error(
+        "{0} is no name of a model: use a to z, 0 to 9, `-`, `_` and `.`, a letter or digit first, at most 64"
+    )]
+    BadModelName(Quoted),
+
     // Hosts and addresses.
     #[error("bad URL: {0}")]
     Url(#[from] super::url::UrlProblem),

@@ -6,8 +6,8 @@ use std::fmt::{self, Write as _};
 
 use super::providers::api_name;
 use super::{
-    Addresses, Audit, Config, Enforcement, Host, Module, OnFull, OnViolation, Provider, Transport,
-    guardrails,
+    Addresses, Audit, Config, Embeddings, Enforcement, Host, Module, OnFull, OnViolation, Provider,
+    Transport, guardrails,
 };
 use crate::audit::Rotation;
 use crate::provider::fetch;
@@ -101,9 +101,12 @@ impl fmt::Display for Summary<'_> {
         let Rotation { max_bytes, keep } = rotation;
         writeln!(f, "audit: {{ max_bytes: {max_bytes}, keep: {keep}, on_full: {on_full} }}")?;
         writeln!(f, "vault: {}", config.vault)?;
-        match &config.encrypt {
-            Some(encrypt) => writeln!(f, "encrypt: {encrypt}"),
-            None => Ok(()),
+        if let Some(encrypt) = &config.encrypt {
+            writeln!(f, "encrypt: {encrypt}")?;
+        }
+        match &config.embeddings {
+            Embeddings::Offline => Ok(()),
+            local => writeln!(f, "embeddings: {local}"),
         }
     }
 }

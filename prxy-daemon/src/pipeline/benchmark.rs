@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::tests::load;
+use crate::embed::{Embedder, Offline};
 use crate::provider::Api;
 use crate::provider::endpoint::Endpoint;
 use crate::redact::rehydrate::Form;
@@ -38,8 +40,9 @@ fn measure(module: &str, rows: u32) {
     let modules = if module == "guardrails" { "" } else { "guardrails, " };
     let mut config = load(&format!("pipeline: [{modules}{options}]")).unwrap();
     config.pipeline.retain(|known| module.starts_with(known.name()));
+    let embedder: Arc<dyn Embedder> = Arc::new(Offline);
     let before = resident();
-    let pipeline = Pipeline::build(&config, &store).unwrap();
+    let pipeline = Pipeline::build(&config, &store, &embedder).unwrap();
     let (mut hits, mut misses, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..ROUNDS {
         let body = Bytes::from(request(n));

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::config;
-use crate::embed::Offline;
+use crate::embed::Embedder;
 use crate::redact::mask;
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
@@ -134,8 +134,13 @@ pub struct Pipeline {
 pub struct NotInPipeline;
 
 impl Pipeline {
-    /// Builds every configured module, in order; what they keep is in `store`.
-    pub fn build(config: &config::Config, store: &Store) -> Result<Self, ScannerError> {
+    /// Builds every configured module, in order; what they keep is in `store`, and all that compare
+    /// meanings share `embedder`.
+    pub fn build(
+        config: &config::Config,
+        store: &Store,
+        embedder: &Arc<dyn Embedder>,
+    ) -> Result<Self, ScannerError> {
         let module = |module: &config::Module| -> Result<Box<dyn Module>, ScannerError> {
             Ok(match module {
                 config::Module::Airgap { allowed_hosts, on_violation } => {
@@ -158,7 +163,7 @@ impl Pipeline {
                     Box::new(McpOptimizer::new(options.clone()))
                 }
                 config::Module::SemanticCache(options) => {
-                    Box::new(SemanticCache::new(*options, Arc::new(Offline), store.similar()))
+                    Box::new(SemanticCache::new(*options, Arc::clone(embedder), store.similar()))
                 }
             })
         };
@@ -230,6 +235,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Addresses, Config, Enforcement, Host, OnViolation, Provider, Transport};
+    use crate::embed::Offline;
     use crate::provider::Api;
     use crate::provider::endpoint::Endpoint;
     use crate::redact::note::{NOTE, Note};
@@ -273,6 +279,7 @@ mod tests {
             audit: crate::config::Audit::default(),
             vault: crate::config::Vault::default(),
             encrypt: None,
+            embeddings: config::Embeddings::default(),
             clients: Vec::new(),
             file: None,
         }
@@ -294,7 +301,9 @@ mod tests {
     #[track_caller]
     fn check(modules: Vec<config::Module>, names: &str, expected: &str, numbered: u32) {
         let config = config(modules);
-        let pipeline = Pipeline::build(&config, &Store::in_memory().unwrap()).unwrap();
+        let embedder: Arc<dyn Embedder> = Arc::new(Offline);
+        let store = Store::in_memory().unwrap();
+        let pipeline = Pipeline::build(&config, &store, &embedder).unwrap();
         let all = pipeline.chosen(None).unwrap();
         assert_eq!(pipeline.names(&all), names);
         let vault = Counter::default();

@@ -158,7 +158,6 @@ fn serve_clients(
     front: TcpListener,
     screen: Option<Screen>,
 ) -> io::Result<()> {
-    warden.send(&ToWarden::Ready.encode(), None)?;
     let (drain, mut drained) = watch::channel(());
     many_threads()?.block_on(async {
         front.set_nonblocking(true)?;
@@ -166,6 +165,8 @@ fn serve_clients(
         let broker = ToBroker::new(broker)?;
         let gateway = Gateway::new(config, listener.local_addr()?, broker, store);
         let gateway = Arc::new(gateway.map_err(io::Error::other)?.showing(screen));
+        // Not before the vault is open and the local model is read.
+        warden.send(&ToWarden::Ready.encode(), None)?;
         let shutdown = async {
             // A dropped sender means that the warden is gone, which ends us as well.
             let _ = drained.changed().await;

@@ -161,6 +161,7 @@ impl Bed {
             enforcement: Enforcement::BestEffort,
             max_body_bytes: 4 * 1024 * 1024,
             audit: crate::config::Audit::default(),
+            embeddings: Default::default(),
             vault: Default::default(),
             encrypt: None,
             file: None,
