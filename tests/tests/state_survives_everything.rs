@@ -196,7 +196,25 @@ fn a_damaged_file_is_told_or_does_no_harm() {
         served += 1;
         scene.stop().unwrap();
     }
-    assert!(refused > 0 && served > 0, "refused {refused}, served {served}");
+    assert!(served > 0, "refused {refused}, served {served}");
+    // Without a write-ahead log there is no other copy of the first page.
+    for (path, bytes) in &good {
+        fs::write(path, bytes).unwrap();
+    }
+    let _ = fs::remove_file(state.join("prxy.db-shm"));
+    restart(&mut scene);
+    scene.stop().unwrap();
+    let whole = fs::read(state.join("prxy.db")).unwrap();
+    for at in [0, 100] {
+        let mut bad = whole.clone();
+        bad[at] ^= 0x55;
+        fs::write(state.join("prxy.db"), bad).unwrap();
+        let refused = scene.refusal(&scene.config(&Setting::default()), &[]).unwrap();
+        assert!(said(&refused).contains("the database is damaged"), "{at}: {}", said(&refused));
+    }
+    fs::write(state.join("prxy.db"), whole).unwrap();
+    restart(&mut scene);
+    assert_eq!(told(&scene, "<EMAIL_1>"), PERSONAL[1].1);
 }
 
 /// A disk of one megabyte, mounted for as long as this lives.
