@@ -149,7 +149,6 @@ pub enum Enforcement {
 }
 
 /// One stage of the pipeline with its own configuration.
-#[expect(clippy::large_enum_variant, reason = "a configuration has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Module {
     /// Kernel-enforced egress.
@@ -163,12 +162,12 @@ pub enum Module {
     Guardrails(Policy),
     /// The same answer to the same request.
     ExactCache(ExactCache),
+    /// The state must be encrypted.
+    LocalEncrypt,
     /// Conversations inside a share of the model's window.
     Ipc(Ipc),
     /// The tools that matter.
     McpOptimizer(McpOptimizer),
-    /// The state must be encrypted.
-    LocalEncrypt,
     /// The same answer to the same question in other words.
     SemanticCache(SemanticCache),
     /// What may be spent.
@@ -182,9 +181,9 @@ impl Module {
             Self::Airgap { .. } => "airgap",
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
+            Self::LocalEncrypt => "local-encrypt",
             Self::Ipc(_) => "ipc",
             Self::McpOptimizer(_) => "mcp-optimizer",
-            Self::LocalEncrypt => "local-encrypt",
             Self::SemanticCache(_) => "semantic-cache",
             Self::CostGuard(_) => "cost-guard",
         }

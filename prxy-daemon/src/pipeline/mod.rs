@@ -6,6 +6,8 @@
 
 mod airgap;
 mod answer;
+#[cfg(test)]
+mod benchmark;
 mod canonical;
 mod cost_guard;
 mod exact_cache;

@@ -47,6 +47,8 @@ pub use admin::{Entry, Imported, Stats};
 pub use anon::{AnonError, AnonStore};
 pub use answers::{Answer, Answers, Kind, Size};
 pub use archive::{Archive, ArchiveError, Counted};
+#[cfg(test)]
+pub(crate) use benchmark::fill_caches;
 pub use blob::{BlobId, Blobs};
 pub(crate) use key::HEADER;
 pub use key::{Access, Secret, SecretError};
