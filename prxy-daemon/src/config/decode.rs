@@ -208,6 +208,16 @@ impl Found {
         number.and_then(|number| usize::try_from(number).ok())
     }
 
+    /// A decimal number from `low` to `high`.
+    pub(super) fn decimal(&mut self, node: &Node, low: u64, high: u64) -> Option<f32> {
+        let Value::Number(spelled) = &node.value else { return self.wrong(node, "a number") };
+        let number = spelled.parse().ok().filter(|n| (low as f32..=high as f32).contains(n));
+        if number.is_none() {
+            self.add(node.span, Kind::OutOfRange { low, high });
+        }
+        number
+    }
+
     /// One word of a table; `what` names the table in the message.
     pub(super) fn word<T: Copy>(
         &mut self,

@@ -41,7 +41,7 @@ pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
-pub use modules::{ExactCache, Sharing};
+pub use modules::{ExactCache, Patterns, Sharing};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -79,6 +79,14 @@ impl Config {
     /// Reads all sources and checks them; either everything is right, or all problems are told.
     pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigErrors> {
         Origin::of(sources).load().map(|(config, _)| config)
+    }
+
+    /// What the guardrails mask and block, if the pipeline has them.
+    pub fn policy(&self) -> Option<&Policy> {
+        self.pipeline.iter().find_map(|module| match module {
+            Module::Guardrails(policy) => Some(policy),
+            _ => None,
+        })
     }
 
     /// Whether the airgap only records what it would block.
@@ -156,6 +164,8 @@ pub enum Module {
     Guardrails(Policy),
     /// The same answer to the same request.
     ExactCache(ExactCache),
+    /// What helped is offered again.
+    Patterns(Patterns),
 }
 
 impl Module {
@@ -165,6 +175,7 @@ impl Module {
             Self::Airgap { .. } => "airgap",
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
+            Self::Patterns(_) => "patterns",
         }
     }
 

@@ -194,11 +194,10 @@ fn known(name: &str) -> Option<(&'static str, Known)> {
 
 const GUARDRAILS: &str = "guardrails";
 /// The modules that have no rows, and those that this version does not have.
-const MODULES: [(&str, Known); 6] = [
+const MODULES: [(&str, Known); 5] = [
     ("airgap", Known::Airgap),
     (GUARDRAILS, Known::Guardrails),
     ("ipc", Known::NotYet),
-    ("patterns", Known::NotYet),
     ("semantic-cache", Known::NotYet),
     ("mcp-optimizer", Known::NotYet),
 ];

@@ -54,12 +54,10 @@ impl fmt::Display for Summary<'_> {
                 }
                 Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
                 Module::ExactCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::Patterns(options) => writeln!(f, "  - {}: {options}", module.name())?,
             }
         }
-        let policy = config.pipeline.iter().find_map(|module| match module {
-            Module::Guardrails(policy) => Some(policy),
-            _ => None,
-        });
+        let policy = config.policy();
         writeln!(f, "providers:")?;
         for each in &config.providers {
             provider(f, each)?;

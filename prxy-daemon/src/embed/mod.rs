@@ -8,7 +8,7 @@ pub mod search;
 
 use thiserror::Error;
 
-pub use offline::Offline;
+pub use offline::{NAME as OFFLINE, Offline};
 
 /// Turns a text into a vector; the same text always into the same.
 pub trait Embedder: Send + Sync {

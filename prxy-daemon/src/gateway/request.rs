@@ -434,6 +434,7 @@ impl Policy {
                 listeners: Vec::new(),
                 cached: None,
                 flight: None,
+                told: HeaderMap::new(),
             };
             let answer = match self.pipeline.run(&lent.chosen, &mut exchange) {
                 Verdict::Continue => None,
@@ -444,8 +445,8 @@ impl Policy {
                     return Err(Failure::Pipeline(refusal));
                 }
             };
-            let Exchange { body, masked, passed, listeners, cached, flight, .. } = exchange;
-            Ok(Prepared { body, masked, stripped, passed, answer, cached, flight, listeners })
+            let Exchange { body, masked, passed, listeners, cached, flight, told, .. } = exchange;
+            Ok(Prepared { body, masked, stripped, passed, told, answer, cached, flight, listeners })
         })
     }
 
@@ -472,6 +473,8 @@ struct Prepared {
     masked: BTreeMap<Label, u32>,
     stripped: Option<HeaderValue>,
     passed: Vec<(&'static str, String)>,
+    /// What modules tell in headers of their own.
+    told: HeaderMap,
     /// Known already: nothing is sent.
     answer: Option<Recorded>,
     cached: Option<Cached>,
@@ -482,7 +485,7 @@ struct Prepared {
 impl Prepared {
     /// What the client is told of its request.
     fn told(&self, call: &Call<'_>) -> HeaderMap {
-        let mut told = HeaderMap::new();
+        let mut told = self.told.clone();
         if let Some(value) = counts(&self.masked) {
             told.insert(hop::MASKED, value);
         }

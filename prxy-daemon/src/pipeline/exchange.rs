@@ -40,6 +40,8 @@ pub struct Exchange<'a> {
     pub cached: Option<Cached>,
     /// With whom it may share an answer that is on its way.
     pub flight: Option<Flight>,
+    /// What modules tell the client in headers of their own.
+    pub told: HeaderMap,
 }
 
 /// What the caches made of a request.

@@ -12,6 +12,7 @@ mod exchange;
 mod guardrails;
 pub mod ipc;
 pub mod mcp_optimizer;
+pub(crate) mod patterns;
 pub mod semantic_cache;
 mod translate;
 mod words;
@@ -27,6 +28,7 @@ use crate::store::Store;
 use airgap::Airgap;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
+use patterns::Patterns;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
 pub use exchange::{Cached, Exchange, Watch};
@@ -129,6 +131,9 @@ impl Pipeline {
                 }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
+                }
+                config::Module::Patterns(options) => {
+                    Box::new(Patterns::new(*options, config.policy(), store.patterns())?)
                 }
             })
         };
@@ -286,6 +291,7 @@ mod tests {
             listeners: Vec::new(),
             cached: None,
             flight: None,
+            told: HeaderMap::new(),
         };
         let verdict = match pipeline.run(&all, &mut exchange) {
             Verdict::Continue => String::from_utf8(exchange.body.to_vec()).unwrap(),

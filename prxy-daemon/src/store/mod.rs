@@ -10,6 +10,7 @@ mod answers;
 mod cache;
 mod housekeeping;
 mod ledger;
+pub mod patterns;
 mod schema;
 mod scratch;
 mod vault;
@@ -47,6 +48,7 @@ pub struct Store {
     database: Arc<Database>,
     vaults: Vaults,
     answers: Arc<Answers>,
+    patterns: Arc<patterns::Patterns>,
 }
 
 /// How long a vault lasts.
@@ -167,7 +169,8 @@ impl Store {
         });
         housekeeping::start(&database, orders)?;
         let answers = Arc::new(Answers::new(Arc::clone(&database)));
-        Ok(Self { database, vaults: Vaults::Kept, answers })
+        let patterns = Arc::new(patterns::Patterns::new(Arc::clone(&database)));
+        Ok(Self { database, vaults: Vaults::Kept, answers, patterns })
     }
 
     /// The vault of one tenant, for one request and its answer.

@@ -8,7 +8,7 @@ use std::{fs, io};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 use super::ledger::{family_hash, value_hash};
-use super::{StoreError, answers};
+use super::{StoreError, answers, patterns};
 
 /// Brings the database to the newest version, and proves that it can be written. Of an older
 /// version at `path` a copy is kept beside it.
@@ -91,7 +91,7 @@ fn from_1(transaction: &Transaction<'_>) -> Result<(), StoreError> {
 
 pub(super) const VERSION: i64 = 3;
 /// What the modules of the pipeline keep.
-const ADDED_IN_3: [&str; 1] = [answers::TABLES];
+const ADDED_IN_3: [&str; 2] = [answers::TABLES, patterns::TABLES];
 
 // The counter outlives its entries: a number is never given to a second value. An entry without a
 // value is a number that somebody typed, and that no value will get.

@@ -4,11 +4,13 @@
 //! Not for the airgap (its hosts are checked with the providers) and not for the guardrails.
 
 mod exact_cache;
+mod patterns;
 
 use super::Module;
 use super::decode::{Fields, Found};
 
 pub use exact_cache::{ExactCache, Sharing};
+pub use patterns::Patterns;
 
 /// How the options of one module are read.
 #[derive(Clone, Copy)]
@@ -19,4 +21,4 @@ pub(super) struct Row {
 }
 
 /// Every module of this folder.
-pub(super) const ROWS: &[Row] = &[exact_cache::ROW];
+pub(super) const ROWS: &[Row] = &[exact_cache::ROW, patterns::ROW];
