@@ -20,6 +20,7 @@ use super::coding::{Codings, DecodeError};
 use super::error::{Failure, guess_api};
 use super::local::{self, Local};
 use super::log_only::LogOnly;
+use super::outcomes;
 use super::route::{Aim, Target, route};
 use super::screen::{Screen, Shown};
 use super::shared::{self, Flights, Head, Place};
@@ -143,12 +144,19 @@ impl<L: BrokerLink> Gateway<L> {
         match target {
             Ok(Target::Local) => answer::alive(),
             Ok(Target::Pipeline) => match policy.tell_pipeline(&head.headers) {
-                Ok(told) => answer::pipeline(told),
+                Ok(told) => answer::own(&told),
                 Err(failure) => {
                     let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
                     failure.into_response(api).map(answer::whole)
                 }
             },
+            Ok(Target::Outcomes) => {
+                let told = self.note_outcome(&policy, &head.headers, body).await;
+                told.unwrap_or_else(|failure| {
+                    let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
+                    failure.into_response(api).map(answer::whole)
+                })
+            }
             Ok(Target::Provider(Aim { endpoint, .. })) => {
                 let api = endpoint.surface.api();
                 let (answered, policy) = self.exchange(policy, endpoint, &head, body).await;
@@ -166,6 +174,30 @@ impl<L: BrokerLink> Gateway<L> {
         }
     }
 
+    /// Counts what a client says came of patterns that it was offered.
+    async fn note_outcome(
+        &self,
+        policy: &Policy,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Result<Response<Reply>, Failure> {
+        let codings = match policy.check_head(Takes::Json, headers) {
+            Ok(codings) => codings,
+            Err(failure) => {
+                policy.discard(headers, body).await;
+                return Err(failure);
+            }
+        };
+        let body = policy.collect(body, outcomes::MAX_BYTES).await?;
+        let body = policy.decode(&codings, body)?;
+        let report = outcomes::Report::read(&body)?;
+        let tenant = tenant(policy.tenant_by, policy.clients.of(headers)?, headers, None)?;
+        let told = report.note(&self.store.patterns(), &tenant)?;
+        let mut response = answer::own(&told);
+        *response.status_mut() = StatusCode::CREATED;
+        Ok(response)
+    }
+
     /// The answer, and the policy that it was got under.
     async fn exchange(
         &self,
@@ -181,7 +213,10 @@ impl<L: BrokerLink> Gateway<L> {
                 return (Err(failure), policy);
             }
         };
-        let body = policy.collect(body).await.and_then(|body| policy.decode(&codings, body));
+        let body = policy
+            .collect(body, policy.max_body_bytes)
+            .await
+            .and_then(|body| policy.decode(&codings, body));
         let body = match body {
             Ok(body) => body,
             Err(failure) => return (Err(failure), policy),
@@ -353,8 +388,7 @@ impl Policy {
         }
     }
 
-    async fn collect(&self, mut body: Incoming) -> Result<Bytes, Failure> {
-        let limit = self.max_body_bytes;
+    async fn collect(&self, mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
         match hop::collect(&mut body, limit, BODY_PATIENCE).await {
             Ok(body) => Ok(body),
             Err(CollectError::TooLarge) => {

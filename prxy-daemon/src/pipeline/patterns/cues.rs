@@ -178,8 +178,9 @@ pub(super) static ORDER: Cue = form!(concat!(
 /// Nobody is sure, or it did not help, or it is about something else.
 pub(super) static HEDGE: Cue = words![
     "(?:might|may|maybe|could|possibly|perhaps|probably|likely|presumably|apparently|seems?|suspect|assum\\w+|guess|hypothe\\w+|theor\\w+)",
-    "(?:not sure|unclear|unknown|uncertain|no idea|don['’]?t know|do not know|can['’]?t tell|cannot tell|can['’]?t determine|cannot determine|couldn['’]?t|could not|haven['’]?t|have not|not yet)",
-    "(?:if|when|once|unless|until|whether) (?:the|your|this|that|it|we|you|i|there)",
+    "(?:not sure|unclear|unknown|uncertain|no idea|don['’]?t know|do not know|can['’]?t tell|cannot tell|can['’]?t determine|cannot determine|couldn['’]?t|could not|(?:have|has)(?:n['’]?t| not) (?:yet|been|found|fixed|solved|resolved|identified|figured)|not yet)",
+    "^(?:if|when|once|unless|until|whether) ",
+    "if the (?:issue|problem|error|bug|cause) ",
     "(?:let me|let['’]?s|i['’]?ll|i will|i['’]?m going to|we['’]?ll|next,? i|i need to (?:check|look|see|find|investigate))",
     "(?:not|isn['’]?t|wasn['’]?t|never|no longer) (?:the|a|an|your|our|caused|fixed|solved|resolved) ?",
     "(?:does|did|do|would|will|won|doesn|didn)(?:['’]?t| not) (?:fix|solve|resolve|help|work)",
@@ -191,16 +192,16 @@ pub(super) static HEDGE: Cue = words![
     "(?:fictional|imagine|suppose|hypothetical|for example,? if)",
     // German.
     "(?:vielleicht|möglicherweise|könnte|dürfte|vermutlich|wahrscheinlich|eventuell|womöglich|scheint|anscheinend|unklar|unbekannt)",
-    "(?:falls|wenn|sobald|ob) (?:das|der|die|es|du|sie|wir|ihr|ich)",
+    "^(?:falls|wenn|sobald|ob) ",
     "(?:lass mich|ich werde|ich schaue|ich prüfe|weiß nicht|wissen nicht|noch nicht|nicht (?:behoben|gelöst|das problem|die ursache|der grund|der fehler))",
     "kein (?:problem|fehler|grund)",
     // French.
     "(?:peut-être|pourrait|probablement|sans doute|il se peut|semble|apparemment|inconnue?|je suppose)",
-    "(?:si|quand|dès que) (?:le|la|les|vous|tu|cela|ça|on)",
+    "^(?:si|quand|dès que) ",
     "(?:je vais|laissez-moi|laisse-moi|je ne sais pas|n['’](?:est|était) pas|ne (?:\\w+ )?pas)",
     // Spanish.
     "(?:quizás?|tal vez|podrían?|puede que|puede ser|probablemente|posiblemente|a lo mejor|parece|aparentemente|supongo|desconocida)",
-    "(?:si|cuando|en cuanto) (?:el|la|los|las|tu|su|esto|eso|se)",
+    "^(?:cuando|en cuanto) ",
     "(?:voy a|déjame|déjeme|no sé|no sabemos|todavía no|aún no|no (?:era|es|fue|está|se ha))",
     "(?:forse|potrebbe|probabilmente|talvez|provavelmente|pode ser|misschien|waarschijnlijk|zou kunnen|lijkt)",
 ];
@@ -242,13 +243,13 @@ pub(super) static PASSED: Cue = words![
 
 /// The line is a program's text, not its output.
 pub(super) static SOURCE: Cue = form!(
-    r"(?:[{};]\s*$|=>|\bcatch\s*\(|\bexcept\b.*:|\bif\s+err\b|\breturn\s|\bthrow\s|\braise\s|\bconsole\.|\bdef\s|\bfn\s|\bfunction\s|\bclass\s|\bimport\s+\w|\bfrom\s+\w+\s+import|^\s*(?://|#|\*|/\*)|^\s*\d+[:|\t→-])"
+    r"(?:[{};]\s*$|=>|\bcatch\s*\(|\bexcept\b.*:|\bif\s+err\b|\breturn\s|\bthrow\s|\braise\s|\bconsole\.|\bdef\s|\bfn\s|\bfunction\s|\bclass\s|^\s*import\s+\w|^\s*from\s+\S+\s+import|^\s*(?://|#|\*|/\*)|^\s*\d+[:|\t→-])"
 );
 
 /// It asks for an explanation or for work: whatever is named in it is no problem of the user.
 pub(super) static TASK: Cue = form!(concat!(
     r"(?i)^\W*(?:(?:please|can you|could you|bitte|kannst du|können sie|peux-tu|pouvez-vous|s'il te plaît|puedes|podrías|por favor)\W+)?(?:",
-    r"explain|describe|define|what (?:is|are|does|do)\b|write|translate|summari[sz]e|list|tell me|give me|generate|create|implement|add|refactor|compare|review|draft|teach|show me|rename|compose|classify|",
+    r"explain|describe|define|what (?:is|are|does|do)\b|write|translate|summari[sz]e|list|tell me|give me|generate|create|implement|add|refactor|compare|review|draft|teach|show me|rename|compose|classify|recommend|suggest|plan|",
     r"erkläre?|erklären sie|beschreibe|was (?:ist|sind|bedeutet)|schreib|übersetze?|fasse|nenne|zeige?|erstelle|",
     r"explique|expliquez|décris|qu'est-ce que|écris|écrivez|traduis|traduisez|résume|donne|liste|crée|",
     r"explica|describe|qué (?:es|son|significa)|escribe|traduce|resume|enumera|crea|dame|",
@@ -313,8 +314,8 @@ pub(super) static NOISE: Cue = form!(concat!(
     r"\x1b\[[0-9;]*[A-Za-z]",
     r"|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\b",
     r"|\[\d\d:\d\d:\d\d\]|\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b",
-    r"|\b0x[0-9a-fA-F]{4,}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b|\b[0-9a-f]{20,}\b",
-    r"|\(?\bpid[ =:]*\d+\)?|(?:^|\s)at (?:line )?\d+\b"
+    r"|(?:\bat )?\b0x[0-9a-fA-F]{4,}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b|\b[0-9a-f]{20,}\b",
+    r"|\(?\bpid[ =:]*\d+\)?|\bat line \d+\b"
 ));
 /// Folders in front of a file, and the line and column behind it.
 pub(super) static FOLDERS: Cue = form!(r"(?:[A-Za-z]:)?(?:[\\/]?[\w.@~+-]*[\\/])+([\w.@+-]*\w)");
@@ -328,9 +329,11 @@ pub(super) static CODES: Cue = form!(concat!(
     r"|(?i:http|status|error|response|code)\D{0,4}([45]\d\d)\b"
 ));
 /// Names in quotes, and names that only programs have.
-pub(super) static NAMES: Cue = form!(
-    "[`'\"‘“«]([^`'\"’”»\\s]{2,60})[`'\"’”»]|\\b([a-z]+_[a-z0-9_]+|[a-z]+[A-Z]\\w+|[\\w-]+\\.[a-z]{1,4})\\b"
-);
+pub(super) static NAMES: Cue = form!(concat!(
+    "[`'\"‘“«]([^`'\"’”»\\s]{2,60})[`'\"’”»]",
+    r"|\b([\w.-]+): (?:command )?not found",
+    r"|\b([a-z]+_[a-z0-9_]+|[a-z]+[A-Z]\w+|[\w-]+\.[a-z]{1,4})\b"
+));
 /// What the name in the message is, is what the problem is.
 pub(super) static NAMED: Cue = words![
     "(?:modules?|imports?|packages?|crates?|commands?|files?|tables?|columns?|librar(?:y|ies)|directory|no such|not found|package|undefined|unresolved|unknown|modul|befehl|datei|nicht gefunden|introuvable|fichier|commande|paquete|comando|archivo|no se encuentra)",

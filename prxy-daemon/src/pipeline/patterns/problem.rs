@@ -113,9 +113,11 @@ fn by_program(lines: &[&str], from: From) -> Vec<Problem> {
     let mut found: Vec<(usize, Problem)> = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let source = cues::SOURCE.is_in(line);
+        let asked = matches!(from, From::User) && cues::TASK.is_in(line);
         // A question that names an error is a user's own words.
         let prose = matches!(from, From::User) && line.split_whitespace().count() > 40;
-        if source || prose || !cues::ERROR_LINE.is_in(line) || cues::NO_ERRORS.is_in(line) {
+        if source || asked || prose || !cues::ERROR_LINE.is_in(line) || cues::NO_ERRORS.is_in(line)
+        {
             continue;
         }
         let mut line = (*line).to_owned();
@@ -161,17 +163,17 @@ pub(super) fn sentences(line: &str) -> Vec<&str> {
     let mut start = 0;
     let bytes = line.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {
-        let ends = matches!(byte, b'.' | b'!' | b'?' | b';')
-            && bytes.get(at + 1).is_some_and(|b| *b == b' ');
-        // `e.g. this`, `v1. 2`
-        let short = line[start..at]
-            .rsplit(' ')
-            .next()
-            .is_some_and(|word| word.len() <= 1 || word.contains('.'));
-        if ends && !(short && *byte == b'.') {
-            found.push(line[start..=at].trim());
-            start = at + 1;
+        let ends = matches!(byte, b'.' | b'!' | b'?' | b';') && bytes.get(at + 1) == Some(&b' ');
+        if !ends {
+            continue;
         }
+        // `e.g. this`, `1. that`
+        let word = line[start..at].rsplit(' ').next().unwrap_or_default();
+        if *byte == b'.' && (word.len() <= 1 || word.contains('.') && word.len() <= 4) {
+            continue;
+        }
+        found.push(line[start..=at].trim());
+        start = at + 1;
     }
     found.push(line[start..].trim());
     found.retain(|sentence| !sentence.is_empty());
@@ -203,8 +205,6 @@ const GENERAL: &[&str] = &[
     "modulenotfounderror",
     "referenceerror",
     "rangeerror",
-    "1",
-    "2",
     "assertionerror",
     "systemerror",
     "exec_error",

@@ -37,7 +37,9 @@ pub(super) fn of(answer: &str, knows: Knows) -> Option<String> {
     let (from, to) = match cause {
         Some(cause) => {
             let behind = cause..units.len().min(cause + REACH);
-            let fix = behind.clone().find(|at| fixes(*at));
+            // The next sentence says what was done; the cause may sound as if it did.
+            let next = behind.clone().skip(1).take(2).find(|at| fixes(*at));
+            let fix = next.or_else(|| behind.clone().find(|at| fixes(*at)));
             let code = behind.clone().find(|at| matches!(units[*at], Unit::Code(_)));
             let enough = match knows {
                 Knows::Problem(Told::InWords) => false,

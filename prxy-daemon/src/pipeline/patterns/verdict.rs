@@ -16,7 +16,9 @@ pub(super) fn of(text: &str) -> Option<Outcome> {
     let first = &first[..first.floor_char_boundary(MAX_SAID)];
     let asked = said.iter().any(|it| it.ends_with('?') || cues::ASKED.is_in(it));
     let but = BUT.iter().any(|word| first.to_lowercase().contains(word));
-    let (worked, failed) = (cues::WORKED.is_in(first), cues::FAILED.is_in(first));
+    let failed =
+        said.iter().any(|it| cues::FAILED.is_in(it) && (!it.ends_with('?') || it.contains(',')));
+    let worked = cues::WORKED.is_in(first);
     match (worked, failed) {
         (_, true) if but && worked => None,
         (_, true) => Some(Outcome::Failed),
