@@ -9,6 +9,7 @@ mod detect;
 mod exec;
 mod help;
 mod mask;
+mod patterns;
 mod reload;
 mod serve;
 mod status;
@@ -117,6 +118,12 @@ pub fn run(
         | Verb::VaultStats
         | Verb::VaultImport
         | Verb::VaultExport => return vault::run(arguments, env, out),
+        Verb::PatternsList
+        | Verb::PatternsShow
+        | Verb::PatternsDelete
+        | Verb::PatternsExport
+        | Verb::PatternsImport
+        | Verb::PatternsClear => return patterns::run(arguments, env, out),
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             let config = Config::load(&sources)?;

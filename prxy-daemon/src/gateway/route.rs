@@ -372,7 +372,7 @@ mod tests {
                     let key = aim.key.map(|key| key.to_str().unwrap().to_owned());
                     Ok((aim.uri.query().unwrap_or_default().to_owned(), key))
                 }
-                Ok(Target::Local | Target::Pipeline) => Err("local".to_owned()),
+                Ok(Target::Local | Target::Pipeline | Target::Outcomes) => Err("local".to_owned()),
                 Err(failure) => Err(format!("{failure:?}")),
             }
         };

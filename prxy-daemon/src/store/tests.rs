@@ -1,4 +1,5 @@
 mod admin;
+mod patterns;
 mod spellings;
 
 use std::fs;

@@ -243,3 +243,107 @@ fn a_problem_is_kept_without_what_is_another_every_time() {
     let told: Vec<Told> = of_user("It fails. Help!").iter().map(|problem| problem.told).collect();
     assert_eq!(told, [Told::InWords; 0]);
 }
+
+#[test]
+fn an_offer_stands_at_the_end_of_the_last_words_of_the_user_on_every_surface() {
+    use crate::provider::Surface::{Chat, Generate, Messages, Responses};
+    for (surface, body, expected) in [
+        (
+            Messages,
+            r#"{"messages":[{"role":"user","content":"a\n"}] }"#,
+            r#"{"messages":[{"role":"user","content":"a\n\n\nN\"1"}] }"#,
+        ),
+        (
+            Messages,
+            r#"{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"r"},{"type":"text","text":"a"}]}]}"#,
+            r#"{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"r"},{"type":"text","text":"a"},{"type":"text","text":"N\"1"}]}]}"#,
+        ),
+        (
+            Messages,
+            r#"{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"r"}]}]}"#,
+            "",
+        ),
+        (
+            Messages,
+            r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"So"}]}"#,
+            "",
+        ),
+        (
+            Messages,
+            r#"{"cache_control":{"type":"ephemeral"},"messages":[{"role":"user","content":"a"}]}"#,
+            "",
+        ),
+        (
+            Chat,
+            r#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"}]}"#,
+            r#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"a\n\nN\"1"}]}"#,
+        ),
+        (
+            Chat,
+            r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"x"}}]}]}"#,
+            r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"x"}},{"type":"text","text":"N\"1"}]}]}"#,
+        ),
+        (
+            Chat,
+            r#"{"messages":[{"role":"user","content":"a"},{"role":"tool","tool_call_id":"t","content":"r"}]}"#,
+            "",
+        ),
+        (Responses, r#"{"input":"a"}"#, r#"{"input":"a\n\nN\"1"}"#),
+        (
+            Responses,
+            r#"{"input":[{"role":"user","content":[{"type":"input_text","text":"a"}]}]}"#,
+            r#"{"input":[{"role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_text","text":"N\"1"}]}]}"#,
+        ),
+        (
+            Responses,
+            r#"{"input":[{"role":"user","content":"a"},{"type":"function_call_output","call_id":"c","output":"r"}]}"#,
+            "",
+        ),
+        (
+            Generate,
+            r#"{"contents":[{"parts":[{"text":"a"}]}]}"#,
+            r#"{"contents":[{"parts":[{"text":"a"},{"text":"N\"1"}]}]}"#,
+        ),
+        (
+            Generate,
+            r#"{"contents":[{"parts":[{"functionResponse":{"name":"f","response":{}}},{"text":"a"}]}]}"#,
+            "",
+        ),
+    ] {
+        let root = Node::read(body.as_bytes()).unwrap();
+        let conversation = Conversation::read(surface, &root).unwrap();
+        let put = offer::place(&conversation, &root)
+            .map(|place| String::from_utf8(offer::put(body.as_bytes(), place, "N\"1")).unwrap());
+        assert_eq!(put.unwrap_or_default(), expected, "{body}");
+    }
+}
+
+#[test]
+fn notes_take_no_more_than_their_budget() {
+    let pattern = |id, problem: &str| Pattern {
+        id,
+        tenant: "t".into(),
+        problem: problem.into(),
+        remedy: "Run `make clean` first.".into(),
+        evidence: "said".into(),
+        model: String::new(),
+        conversation: String::new(),
+        seen: 2,
+        uses: 1,
+        successes: 0,
+        failures: 0,
+        created: 0,
+        used: 0,
+    };
+    let patterns = [pattern(1, "short"), pattern(2, &"long ".repeat(400)), pattern(3, "third")];
+    for (budget, expected) in
+        [(600, vec![1, 3]), (1000, vec![1, 2, 3]), (75, vec![1]), (10, vec![])]
+    {
+        let notes = offer::notes(&patterns, "claude-x", budget);
+        assert_eq!(notes.as_ref().map_or(vec![], |(_, ids)| ids.clone()), expected, "{budget}");
+        if let Some((text, _)) = notes {
+            let tokens = crate::provider::conversation::tokens::estimate(&text);
+            assert!(tokens <= budget && text.starts_with(offer::MARK), "{tokens} {text}");
+        }
+    }
+}
