@@ -31,7 +31,11 @@ pub(super) fn of(answer: &str, knows: Knows) -> Option<String> {
     let says = |at: usize, cue: &cues::Cue| {
         matches!(&units[at], Unit::Said(text) if cue.is_in(text)) && sure(at)
     };
-    let fixes = |at: usize| says(at, &cues::FIX) || says(at, &cues::DONE) || says(at, &cues::ORDER);
+    let orders = |at: usize| {
+        let parts = |text: &str| text.split([':', ',']).any(|part| cues::ORDER.is_in(part.trim()));
+        matches!(&units[at], Unit::Said(text) if parts(text)) && sure(at)
+    };
+    let fixes = |at: usize| says(at, &cues::FIX) || says(at, &cues::DONE) || orders(at);
     let all = 0..units.len();
     let cause = all.clone().find(|at| says(*at, &cues::CAUSE));
     let (from, to) = match cause {
