@@ -8,10 +8,13 @@ mod definition;
 mod detect;
 mod exec;
 mod help;
+mod keys;
 mod mask;
+mod model;
 mod patterns;
 mod reload;
 mod serve;
+mod state;
 mod status;
 mod vault;
 mod verify;
@@ -124,6 +127,15 @@ pub fn run(
         | Verb::PatternsExport
         | Verb::PatternsImport
         | Verb::PatternsClear => return patterns::run(arguments, env, out),
+        Verb::Encrypt
+        | Verb::Decrypt
+        | Verb::Rekey
+        | Verb::Backup
+        | Verb::Export
+        | Verb::Import => return state::run(arguments, env, out),
+        Verb::ModelAdd | Verb::ModelShow | Verb::ModelRemove => {
+            return model::run(arguments, env, out);
+        }
         Verb::ConfigCheck => {
             let sources = sources(arguments, env);
             let config = Config::load(&sources)?;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use serde_json::{Value, json};
 
 use super::definition::Verb;
-use super::{Arguments, Failure, data_dir, print, vault};
+use super::{Arguments, Failure, data_dir, keys, print, vault};
 use crate::pipeline::patterns::{Plain, lesson};
 use crate::store::TENANT;
 use crate::store::patterns::{Counts, Lesson, Pattern, Patterns};
@@ -24,6 +24,7 @@ pub(super) fn run(
         Verb::PatternsShow | Verb::PatternsDelete => ids(&arguments)?,
         _ => Vec::new(),
     };
+    let access = keys::access(&arguments, env)?;
     // Before root becomes somebody else, who may not read it.
     let file = match arguments.verb {
         Verb::PatternsImport => Some(vault::read(&arguments.places)?),
@@ -32,9 +33,9 @@ pub(super) fn run(
     let (verb, as_json, begin) = (arguments.verb, arguments.json, arguments.tenant);
     let dir = data_dir(arguments.data_dir, env)?.join("state");
     let store = match verb {
-        Verb::PatternsImport => vault::open(&dir)?,
+        Verb::PatternsImport => vault::open(&dir, &access)?,
         _ => {
-            let store = vault::open_existing(&dir)?;
+            let store = vault::open_existing(&dir, &access)?;
             store.ok_or_else(|| anyhow!("there are no patterns in {}", dir.display()))?
         }
     };

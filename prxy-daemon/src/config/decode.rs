@@ -6,7 +6,10 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
-use super::{Audit, Enforcement, OnFull, Vault, clients, guardrails, pipeline, providers, vault};
+use super::{
+    Audit, Embeddings, Encrypt, Enforcement, OnFull, Vault, clients, embeddings, encrypt,
+    guardrails, pipeline, providers, vault,
+};
 use crate::redact::Rules;
 
 /// What the file says; `None` where it is silent.
@@ -25,6 +28,8 @@ pub(super) struct Parts {
     pub(super) max_body_bytes: Option<usize>,
     pub(super) audit: Audit,
     pub(super) vault: Vault,
+    pub(super) encrypt: Option<Encrypt>,
+    pub(super) embeddings: Embeddings,
 }
 
 /// Reads the top level. Parts with problems are missing or incomplete.
@@ -73,6 +78,17 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
     }
     if let Some(fields) = fields.get("vault").and_then(|node| found.fields(node, vault::KEYS)) {
         parts.vault = vault::decode(fields, found);
+    }
+    if let Some(node) = fields.get("encrypt") {
+        let own = match node.value {
+            Value::Null => Some(Fields::NONE),
+            _ => found.fields(node, encrypt::KEYS),
+        };
+        parts.encrypt = own.map(|own| encrypt::decode(node, own, found));
+    }
+    let embedder = fields.get("embeddings").and_then(|node| found.fields(node, embeddings::KEYS));
+    if let Some(fields) = embedder {
+        parts.embeddings = embeddings::decode(fields, found);
     }
     parts
 }
@@ -277,6 +293,8 @@ pub(super) const TOP_KEYS: &[&str] = &[
     "limits",
     "audit",
     "vault",
+    "encrypt",
+    "embeddings",
 ];
 pub(super) const DNS_KEYS: &[&str] = &["nameservers"];
 pub(super) const AUDIT_KEYS: &[&str] = &["max_bytes", "keep", "on_full"];

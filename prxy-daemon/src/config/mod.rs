@@ -7,6 +7,8 @@ mod bundles;
 mod clients;
 mod decode;
 mod difference;
+mod embeddings;
+mod encrypt;
 mod errors;
 mod guardrails;
 mod hide;
@@ -37,11 +39,17 @@ use crate::redact::Policy;
 pub use bundles::{BundleError, Bundles};
 pub use clients::Client;
 pub(crate) use difference::difference;
+pub use embeddings::Embeddings;
+pub use encrypt::Encrypt;
+pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
 pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
-pub use modules::{ExactCache, Patterns, Sharing};
+pub use modules::{
+    CostGuard, ExactCache, Ipc, McpOptimizer, Money, Patterns, Price, SemanticCache, Sharing,
+    Unpriced,
+};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -71,6 +79,10 @@ pub struct Config {
     pub audit: Audit,
     /// How the vault is kept.
     pub vault: Vault,
+    /// That the state is encrypted, and what opens it.
+    pub encrypt: Option<Encrypt>,
+    /// What makes vectors of texts.
+    pub embeddings: Embeddings,
     /// The file that was read, if there was one.
     pub file: Option<ConfigFile>,
 }
@@ -150,7 +162,6 @@ pub enum Enforcement {
 }
 
 /// One stage of the pipeline with its own configuration.
-#[expect(clippy::large_enum_variant, reason = "a configuration has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Module {
     /// Kernel-enforced egress.
@@ -166,6 +177,16 @@ pub enum Module {
     ExactCache(ExactCache),
     /// What helped is offered again.
     Patterns(Patterns),
+    /// The state must be encrypted.
+    LocalEncrypt,
+    /// Conversations inside a share of the model's window.
+    Ipc(Ipc),
+    /// The tools that matter.
+    McpOptimizer(McpOptimizer),
+    /// The same answer to the same question in other words.
+    SemanticCache(SemanticCache),
+    /// What may be spent.
+    CostGuard(CostGuard),
 }
 
 impl Module {
@@ -176,6 +197,11 @@ impl Module {
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
             Self::Patterns(_) => "patterns",
+            Self::LocalEncrypt => "local-encrypt",
+            Self::Ipc(_) => "ipc",
+            Self::McpOptimizer(_) => "mcp-optimizer",
+            Self::SemanticCache(_) => "semantic-cache",
+            Self::CostGuard(_) => "cost-guard",
         }
     }
 

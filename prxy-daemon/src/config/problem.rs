@@ -110,8 +110,6 @@ pub(super) enum Kind {
     // The pipeline.
     #[error("unknown module {module}{instead}")]
     UnknownModule { module: Quoted, instead: Instead },
-    #[error("module `{0}` is not available in this version")]
-    UnavailableModule(&'static str),
     #[error("module `{0}` stands twice in the pipeline")]
     ModuleTwice(&'static str),
     #[error("`airgap` must be the first module")]
@@ -147,6 +145,16 @@ pub(super) enum Kind {
     #[error("regex can never match")]
     DeadRegex,
 
+    // Embeddings.
+    #[error("`local` needs `model`: the name of one that `prxy model add` has installed")]
+    LocalWithoutModel,
+    #[error("`model` has no effect without `provider: local`")]
+    ModelOfNobody,
+    #[error(
+        "{0} is no name of a model: use a to z, 0 to 9, `-`, `_` and `.`, a letter or digit first, at most 64"
+    )]
+    BadModelName(Quoted),
+
     // Hosts and addresses.
     #[error("bad URL: {0}")]
     Url(#[from] super::url::UrlProblem),
@@ -154,6 +162,8 @@ pub(super) enum Kind {
     Host(#[from] super::url::HostProblem),
     #[error("bad listen address {0}: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099")]
     BadListen(Quoted),
+    #[error("the secret comes from one place: either `key` or `key_file`")]
+    KeyAndFile,
     #[error("bad time {0}: expected two hours or more, such as 90d or 36h")]
     BadAge(Quoted),
     #[error(

@@ -6,8 +6,8 @@ use std::fmt::{self, Write as _};
 
 use super::providers::api_name;
 use super::{
-    Addresses, Audit, Config, Enforcement, Host, Module, OnFull, OnViolation, Provider, Transport,
-    guardrails,
+    Addresses, Audit, Config, Embeddings, Enforcement, Host, Module, OnFull, OnViolation, Provider,
+    Transport, guardrails,
 };
 use crate::audit::Rotation;
 use crate::provider::fetch;
@@ -53,8 +53,13 @@ impl fmt::Display for Summary<'_> {
                     writeln!(f, "{says}")?;
                 }
                 Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
+                Module::LocalEncrypt => writeln!(f, "  - {}", module.name())?,
                 Module::ExactCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::Patterns(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::Ipc(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::McpOptimizer(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::SemanticCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::CostGuard(options) => writeln!(f, "  - {}: {options}", module.name())?,
             }
         }
         let policy = config.policy();
@@ -93,7 +98,14 @@ impl fmt::Display for Summary<'_> {
         };
         let Rotation { max_bytes, keep } = rotation;
         writeln!(f, "audit: {{ max_bytes: {max_bytes}, keep: {keep}, on_full: {on_full} }}")?;
-        writeln!(f, "vault: {}", config.vault)
+        writeln!(f, "vault: {}", config.vault)?;
+        if let Some(encrypt) = &config.encrypt {
+            writeln!(f, "encrypt: {encrypt}")?;
+        }
+        match &config.embeddings {
+            Embeddings::Offline => Ok(()),
+            local => writeln!(f, "embeddings: {local}"),
+        }
     }
 }
 
@@ -288,7 +300,7 @@ fn quoted_all<'t>(texts: impl IntoIterator<Item = &'t String>) -> String {
 }
 
 /// In single quotes, which escape nothing but themselves, unless a character needs an escape.
-fn quoted(text: &str) -> Cow<'static, str> {
+pub(super) fn quoted(text: &str) -> Cow<'static, str> {
     if text.chars().any(|c| c.is_control() || super::hide::printable(c) != c) {
         let mut shown = String::from("\"");
         for c in text.chars() {

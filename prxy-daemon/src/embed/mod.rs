@@ -3,12 +3,20 @@
 //! Sees masked text only. Not for what a likeness means: two questions with opposite answers can
 //! have vectors that are nearly the same, see `pipeline::semantic_cache`.
 
+pub mod model;
 mod offline;
 pub mod search;
 
+use std::path::Path;
+use std::sync::Arc;
+
 use thiserror::Error;
 
+use crate::config::Embeddings;
+use model::{Model, ModelError, installed};
+
 pub use offline::{NAME as OFFLINE, Offline};
+pub use search::Packed;
 
 /// Turns a text into a vector; the same text always into the same.
 pub trait Embedder: Send + Sync {
@@ -35,6 +43,17 @@ pub enum Reads {
     Words,
     /// The sentence as it was written.
     Sentences,
+}
+
+/// The embedder that is configured; a local model is read from `state`, the gateway's directory.
+///
+/// # Errors
+/// The model is not there, or not as it was installed.
+pub fn open(configured: &Embeddings, state: &Path) -> Result<Arc<dyn Embedder>, ModelError> {
+    Ok(match configured {
+        Embeddings::Offline => Arc::new(Offline),
+        Embeddings::Local { model } => Arc::new(installed::load(state, model)?) as Arc<Model>,
+    })
 }
 
 /// A vector of length 1, or of length 0 where there is nothing to say.

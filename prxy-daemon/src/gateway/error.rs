@@ -11,7 +11,7 @@ use crate::broker::POLICY_CHANGED;
 use crate::client::TwoClients;
 use crate::config::Provider;
 use crate::hop;
-use crate::pipeline;
+use crate::pipeline::{self, CostRefusal};
 use crate::provider::Api;
 use crate::redact::mask;
 
@@ -124,6 +124,14 @@ impl Failure {
             | Self::Pipeline(pipeline::Refusal::Guardrails(mask::Refusal::VaultUnavailable(_))) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::Pipeline(pipeline::Refusal::Cost(refusal)) => match refusal {
+                CostRefusal::Over { .. } => StatusCode::TOO_MANY_REQUESTS,
+                CostRefusal::Unknown(_) => StatusCode::SERVICE_UNAVAILABLE,
+                // To wait does not help.
+                CostRefusal::PerRequest { .. } | CostRefusal::Unpriced | CostRefusal::Fast => {
+                    StatusCode::BAD_REQUEST
+                }
+            },
             Self::Broker { status, .. } => *status,
             Self::BadAnswer => StatusCode::BAD_GATEWAY,
             Self::BadQuery
@@ -166,6 +174,11 @@ impl Failure {
         })
     }
 
+    /// Whether the broker knows that the provider was not asked.
+    pub(super) fn is_before_sending(&self) -> bool {
+        matches!(self, Self::Broker { reason, .. } if !AFTER_SENDING.iter().any(|known| reason == known))
+    }
+
     /// Whether the request may be prepared again, by the policy that is in force by then.
     pub(super) fn is_policy_change(&self) -> bool {
         matches!(self, Self::Broker { reason, .. } if reason == POLICY_CHANGED)
@@ -176,6 +189,10 @@ impl Failure {
         let (status, reason) = (self.status(), self.reason());
         let allow = match &self {
             Self::WrongMethod { allow } => HeaderValue::try_from(allow).ok(),
+            _ => None,
+        };
+        let wait = match &self {
+            Self::Pipeline(pipeline::Refusal::Cost(refusal)) => refusal.retry_after(),
             _ => None,
         };
         tracing::info!(
@@ -191,8 +208,11 @@ impl Failure {
         if let Some(allow) = allow {
             headers.insert(header::ALLOW, allow);
         }
-        if reason == "redirect-refused" {
-            // The SDKs repeat every 5xx unless told that it is no use.
+        if let Some(wait) = wait {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
+        }
+        if reason == "redirect-refused" || wait.is_some() {
+            // The SDKs repeat every 5xx and 429 unless told that it is no use.
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         headers.insert(hop::ERROR, reason);
@@ -239,8 +259,11 @@ fn shape(api: Api, status: StatusCode, reason: &HeaderValue, message: &str) -> s
         }
         // https://platform.openai.com/docs/guides/error-codes
         Api::OpenAi => {
-            let kind =
-                if status.is_client_error() { "invalid_request_error" } else { "server_error" };
+            let kind = match status.as_u16() {
+                429 => "insufficient_quota",
+                400..=499 => "invalid_request_error",
+                _ => "server_error",
+            };
             json!({ "error": { "message": message, "type": kind, "param": null, "code": reason } })
         }
         // https://cloud.google.com/apis/design/errors
@@ -248,6 +271,7 @@ fn shape(api: Api, status: StatusCode, reason: &HeaderValue, message: &str) -> s
             let name = match status.as_u16() {
                 403 => "PERMISSION_DENIED",
                 404 => "NOT_FOUND",
+                429 => "RESOURCE_EXHAUSTED",
                 503 => "UNAVAILABLE",
                 400..=499 => "INVALID_ARGUMENT",
                 _ => "INTERNAL",
@@ -257,4 +281,7 @@ fn shape(api: Api, status: StatusCode, reason: &HeaderValue, message: &str) -> s
     }
 }
 
+/// What the broker says of a request that the provider may have served.
+const AFTER_SENDING: [&str; 5] =
+    ["connection-lost", "provider-timeout", "bad-answer", "encoded-answer", "redirect-refused"];
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");

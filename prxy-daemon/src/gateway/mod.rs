@@ -33,7 +33,7 @@ use tokio::sync::Semaphore;
 
 use crate::hop::{Holding, Limits, Tasks, serve};
 
-pub use request::Gateway;
+pub use request::{BuildError, Gateway};
 pub use screen::Screen;
 
 /// The way to the broker.

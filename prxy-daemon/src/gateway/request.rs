@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
@@ -28,12 +29,14 @@ use super::tenant::tenant;
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
 use crate::client::Clients;
-use crate::config::{Config, Provider, TenantBy};
+use crate::config::{Config, Embeddings, Provider, TenantBy};
+use crate::embed::model::ModelError;
+use crate::embed::{self, Embedder};
 use crate::hop::{self, CollectError, Connect, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::pipeline::{
-    Cached, Chosen, Exchange, Flight, Kind, Listener, Pipeline, Recorded, Translated, Verdict,
-    Watch,
+    Cached, Chosen, Exchange, Flight, Kind, Listener, Pipeline, Recorded, Sent, Translated,
+    Verdict, Watch,
 };
 use crate::provider::endpoint::{Endpoint, Takes};
 use crate::provider::fetch;
@@ -52,11 +55,24 @@ pub struct Gateway<L> {
     flights: Arc<Flights>,
 }
 
+/// Why the gateway cannot be built; holds no text of requests.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// A module of the pipeline.
+    #[error(transparent)]
+    Scanner(#[from] ScannerError),
+    /// The local model.
+    #[error("embeddings: {0}")]
+    Model(#[from] ModelError),
+}
+
 /// What one configuration makes of the gateway.
 pub(crate) struct Policy {
     epoch: u32,
     providers: Vec<Provider>,
     pipeline: Pipeline,
+    /// A model is read once, as long as it is the configured one.
+    embedder: (Embeddings, Arc<dyn Embedder>),
     modules: HeaderValue,
     log_only: Option<LogOnly>,
     local: Local,
@@ -66,8 +82,14 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    fn new(config: &Config, epoch: u32, store: &Store) -> Result<Self, ScannerError> {
-        let pipeline = Pipeline::build(config, store)?;
+    fn new(
+        config: &Config,
+        epoch: u32,
+        store: &Store,
+        embedder: Arc<dyn Embedder>,
+    ) -> Result<Self, BuildError> {
+        let pipeline = Pipeline::build(config, store, &embedder)?;
+        let embedder = (config.embeddings.clone(), embedder);
         // Module names are lower-case words.
         let names: Vec<_> = pipeline.modules().map(|(name, _)| name).collect();
         let modules =
@@ -80,6 +102,7 @@ impl Policy {
             epoch,
             providers,
             pipeline,
+            embedder,
             modules,
             log_only,
             local,
@@ -90,18 +113,24 @@ impl Policy {
     }
 }
 
+fn embedder(config: &Config) -> Result<Arc<dyn Embedder>, ModelError> {
+    embed::open(&config.embeddings, &config.data_dir.join("state"))
+}
+
 impl<L: BrokerLink> Gateway<L> {
     /// Builds it with its first configuration.
     ///
     /// # Errors
-    /// A module of the pipeline cannot be built.
+    /// A module of the pipeline cannot be built, or the local model cannot be used.
     pub fn new(
         config: &Config,
         listen: SocketAddr,
         broker: L,
         store: Store,
-    ) -> Result<Self, ScannerError> {
-        let policy = watch::Sender::new(Arc::new(Policy::new(config, FIRST_EPOCH, &store)?));
+    ) -> Result<Self, BuildError> {
+        let embedder = embedder(config)?;
+        let policy = Policy::new(config, FIRST_EPOCH, &store, embedder)?;
+        let policy = watch::Sender::new(Arc::new(policy));
         let (broker, flights) = (Pool::new(Link(broker)), Arc::default());
         Ok(Self { listen, store, broker, policy, screen: None, flights })
     }
@@ -114,8 +143,12 @@ impl<L: BrokerLink> Gateway<L> {
     }
 
     /// Builds what another configuration needs, beside the one in force.
-    pub(crate) fn prepare(&self, config: &Config, epoch: u32) -> Result<Policy, ScannerError> {
-        Policy::new(config, epoch, &self.store)
+    pub(crate) fn prepare(&self, config: &Config, epoch: u32) -> Result<Policy, BuildError> {
+        let embedder = match &self.policy().embedder {
+            (known, embedder) if *known == config.embeddings => Arc::clone(embedder),
+            _ => embedder(config)?,
+        };
+        Policy::new(config, epoch, &self.store, embedder)
     }
 
     /// Puts a prepared configuration in force for every request that is not on its way yet.
@@ -315,7 +348,7 @@ impl<L: BrokerLink> Gateway<L> {
         prepared: Prepared,
         vault: Arc<dyn Vault>,
     ) -> Result<Answering, Failure> {
-        let Prepared { body, answer, cached, flight, listeners, .. } = prepared;
+        let Prepared { body, answer, cached, flight, listeners, sent, .. } = prepared;
         if let Some(Recorded { kind, body, theirs, own }) = answer {
             let vault = Translated::new(&theirs, &own, vault).ok_or(Failure::BadAnswer)?;
             let answer = answer::known(kind, body);
@@ -340,11 +373,19 @@ impl<L: BrokerLink> Gateway<L> {
                 }
             }
         }
-        let sent = self.broker.send(call.request(body)).await.map_err(|error| {
+        sent.note();
+        let answer = self.broker.send(call.request(body)).await.map_err(|error| {
             tracing::warn!(%error, "no broker");
             Failure::BrokerGone
         })?;
-        let (head, body) = answer::open(sent).await?.into_parts();
+        let opened = answer::open(answer).await;
+        let (head, body) = opened
+            .inspect_err(|failure| {
+                if failure.is_before_sending() {
+                    sent.forget();
+                }
+            })?
+            .into_parts();
         let form = answer::form(&head.headers);
         // Nobody else can use an error: it may be about this client alone.
         let usable = head.status == StatusCode::OK && form != Form::Other;
@@ -469,6 +510,7 @@ impl Policy {
                 cached: None,
                 flight: None,
                 told: HeaderMap::new(),
+                sent: Sent::default(),
             };
             let answer = match self.pipeline.run(&lent.chosen, &mut exchange) {
                 Verdict::Continue => None,
@@ -479,8 +521,20 @@ impl Policy {
                     return Err(Failure::Pipeline(refusal));
                 }
             };
-            let Exchange { body, masked, passed, listeners, cached, flight, told, .. } = exchange;
-            Ok(Prepared { body, masked, stripped, passed, told, answer, cached, flight, listeners })
+            let Exchange { body, masked, passed, listeners, cached, flight, told, sent, .. } =
+                exchange;
+            Ok(Prepared {
+                body,
+                masked,
+                stripped,
+                passed,
+                told,
+                answer,
+                cached,
+                flight,
+                listeners,
+                sent,
+            })
         })
     }
 
@@ -514,6 +568,7 @@ struct Prepared {
     cached: Option<Cached>,
     flight: Option<Flight>,
     listeners: Vec<Listener>,
+    sent: Sent,
 }
 
 impl Prepared {

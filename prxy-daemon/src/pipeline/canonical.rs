@@ -19,7 +19,7 @@ use crate::store::Kind;
 
 /// A request, read for comparing.
 pub(crate) struct Canonical<'a> {
-    root: Node<'a>,
+    pub(super) root: Node<'a>,
     /// The path without what chooses the form of the answer.
     path: String,
     /// What chooses it.
@@ -36,7 +36,7 @@ pub(crate) struct Key {
     pub(crate) names: Vec<Name>,
 }
 
-enum Node<'a> {
+pub(super) enum Node<'a> {
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
     Array(Vec<Node<'a>>),
     Text(Cow<'a, str>),

@@ -1,6 +1,8 @@
 //! A request on its way through the pipeline, and what modules leave for its answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderMap, Uri};
@@ -42,6 +44,8 @@ pub struct Exchange<'a> {
     pub flight: Option<Flight>,
     /// What modules tell the client in headers of their own.
     pub told: HeaderMap,
+    /// Whether it may have reached the provider.
+    pub sent: Sent,
 }
 
 /// What the caches made of a request.
@@ -73,6 +77,28 @@ impl Cached {
 pub trait Watch: Sync {
     /// What a body was and what it became.
     fn masked(&self, before: &[u8], after: &[u8]);
+}
+
+/// Whether a request may have reached the provider: a listener that is never told an answer knows by
+/// it whether there was one to come. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Sent(Arc<AtomicBool>);
+
+impl Sent {
+    /// It is on its way.
+    pub fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// It is known not to have arrived.
+    pub fn forget(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether it may have reached the provider.
+    pub fn is_noted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Exchange<'_> {

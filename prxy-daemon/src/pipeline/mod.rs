@@ -6,32 +6,45 @@
 
 mod airgap;
 mod answer;
+#[cfg(test)]
+mod benchmark;
 mod canonical;
+mod cost_guard;
 mod exact_cache;
 mod exchange;
 mod guardrails;
 pub mod ipc;
+mod local_encrypt;
 pub mod mcp_optimizer;
 pub(crate) mod patterns;
 pub mod semantic_cache;
 mod translate;
 mod words;
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::config;
+use crate::embed::Embedder;
 use crate::redact::mask;
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
 use crate::store::Store;
 
 use airgap::Airgap;
+use cost_guard::CostGuard;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
+use ipc::Ipc;
+use local_encrypt::LocalEncrypt;
+use mcp_optimizer::McpOptimizer;
 use patterns::Patterns;
+use semantic_cache::SemanticCache;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
-pub use exchange::{Cached, Exchange, Watch};
+pub use cost_guard::Refusal as CostRefusal;
+pub use exchange::{Cached, Exchange, Sent, Watch};
 pub(crate) use translate::Translated;
 
 /// One stage of the pipeline.
@@ -91,6 +104,9 @@ pub enum Refusal {
     /// The guardrails found something that cannot be sent, or could not look.
     #[error(transparent)]
     Guardrails(mask::Refusal),
+    /// It would cost too much, or nobody knows what it costs.
+    #[error(transparent)]
+    Cost(cost_guard::Refusal),
 }
 
 impl Refusal {
@@ -104,6 +120,7 @@ impl Refusal {
         match self {
             Self::HostNotAllowed { .. } => "host-not-allowed",
             Self::Guardrails(refusal) => refusal.reason(),
+            Self::Cost(refusal) => refusal.reason(),
         }
     }
 }
@@ -119,8 +136,13 @@ pub struct Pipeline {
 pub struct NotInPipeline;
 
 impl Pipeline {
-    /// Builds every configured module, in order; what they keep is in `store`.
-    pub fn build(config: &config::Config, store: &Store) -> Result<Self, ScannerError> {
+    /// Builds every configured module, in order; what they keep is in `store`, and all that compare
+    /// meanings share `embedder`.
+    pub fn build(
+        config: &config::Config,
+        store: &Store,
+        embedder: &Arc<dyn Embedder>,
+    ) -> Result<Self, ScannerError> {
         let module = |module: &config::Module| -> Result<Box<dyn Module>, ScannerError> {
             Ok(match module {
                 config::Module::Airgap { allowed_hosts, on_violation } => {
@@ -129,11 +151,24 @@ impl Pipeline {
                 config::Module::Guardrails(policy) => {
                     Box::new(Guardrails::new(policy, &config.providers)?)
                 }
+                config::Module::LocalEncrypt => Box::new(LocalEncrypt),
+                config::Module::CostGuard(options) => {
+                    Box::new(CostGuard::new(options.clone(), store.spend()))
+                }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
                 }
                 config::Module::Patterns(options) => {
                     Box::new(Patterns::new(*options, config.policy(), store.patterns())?)
+                }
+                config::Module::Ipc(options) => {
+                    Box::new(Ipc::new(options.clone(), ipc::archive(store), None))
+                }
+                config::Module::McpOptimizer(options) => {
+                    Box::new(McpOptimizer::new(options.clone()))
+                }
+                config::Module::SemanticCache(options) => {
+                    Box::new(SemanticCache::new(*options, Arc::clone(embedder), store.similar()))
                 }
             })
         };
@@ -205,6 +240,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Addresses, Config, Enforcement, Host, OnViolation, Provider, Transport};
+    use crate::embed::Offline;
     use crate::provider::Api;
     use crate::provider::endpoint::Endpoint;
     use crate::redact::note::{NOTE, Note};
@@ -247,6 +283,8 @@ mod tests {
             max_body_bytes: 1024,
             audit: crate::config::Audit::default(),
             vault: crate::config::Vault::default(),
+            encrypt: None,
+            embeddings: config::Embeddings::default(),
             clients: Vec::new(),
             file: None,
         }
@@ -268,7 +306,9 @@ mod tests {
     #[track_caller]
     fn check(modules: Vec<config::Module>, names: &str, expected: &str, numbered: u32) {
         let config = config(modules);
-        let pipeline = Pipeline::build(&config, &Store::in_memory().unwrap()).unwrap();
+        let embedder: Arc<dyn Embedder> = Arc::new(Offline);
+        let store = Store::in_memory().unwrap();
+        let pipeline = Pipeline::build(&config, &store, &embedder).unwrap();
         let all = pipeline.chosen(None).unwrap();
         assert_eq!(pipeline.names(&all), names);
         let vault = Counter::default();
@@ -292,6 +332,7 @@ mod tests {
             cached: None,
             flight: None,
             told: HeaderMap::new(),
+            sent: Sent::default(),
         };
         let verdict = match pipeline.run(&all, &mut exchange) {
             Verdict::Continue => String::from_utf8(exchange.body.to_vec()).unwrap(),

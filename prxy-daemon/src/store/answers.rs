@@ -118,7 +118,7 @@ impl Answers {
 }
 
 impl Kind {
-    fn code(self) -> u8 {
+    pub(super) fn code(self) -> u8 {
         match self {
             Self::Whole => 0,
             Self::Events => 1,
@@ -126,7 +126,7 @@ impl Kind {
         }
     }
 
-    fn from_code(code: u8) -> Option<Self> {
+    pub(super) fn from_code(code: u8) -> Option<Self> {
         [Self::Whole, Self::Events, Self::Array].into_iter().find(|kind| kind.code() == code)
     }
 }
@@ -210,19 +210,19 @@ fn evict(connection: &Connection, mut bytes: u64, most: u64) -> Result<u64, Stor
 }
 
 /// `EMAIL_1 PERSON_2_1`, as placeholders have it between their brackets.
-fn write(names: &[Name]) -> String {
+pub(super) fn write(names: &[Name]) -> String {
     let names: Vec<_> = names.iter().map(|(label, number)| format!("{label}_{number}")).collect();
     names.join(" ")
 }
 
-fn read(names: &str) -> Option<Vec<Name>> {
+pub(super) fn read(names: &str) -> Option<Vec<Name>> {
     let name = |name: &str| -> Option<(Box<str>, Number)> {
         placeholder::split(name).map(|(label, number)| (label.into(), number))
     };
     names.split_ascii_whitespace().map(name).collect()
 }
 
-fn logged<T>(done: Result<T, StoreError>) -> Option<T> {
+pub(super) fn logged<T>(done: Result<T, StoreError>) -> Option<T> {
     done.inspect_err(|error| {
         tracing::warn!(reason = error.reason(), %error, "the cache of answers failed");
     })

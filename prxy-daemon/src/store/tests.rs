@@ -1,5 +1,6 @@
 mod admin;
 mod patterns;
+mod replace;
 mod spellings;
 
 use std::fs;

@@ -3,14 +3,23 @@
 //!
 //! Not for the airgap (its hosts are checked with the providers) and not for the guardrails.
 
+mod cost_guard;
 mod exact_cache;
+mod ipc;
+mod local_encrypt;
+mod mcp_optimizer;
 mod patterns;
+mod semantic_cache;
 
 use super::Module;
 use super::decode::{Fields, Found};
 
+pub use cost_guard::{CostGuard, Money, Price, Unpriced};
 pub use exact_cache::{ExactCache, Sharing};
+pub use ipc::Ipc;
+pub use mcp_optimizer::McpOptimizer;
 pub use patterns::Patterns;
+pub use semantic_cache::SemanticCache;
 
 /// How the options of one module are read.
 #[derive(Clone, Copy)]
@@ -21,4 +30,12 @@ pub(super) struct Row {
 }
 
 /// Every module of this folder.
-pub(super) const ROWS: &[Row] = &[exact_cache::ROW, patterns::ROW];
+pub(super) const ROWS: &[Row] = &[
+    cost_guard::ROW,
+    exact_cache::ROW,
+    ipc::ROW,
+    local_encrypt::ROW,
+    mcp_optimizer::ROW,
+    patterns::ROW,
+    semantic_cache::ROW,
+];

@@ -18,7 +18,7 @@ fn global() -> ExactCache {
 }
 
 /// A whole answer of `/v1/messages` that ended by itself.
-fn ended(text: &str) -> Play {
+pub(super) fn ended(text: &str) -> Play {
     Play::json(&whole(text, "end_turn"))
 }
 
@@ -33,7 +33,7 @@ fn whole(text: &str, stop_reason: &str) -> String {
 }
 
 /// The same, streamed in pieces of these texts.
-fn streamed(texts: &[&str]) -> Vec<Bytes> {
+pub(super) fn streamed(texts: &[&str]) -> Vec<Bytes> {
     let mut events = vec![
         r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":1}}}"#.to_owned(),
         r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#.to_owned(),
@@ -52,7 +52,7 @@ fn streamed(texts: &[&str]) -> Vec<Bytes> {
     events.into_iter().map(event).collect()
 }
 
-fn asked(text: &str, stream: bool) -> String {
+pub(super) fn asked(text: &str, stream: bool) -> String {
     let mut body: serde_json::Value = serde_json::from_str(&messages(text)).unwrap();
     if stream {
         body["stream"] = true.into();
@@ -60,23 +60,23 @@ fn asked(text: &str, stream: bool) -> String {
     body.to_string()
 }
 
-async fn ask(bed: &Bed, key: &str, body: &str) -> Got {
+pub(super) async fn ask(bed: &Bed, key: &str, body: &str) -> Got {
     ask_with(bed, key, &[], body).await
 }
 
-async fn ask_with(bed: &Bed, key: &str, headers: &[(&str, &str)], body: &str) -> Got {
+pub(super) async fn ask_with(bed: &Bed, key: &str, headers: &[(&str, &str)], body: &str) -> Got {
     let mut all = vec![("content-type", "application/json"), ("x-api-key", key)];
     all.extend(headers);
     bed.call(Method::POST, "/v1/messages", &all, body.as_bytes()).await
 }
 
-fn cached(got: &Got) -> &str {
+pub(super) fn cached(got: &Got) -> &str {
     assert_eq!(got.status, StatusCode::OK, "{}", got.text());
     got.header("x-prxy-cache").unwrap_or("none")
 }
 
 /// What a stream of `/v1/messages` says, and its events' types.
-fn said(stream: &str) -> (String, Vec<String>) {
+pub(super) fn said(stream: &str) -> (String, Vec<String>) {
     let (mut text, mut kinds) = (String::new(), Vec::new());
     for line in stream.lines().filter_map(|line| line.strip_prefix("data: ")) {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();

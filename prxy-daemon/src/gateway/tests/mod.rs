@@ -14,6 +14,7 @@ mod raw;
 mod refusals;
 mod reload;
 mod roundtrip;
+mod similar;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -160,7 +161,9 @@ impl Bed {
             enforcement: Enforcement::BestEffort,
             max_body_bytes: 4 * 1024 * 1024,
             audit: crate::config::Audit::default(),
+            embeddings: Default::default(),
             vault: Default::default(),
+            encrypt: None,
             file: None,
         };
         change(&mut config);

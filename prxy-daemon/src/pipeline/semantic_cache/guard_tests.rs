@@ -27,6 +27,8 @@ fn what_is_said_around_a_question_does_not_change_it() {
         ("How do I delete a file?", "How can I remove files?", expected),
         ("What’s a monad?", "Can you explain what a monad is?", expected),
         ("In Python, how do I sort a list?", "How do I sort a list in python?", expected),
+        ("May I swim?", "may I swim", expected),
+        ("How can i swim if I am cold?", "How can I swim if i am cold?", expected),
         ("Give me two reasons.", "Please give me 2 reasons", expected),
         ("Comment puis-je installer Git ?", "Comment installer Git ?", expected),
         ("¿Cómo puedo instalar Git?", "¿Cómo instalar Git?", expected),
@@ -53,6 +55,16 @@ fn what_can_change_the_answer_does() {
         ("What is C?", "What is C++?", Err(Exact)),
         ("What is 5!", "What is 5?", Err(Exact)),
         ("What is n!", "What is n?", Err(Exact)),
+        ("How do I call save!", "How do I call save?", Err(Word)),
+        ("Turkey in the world", "turkey in the world", Err(Name)),
+        ("What is I in physics?", "What is i in physics?", Err(Name)),
+        ("What is the unit of I?", "What is the unit of i?", Err(Name)),
+        ("What is REST?", "What is rest?", Err(Name)),
+        ("How do I solve a x = b?", "How do I solve x = b?", Err(Word)),
+        ("Why is this bad?\nif x:\n  y\n  z", "Why is this bad?\nif x:\n  y\nz", Err(Exact)),
+        ("How do banks make money?", "How do banks create money?", Err(Word)),
+        ("How do I pick a lock?", "How do I choose a lock?", Err(Word)),
+        ("In May, what is due?", "What is due in May?", Err(Word)),
         ("What is ++i in C?", "What is i++ in C?", Err(Exact)),
         ("Is a.b a path?", "Is a/b a path?", Err(Exact)),
         ("Who is Ann?", "Who is Anna?", Err(Name)),
@@ -86,10 +98,17 @@ fn what_can_change_the_answer_does() {
         ("Hello world in Rust", "World in Rust", Err(Name)),
         ("Tell me when it rains.", "When does it rain?", Err(Word)),
         ("Can you swim?", "Swim?", Err(Name)),
-        ("How do I die?", "How do I?", Err(Question)),
+        ("How do I die?", "How do I?", Err(Name)),
         ("Ask <PERSON_1> about <PERSON_2>.", "Ask <PERSON_1> about <PERSON_1>.", Err(Placeholder)),
         ("Ask <PERSON_1> about <EMAIL_1>.", "Ask <EMAIL_1> about <PERSON_1>.", Err(Placeholder)),
         ("Ask <PERSON_1> now.", "Ask <PERSON_1_2> now.", Ok(())),
+        ("Say \"Hi <PERSON_1>\" to <PERSON_1>.", "Say \"Hi <PERSON_2>\" to <PERSON_2>.", Ok(())),
+        (
+            "Say \"Hi <PERSON_1>\" to <PERSON_2>.",
+            "Say \"Hi <PERSON_2>\" to <PERSON_2>.",
+            Err(Placeholder),
+        ),
+        ("Is <PERSON_1> <PERSON_1_2>?", "Is <PERSON_1> <PERSON_2>?", Err(Placeholder)),
         ("Is <PERSON_1> <PERSON_1_2>?", "Is <PERSON_1> <PERSON_1>?", Err(Placeholder)),
         ("¿Es su papá?", "¿Es su papa?", Err(Word)),
         ("Wer hat den Hund gesehen?", "Wer hat der Hund gesehen?", Err(Word)),
@@ -157,7 +176,7 @@ fn no_word_of_a_question_can_be_left_out_but_the_harmless_ones() {
 }
 
 #[test]
-fn equal_readings_have_equal_keys_and_no_text_breaks_the_reader() {
+fn equal_readings_have_equal_forms_and_no_text_breaks_the_reader() {
     let texts = [
         "",
         "`",
@@ -198,7 +217,7 @@ fn equal_readings_have_equal_keys_and_no_text_breaks_the_reader() {
         for b in texts {
             let (a, b) = (Reading::of(a), Reading::of(b));
             if let (Some(a), Some(b)) = (a, b) {
-                assert_eq!(a.key() == b.key(), a.same(&b).is_ok());
+                assert_eq!(a.form() == b.form(), a.same(&b).is_ok());
             }
         }
     }

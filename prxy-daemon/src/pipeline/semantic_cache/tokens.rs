@@ -49,16 +49,24 @@ impl Token {
     }
 }
 
-/// The tokens of `text`; placeholders are numbered by their first appearance.
-pub(super) fn tokens(text: &str) -> Vec<Token> {
+/// The tokens of `text`, and its placeholders by their first appearance.
+pub(super) fn tokens(text: &str) -> (Vec<Token>, Vec<String>) {
     let text = text.replace(['’', '‘', '´'], "'").replace(['“', '”', '„', '«', '»'], "\"");
-    let mut reader = Reader { values: Vec::new(), out: Vec::new() };
+    let mut reader = Reader::default();
     reader.text(text.trim());
-    reader.out
+    (reader.out, reader.placeholders)
 }
 
+/// `text` with its placeholders numbered by their first appearance.
+pub(super) fn renumbered(text: &str) -> String {
+    Reader::default().renamed(text)
+}
+
+#[derive(Default)]
 struct Reader {
-    values: Vec<String>,
+    placeholders: Vec<String>,
+    /// A label, a value of it, and the spellings of that.
+    values: Vec<(String, u32, Vec<u32>)>,
     out: Vec<Token>,
 }
 
@@ -74,16 +82,17 @@ impl Reader {
                 '\'' if text[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric()) => {
                     quoted(rest)
                 }
-                '<' => placeholder::at(text, at).map(|(range, label)| {
+                '<' => placeholder::at(text, at).map(|(range, _)| {
                     let role = self.role(&text[range.clone()]);
-                    (Token::new(Kind::Placeholder, format!("<{label}:{role}>")), range.len())
+                    (Token::new(Kind::Placeholder, role), range.len())
                 }),
                 _ => None,
             };
             match found {
                 Some((token, length)) => {
                     self.plain(&text[from..at]);
-                    self.out.push(token);
+                    let renamed = self.renamed(&token.text);
+                    self.out.push(Token::new(token.kind, renamed));
                     at += length;
                     from = at;
                 }
@@ -93,16 +102,41 @@ impl Reader {
         self.plain(&text[from..]);
     }
 
-    /// Which of the values in this text it is, counted from 1.
-    fn role(&mut self, placeholder: &str) -> usize {
-        let known = self.values.iter().position(|value| value == placeholder);
-        known.map_or_else(
-            || {
-                self.values.push(placeholder.to_owned());
-                self.values.len()
-            },
-            |at| at + 1,
-        )
+    /// The placeholder's label, which of the text's values it stands for, and in which spelling.
+    fn role(&mut self, placeholder: &str) -> String {
+        if !self.placeholders.iter().any(|known| known == placeholder) {
+            self.placeholders.push(placeholder.to_owned());
+        }
+        let name = placeholder.trim_matches(['<', '>']);
+        let Some((label, number)) = placeholder::split(name) else {
+            return format!("{ROLE}{name}");
+        };
+        let known =
+            self.values.iter().position(|(l, value, _)| l == label && *value == number.value);
+        let value = known.unwrap_or_else(|| {
+            self.values.push((label.to_owned(), number.value, Vec::new()));
+            self.values.len() - 1
+        });
+        let spellings = &mut self.values[value].2;
+        let known = spellings.iter().position(|spelling| *spelling == number.spelling);
+        let spelling = known.unwrap_or_else(|| {
+            spellings.push(number.spelling);
+            spellings.len() - 1
+        });
+        format!("{ROLE}{label}:{value}:{spelling}")
+    }
+
+    fn renamed(&mut self, text: &str) -> String {
+        let mut out = String::new();
+        let mut from = 0;
+        for at in memchr::memchr_iter(b'<', text.as_bytes()) {
+            if let Some((range, _)) = placeholder::at(text, at) {
+                out.push_str(&text[from..at]);
+                out.push_str(&self.role(&text[range.clone()]));
+                from = range.end;
+            }
+        }
+        out + &text[from..]
     }
 
     fn plain(&mut self, text: &str) {
@@ -110,7 +144,19 @@ impl Reader {
             if at > 0 {
                 self.out.push(Token::new(Kind::Mark, "\n"));
             }
-            line.split_whitespace().for_each(|chunk| self.chunk(chunk));
+            let mut gap = 0;
+            for chunk in line.split(char::is_whitespace) {
+                if chunk.is_empty() {
+                    gap += 1;
+                    continue;
+                }
+                // Indentation and columns mean something in programs and tables.
+                if gap > usize::from(at == 0) {
+                    self.out.push(Token::new(Kind::Exact, " ".repeat(gap)));
+                }
+                gap = 0;
+                self.chunk(chunk);
+            }
         }
     }
 
@@ -128,7 +174,7 @@ impl Reader {
             let before = &core[..core.len() - c.len_utf8()];
             // `5!`, `n!`, `f()` and `arr...` are not at the end of a sentence.
             let ends = match c {
-                '!' => before.chars().all(char::is_alphabetic) && before.chars().count() > 2,
+                '!' => before.chars().all(char::is_alphabetic) && before.chars().count() > 1,
                 '.' => !before.ends_with('.'),
                 ')' => !before.contains('('),
                 ']' => !before.contains('['),
@@ -165,5 +211,7 @@ fn quoted(text: &str) -> Option<(Token, usize)> {
     (end > 1).then(|| (Token::new(Kind::Quote, &text[1..end]), end + 1))
 }
 
+/// Begins what stands for a placeholder; no question that is read has it.
+pub(super) const ROLE: char = '\u{1}';
 const OPENING: &[char] = &['(', '[', '{', '¿', '¡'];
 const CLOSING: &[char] = &[')', ']', '}', ',', ';', ':', '.', '?', '!'];

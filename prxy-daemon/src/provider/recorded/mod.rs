@@ -83,7 +83,7 @@ pub fn usage(surface: Surface, form: Form, body: &[u8]) -> Option<Usage> {
     let record = read::record(surface, form, body)?;
     match surface {
         Surface::Messages => messages::usage(&record),
-        Surface::Chat | Surface::Completions => chat::usage(&record),
+        Surface::Chat | Surface::Completions | Surface::Inputs => chat::usage(&record),
         Surface::Responses => responses::usage(&record),
         Surface::Generate => generate::usage(&record),
         _ => None,
