@@ -146,27 +146,6 @@ fn descends_from(pid: i32, ancestor: i32) -> bool {
     false
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_own_rights_are_read() {
-        let rights = rights(std::process::id() as i32).unwrap();
-        assert_eq!((rights.uid, rights.gid), (0, 0), "the tests run as root");
-        assert_ne!(rights.effective, 0);
-        let (rss, pss) = memory_kib(std::process::id() as i32).unwrap();
-        assert!(rss >= pss && pss > 0);
-    }
-
-    #[test]
-    fn children_descend_from_us() {
-        let me = std::process::id() as i32;
-        assert!(descends_from(me, me) && !descends_from(1, me));
-        assert!(cgroup_root().unwrap().join("cgroup.procs").exists());
-    }
-}
-
 /// How many writable mappings of a process hold these bytes.
 pub fn copies_in_memory(pid: i32, needle: &[u8]) -> Result<usize> {
     let memory = fs::File::open(format!("/proc/{pid}/mem"))?;
@@ -199,4 +178,25 @@ pub fn holds(bytes: &[u8], needle: &[u8]) -> bool {
         rest = &rest[at + 1..];
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_rights_are_read() {
+        let rights = rights(std::process::id() as i32).unwrap();
+        assert_eq!((rights.uid, rights.gid), (0, 0), "the tests run as root");
+        assert_ne!(rights.effective, 0);
+        let (rss, pss) = memory_kib(std::process::id() as i32).unwrap();
+        assert!(rss >= pss && pss > 0);
+    }
+
+    #[test]
+    fn children_descend_from_us() {
+        let me = std::process::id() as i32;
+        assert!(descends_from(me, me) && !descends_from(1, me));
+        assert!(cgroup_root().unwrap().join("cgroup.procs").exists());
+    }
 }

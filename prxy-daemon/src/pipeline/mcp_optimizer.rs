@@ -177,10 +177,7 @@ fn without(body: &[u8], tools: &[Tool<'_>], stays: &[bool]) -> Vec<u8> {
         let end = start + tools[start..].iter().take_while(same).count();
         let place = |at: usize| tools[at].node.range.clone();
         let last = (start..end).rev().find(|at| stays[*at]).unwrap_or(start);
-        for at in start..end {
-            if stays[at] {
-                continue;
-            }
+        for at in (start..end).filter(|at| !stays[*at]) {
             // With the comma behind it, or before it where nothing that stays comes behind.
             let gone = if at < last {
                 place(at).start..place(at + 1).start

@@ -64,7 +64,8 @@ fn messages(body: &Value) -> Check {
         }
         if role == "user" && !waiting.is_empty() {
             let mut answered = results.clone();
-            (answered.sort_unstable(), waiting.sort_unstable());
+            answered.sort_unstable();
+            waiting.sort_unstable();
             ensure(answered == waiting, at, "tool_use without tool_result right after it")?;
             waiting.clear();
         } else {
