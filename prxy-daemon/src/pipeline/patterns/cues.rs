@@ -118,6 +118,7 @@ pub(super) static FIX: Cue = words![
     "(?:to|will|should|does) (?:fix|solve|resolve|cure) (?:it|this|that|the \\w+)",
     "you (?:\\w+ )?(?:need|have|want) to",
     "you must",
+    "(?:now|and|then) (?:it|the \\w+|everything|all \\w+) (?:works?|pass(?:es|ed)?|succeed(?:s|ed)|builds?|compiles?|runs?|starts?|is gone|are gone)",
     "so (?:i|we)(?:'ve| have)? (?:\\w+ )?(?:changed|replaced|added|updated|removed|set|renamed|moved|pinned|upgraded|downgraded|wrapped|increased|enabled|disabled|installed)",
     // German.
     "(?:die|eine) (?:\\w+ )?(?:lösung|abhilfe) (?:war|ist)",
@@ -249,7 +250,7 @@ pub(super) static SOURCE: Cue = form!(
 /// It asks for an explanation or for work: whatever is named in it is no problem of the user.
 pub(super) static TASK: Cue = form!(concat!(
     r"(?i)^\W*(?:(?:please|can you|could you|bitte|kannst du|können sie|peux-tu|pouvez-vous|s'il te plaît|puedes|podrías|por favor)\W+)?(?:",
-    r"explain|describe|define|what (?:is|are|does|do)\b|write|translate|summari[sz]e|list|tell me|give me|generate|create|implement|add|refactor|compare|review|draft|teach|show me|rename|compose|classify|recommend|suggest|plan|",
+    r"explain|describe|define|what (?:is|are|does|do)\b|write|translate|summari[sz]e|list|tell me|give me|generate|create|implement|add|refactor|compare|review|draft|teach|show me|how (?:do|can|should|would|to) (?:(?:i|we|you|one) )?(?:handle|write|use|create|make|implement|sort|test|log|design|structure|catch|throw|raise|return|define|read|parse|add)|rename|compose|classify|recommend|suggest|plan|",
     r"erkläre?|erklären sie|beschreibe|was (?:ist|sind|bedeutet)|schreib|übersetze?|fasse|nenne|zeige?|erstelle|",
     r"explique|expliquez|décris|qu'est-ce que|écris|écrivez|traduis|traduisez|résume|donne|liste|crée|",
     r"explica|describe|qué (?:es|son|significa)|escribe|traduce|resume|enumera|crea|dame|",

@@ -43,7 +43,11 @@ pub(super) fn of(answer: &str, knows: Knows) -> Option<String> {
             let behind = cause..units.len().min(cause + REACH);
             // The next sentence says what was done; the cause may sound as if it did.
             let next = behind.clone().skip(1).take(2).find(|at| fixes(*at));
-            let fix = next.or_else(|| behind.clone().find(|at| fixes(*at)));
+            // What stands in backticks behind a cause is what one is to write.
+            let quoted = |at: &usize| matches!(&units[*at], Unit::Said(text) if text.contains('`'));
+            let fix = next
+                .or_else(|| behind.clone().find(|at| fixes(*at)))
+                .or_else(|| behind.clone().skip(1).take(2).find(|at| quoted(at) && sure(*at)));
             let code = behind.clone().find(|at| matches!(units[*at], Unit::Code(_)));
             let enough = match knows {
                 Knows::Problem(Told::InWords) => false,
@@ -58,8 +62,7 @@ pub(super) fn of(answer: &str, knows: Knows) -> Option<String> {
         }
         None => {
             let named = |at: &usize| match knows {
-                Knows::Problem(Told::InWords) => false,
-                Knows::Problem(Told::ByProgram) => says(*at, &cues::FIX) && !is_bare(&units[*at]),
+                Knows::Problem(_) => says(*at, &cues::FIX) && !is_bare(&units[*at]),
                 Knows::Success => says(*at, &cues::FIX) || says(*at, &cues::DONE),
                 Knows::Word => fixes(*at),
             };
@@ -93,7 +96,13 @@ pub(super) fn of(answer: &str, knows: Knows) -> Option<String> {
     }
     let remedy = remedy.split_whitespace().collect::<Vec<_>>().join(" ");
     let says = remedy.split_whitespace().count() >= 4 && remedy.len() >= 20;
-    (says && !cues::UNSAFE.is_in(&remedy)).then_some(remedy)
+    // Of troubles in words, many are none that a program has.
+    let of_programs = knows != Knows::Problem(Told::InWords)
+        || remedy.contains('`')
+        || cues::DONE.is_in(&remedy)
+        || !cues::NAMES.all(&remedy).is_empty()
+        || !cues::CODES.all(&remedy).is_empty();
+    (says && of_programs && !cues::UNSAFE.is_in(&remedy)).then_some(remedy)
 }
 
 /// `You need to look at it.`: nothing that anybody could do.

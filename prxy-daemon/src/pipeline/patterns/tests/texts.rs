@@ -101,7 +101,7 @@ fn offered(asked: &str, known: &str) -> (bool, f32) {
 const LIKE: &[(&str, &str)] = &[
     (
         "Error: Cannot find module 'webpack-merge'",
-        "npm ERR! Error: Cannot find module 'webpack-merge' required by /home/x/app/webpack.config.js",
+        "npm ERR! Error: Cannot find module 'webpack-merge' required by /srv/x/app/webpack.config.js",
     ),
     (
         "error[E0502]: cannot borrow `items` as mutable because it is also borrowed as immutable",
@@ -219,7 +219,7 @@ fn nothing_that_is_kept_can_be_restored_or_is_a_secret() {
 fn a_problem_is_kept_without_what_is_another_every_time() {
     for (line, expected) in [
         (
-            "2026-03-04T10:11:12.345Z [10:11:12] ERROR: pid=4711 cannot open /home/ada/app/src/main.rs:12:5",
+            "2026-03-04T10:11:12.345Z [10:11:12] ERROR: pid=4711 cannot open /srv/ada/app/src/main.rs:12:5",
             "ERROR: cannot open main.rs",
         ),
         (
