@@ -34,6 +34,14 @@ impl Reading {
         says.then_some(Self { tokens, placeholders })
     }
 
+    /// What an embedder is best given of the text that was read.
+    pub fn seen_by(&self, reads: Reads, text: &str) -> String {
+        match reads {
+            Reads::Words => self.words(),
+            Reads::Sentences => renumbered(text),
+        }
+    }
+
     /// The words that are left, for an embedder that sees spellings only.
     pub fn words(&self) -> String {
         self.tokens.iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ")

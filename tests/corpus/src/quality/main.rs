@@ -12,6 +12,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use prxy::embed::Offline;
+use prxy::embed::model::Model;
 use prxy::redact::detect::labels;
 use prxy::redact::scan::Scanner;
 use prxy::redact::{Action, Label, Policy};
@@ -22,7 +24,10 @@ use score::{Hit, Score, overlap};
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse(std::env::args().skip(1))?;
-    let questions = questions::measure()?;
+    let questions = questions::measure(match &arguments.model {
+        Some(dir) => &Model::load(dir, "model")?,
+        None => &Offline,
+    })?;
     if arguments.questions {
         println!("{}", questions::table(&questions));
         return Ok(verdict(&questions::below(&questions)));
@@ -93,6 +98,7 @@ struct Arguments {
     write: bool,
     floors: bool,
     questions: bool,
+    model: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -108,6 +114,7 @@ impl Arguments {
                 "--export" => arguments.export = Some(value()?.into()),
                 "--write" => arguments.write = true,
                 "--floors" => arguments.floors = true,
+                "--model" => arguments.model = Some(value()?.into()),
                 "--questions" => arguments.questions = true,
                 _ => bail!("unknown option {word}\n{USAGE}"),
             }
