@@ -2,10 +2,11 @@
 //!
 //! `lab` is the topology, `provider`, `dns` and `attacker` live in it, `capture` watches the wire,
 //! `daemon` starts prxy, `systemd` runs it as a service, `attack` tries to get out of its roles, and `scene` puts all of it
-//! together. One file per promise lies in `tests/`; each of them needs root and fails without.
+//! together. `agent` and `session` are made-up conversations, `strict` judges them as their APIs do. One file per promise lies in `tests/`; each of them needs root and fails without.
 //!
 //! Not for unit tests of the daemon, which stand beside the code.
 
+pub mod agent;
 pub mod attack;
 pub mod attacker;
 pub mod capture;
@@ -22,6 +23,10 @@ pub mod reader;
 pub mod roles;
 pub mod samples;
 pub mod scene;
+#[path = "../../prxy-daemon/src/pipeline/ipc/tests/session.rs"]
+pub mod session;
+#[path = "../../prxy-daemon/src/pipeline/ipc/tests/strict.rs"]
+pub mod strict;
 pub mod sys;
 pub mod systemd;
 pub mod tls;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -164,4 +165,38 @@ mod tests {
         assert!(descends_from(me, me) && !descends_from(1, me));
         assert!(cgroup_root().unwrap().join("cgroup.procs").exists());
     }
+}
+
+/// How many writable mappings of a process hold these bytes.
+pub fn copies_in_memory(pid: i32, needle: &[u8]) -> Result<usize> {
+    let memory = fs::File::open(format!("/proc/{pid}/mem"))?;
+    let mut found = 0;
+    for line in fs::read_to_string(format!("/proc/{pid}/maps"))?.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(range), Some(rights)) = (words.next(), words.next()) else { continue };
+        let Some((start, end)) = range.split_once('-') else { continue };
+        let number = |hex| u64::from_str_radix(hex, 16).unwrap_or(u64::MAX);
+        let (start, end) = (number(start), number(end));
+        if !rights.starts_with("rw") || end - start > 1 << 30 {
+            continue;
+        }
+        let mut bytes = vec![0; (end - start) as usize];
+        if memory.read_at(&mut bytes, start).is_ok_and(|length| length == bytes.len()) {
+            found += usize::from(holds(&bytes, needle));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the bytes stand somewhere in these.
+pub fn holds(bytes: &[u8], needle: &[u8]) -> bool {
+    let first = |rest: &[u8]| rest.iter().position(|byte| *byte == needle[0]);
+    let mut rest = bytes;
+    while let Some(at) = first(rest) {
+        if rest[at..].starts_with(needle) {
+            return true;
+        }
+        rest = &rest[at + 1..];
+    }
+    false
 }

@@ -39,7 +39,7 @@ fn told(
         Delivery::Whole => reader::whole(format, &answer.body),
         Delivery::Streamed => reader::stream(format, &answer.body),
     };
-    (answer.header("x-prxy-cache").unwrap_or("none").to_owned(), read.unwrap().text)
+    (answer.head.header("x-prxy-cache").unwrap_or("none").to_owned(), read.unwrap().text)
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Every command that developers and CI run: `cargo xtask VERB`, one module per verb.
 
 mod bench;
+mod bench_context;
 mod bench_kernel;
 mod build;
 mod ci;
@@ -40,6 +41,7 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
         "test" => test::run(rest),
         "sdk-test" => sdk_test::run(rest),
         "bench" => bench::run(rest),
+        "bench-context" => bench_context::run(rest),
         "bench-kernel" => bench_kernel::run(rest),
         "quality" => quality::run(rest),
         "fuzz" => fuzz::run(rest),
@@ -63,6 +65,7 @@ cargo xtask VERB
   test    all tests, as root [arguments of `cargo test`]
   sdk-test  the providers' own SDKs for Python and Node drive the daemon; part of `test`
   bench   measure latency, throughput, memory and start [--json FILE]
+  bench-context  tokens that ipc and mcp-optimizer save on a made-up day of an agent
   bench-kernel  measure the kernel programs: nanoseconds a run, throughput with and without
   quality measure the detectors on the corpus, against its floors [--quick] [--label L] [--lang L]
           [--format F] [--show-misses N] [--write] [--floors] [--export DIR]

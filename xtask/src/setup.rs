@@ -22,7 +22,8 @@ pub(crate) enum Compiler {
 pub(crate) fn all() -> Result<()> {
     compiler()?;
     bpf_linker()?;
-    Ok(())
+    // SQLCipher takes its AES from it.
+    packages(&[("", "libssl-dev")])
 }
 
 /// A compiler that can build `core` for the kernel's virtual machine.

@@ -39,6 +39,10 @@ pub(super) struct Arguments {
     pub(super) lines: Option<usize>,
     pub(super) follow: bool,
     pub(super) debug: bool,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) new_key_file: Option<PathBuf>,
+    pub(super) merge: bool,
+    pub(super) force: bool,
     /// Further words, of commands that take any.
     pub(super) places: Vec<PathBuf>,
     /// What stands after `--`.
@@ -204,6 +208,10 @@ impl Arguments {
                 "name" => arguments.name = Some(text(value)?),
                 "follow" => arguments.follow = true,
                 "debug" => arguments.debug = true,
+                "key-file" => arguments.key_file = Some(value.into()),
+                "new-key-file" => arguments.new_key_file = Some(value.into()),
+                "merge" => arguments.merge = true,
+                "force" => arguments.force = true,
                 "head" => arguments.head = Some(text(value)?),
                 "lines" => arguments.lines = Some(number(option, value)?),
                 _ => arguments.listen = Some(text(value)?),

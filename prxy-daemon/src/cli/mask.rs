@@ -8,7 +8,7 @@ use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Arguments, Failure, data_dir, detect, print, vault};
+use super::{Arguments, Failure, data_dir, detect, keys, print, vault};
 use crate::config::VaultScope;
 use crate::redact::mask::Masker;
 use crate::redact::{Vault, rehydrate};
@@ -23,6 +23,7 @@ pub(super) fn mask(
 ) -> Result<(), Failure> {
     let (memory, directory) = (arguments.memory, arguments.data_dir.clone());
     let tenant = arguments.tenant.clone();
+    let access = keys::access(&arguments, env)?;
     let (policy, scope) = detect::configured(arguments, env)?;
     let masker = Masker::new(&policy).map_err(anyhow::Error::new)?;
     let text = detect::read(input)?;
@@ -33,7 +34,7 @@ pub(super) fn mask(
     let vault: Arc<dyn Vault> = match memory || !kept {
         true => Store::in_memory().map_err(anyhow::Error::new)?.of_requests().vault(TENANT),
         false => {
-            let store = vault::open(&state(directory, env)?)?;
+            let store = vault::open(&state(directory, env)?, &access)?;
             let tenant = named(&store, tenant)?;
             store.vault(&tenant)
         }
@@ -50,7 +51,8 @@ pub(super) fn unmask(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let text = detect::read(input)?;
-    let Some(store) = vault::open_existing(&state(arguments.data_dir, env)?)? else {
+    let access = keys::access(&arguments, env)?;
+    let Some(store) = vault::open_existing(&state(arguments.data_dir, env)?, &access)? else {
         return print(out, &text);
     };
     let vault = store.vault(&named(&store, arguments.tenant)?);

@@ -8,10 +8,12 @@ mod definition;
 mod detect;
 mod exec;
 mod help;
+mod keys;
 mod mask;
 mod model;
 mod reload;
 mod serve;
+mod state;
 mod status;
 mod vault;
 mod verify;
@@ -118,6 +120,12 @@ pub fn run(
         | Verb::VaultStats
         | Verb::VaultImport
         | Verb::VaultExport => return vault::run(arguments, env, out),
+        Verb::Encrypt
+        | Verb::Decrypt
+        | Verb::Rekey
+        | Verb::Backup
+        | Verb::Export
+        | Verb::Import => return state::run(arguments, env, out),
         Verb::ModelAdd | Verb::ModelShow | Verb::ModelRemove => {
             return model::run(arguments, env, out);
         }

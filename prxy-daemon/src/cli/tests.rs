@@ -55,6 +55,12 @@ Commands:
   vault stats   Count the entries by label
   vault import  Add the entries of a file: anon-proxy's store, or lines of JSON
   vault export  Print every entry with its value
+  encrypt       Encrypt the whole state in place; the daemon must not run
+  decrypt       Take the encryption off again; the daemon must not run
+  rekey         Encrypt the state with another key; the daemon must not run
+  backup        Copy state and configuration into a new directory, also while the daemon runs
+  export        Write the whole state, values and all, into a new file of JSON lines
+  import        Read such a file into an empty state
   config check  Check the configuration and print every problem
   config show   Print the effective configuration
   version       Print the version
@@ -77,9 +83,10 @@ Options:
   --debug                Show raw data, masked and unmasked, on this terminal and nowhere else
 
 Environment:
-  PRXY_PIPE      The modules in order, such as airgap,guardrails
-  PRXY_LISTEN    As --listen, which wins
-  PRXY_DATA_DIR  As --data-dir, which wins
+  PRXY_PIPE       The modules in order, such as airgap,guardrails
+  PRXY_LISTEN     As --listen, which wins
+  PRXY_DATA_DIR   As --data-dir, which wins
+  PRXY_STATE_KEY  The passphrase of an encrypted state
 ";
 
 const HELP_EXEC: &str = "\
@@ -96,9 +103,10 @@ ptrace(2) and kill(2) are refused as they are to the role: strace and gdb can tr
 and strace waits for ever (end it with Ctrl-C).
 
 Environment:
-  PRXY_PIPE      The modules in order, such as airgap,guardrails
-  PRXY_LISTEN    As --listen, which wins
-  PRXY_DATA_DIR  As --data-dir, which wins
+  PRXY_PIPE       The modules in order, such as airgap,guardrails
+  PRXY_LISTEN     As --listen, which wins
+  PRXY_DATA_DIR   As --data-dir, which wins
+  PRXY_STATE_KEY  The passphrase of an encrypted state
 ";
 
 const HELP_VERIFY: &str = "\
@@ -151,7 +159,7 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
     for (line, text) in [
         (
             "",
-            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, vault list, vault show, vault delete, vault expire, vault stats, vault import, vault export, config check, config show, version, help",
+            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, vault list, vault show, vault delete, vault expire, vault stats, vault import, vault export, encrypt, decrypt, rekey, backup, export, import, config check, config show, version, help",
         ),
         ("config", "which command? One of: config check, config show"),
         ("srve", "unknown command `srve`; did you mean `serve`?"),

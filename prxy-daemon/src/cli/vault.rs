@@ -5,21 +5,23 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{IsTerminal as _, Read as _, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
+use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{Gid, Uid};
 use serde_json::{Value, json};
 
 use super::arguments::UsageError;
 use super::definition::Verb;
-use super::{Arguments, Failure, data_dir, print};
+use super::{Arguments, Failure, data_dir, keys, print};
 use crate::config::age;
 use crate::redact::placeholder::split;
 use crate::redact::{Label, Number};
-use crate::store::{AnonStore, Entry, Store, TENANT, now};
+use crate::store::{Access, AnonStore, Entry, Store, TENANT, now};
 use crate::sys::privilege;
 
 /// Does what the words say.
@@ -29,6 +31,7 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let mut wanted = Wanted::of(&arguments)?;
+    let access = keys::access(&arguments, env)?;
     // Before root becomes somebody else, who may not read it.
     let file = match arguments.verb {
         Verb::VaultImport => Some(read(&arguments.places)?),
@@ -36,9 +39,9 @@ pub(super) fn run(
     };
     let dir = data_dir(arguments.data_dir, env)?.join("state");
     let store = match arguments.verb {
-        Verb::VaultImport => open(&dir)?,
+        Verb::VaultImport => open(&dir, &access)?,
         _ => {
-            let store = open_existing(&dir)?;
+            let store = open_existing(&dir, &access)?;
             store.ok_or_else(|| anyhow!("there is no vault in {}", dir.display()))?
         }
     };
@@ -61,15 +64,33 @@ pub(super) fn run(
 }
 
 /// The vault that the daemon of this data directory uses; made where there is none.
-pub(super) fn open(state: &Path) -> anyhow::Result<Store> {
+pub(super) fn open(state: &Path, access: &Access) -> anyhow::Result<Store> {
     become_owner(state)?;
-    Store::open(state).map_err(|error| anyhow!("vault: {error}"))
+    hold(state)?;
+    let opened = keys::opened(access, |access| Store::open_with(state, access));
+    opened.map_err(|error| anyhow!("vault: {error}"))
 }
 
 /// The same; `None` where there is none.
-pub(super) fn open_existing(state: &Path) -> anyhow::Result<Option<Store>> {
+pub(super) fn open_existing(state: &Path, access: &Access) -> anyhow::Result<Option<Store>> {
     become_owner(state)?;
-    Store::open_existing(state).map_err(|error| anyhow!("vault: {error}"))
+    hold(state)?;
+    let opened = keys::opened(access, |access| Store::open_existing(state, access));
+    opened.map_err(|error| anyhow!("vault: {error}"))
+}
+
+/// Keeps `prxy encrypt` and its like from putting another directory in its place until this process
+/// ends. They are done with what was here when this began.
+fn hold(state: &Path) -> anyhow::Result<()> {
+    loop {
+        let Ok(dir) = File::open(state) else { return Ok(()) };
+        let opened = dir.metadata()?.ino();
+        let held = Flock::lock(dir, FlockArg::LockShared).map_err(|(_, error)| error)?;
+        if state.metadata().is_ok_and(|now| now.ino() == opened) {
+            std::mem::forget(held);
+            return Ok(());
+        }
+    }
 }
 
 /// Whatever is in the directory was put there by its owner: nothing there is to be done as root.

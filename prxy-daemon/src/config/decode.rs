@@ -7,8 +7,8 @@ use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
 use super::{
-    Audit, Embeddings, Enforcement, OnFull, Vault, clients, embeddings, guardrails, pipeline,
-    providers, vault,
+    Audit, Embeddings, Encrypt, Enforcement, OnFull, Vault, clients, embeddings, encrypt,
+    guardrails, pipeline, providers, vault,
 };
 use crate::redact::Rules;
 
@@ -28,6 +28,7 @@ pub(super) struct Parts {
     pub(super) max_body_bytes: Option<usize>,
     pub(super) audit: Audit,
     pub(super) vault: Vault,
+    pub(super) encrypt: Option<Encrypt>,
     pub(super) embeddings: Embeddings,
 }
 
@@ -77,6 +78,13 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
     }
     if let Some(fields) = fields.get("vault").and_then(|node| found.fields(node, vault::KEYS)) {
         parts.vault = vault::decode(fields, found);
+    }
+    if let Some(node) = fields.get("encrypt") {
+        let own = match node.value {
+            Value::Null => Some(Fields::NONE),
+            _ => found.fields(node, encrypt::KEYS),
+        };
+        parts.encrypt = own.map(|own| encrypt::decode(node, own, found));
     }
     let embedder = fields.get("embeddings").and_then(|node| found.fields(node, embeddings::KEYS));
     if let Some(fields) = embedder {
@@ -285,6 +293,7 @@ pub(super) const TOP_KEYS: &[&str] = &[
     "limits",
     "audit",
     "vault",
+    "encrypt",
     "embeddings",
 ];
 pub(super) const DNS_KEYS: &[&str] = &["nameservers"];

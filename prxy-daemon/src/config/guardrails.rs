@@ -234,7 +234,7 @@ fn texts(node: &Node, known: &BTreeSet<String>, found: &mut Found) -> BTreeSet<S
 }
 
 /// Names of tools, as models say them.
-fn tools(node: &Node, found: &mut Found) -> BTreeSet<String> {
+pub(super) fn tools(node: &Node, found: &mut Found) -> BTreeSet<String> {
     let items = found.list(node, "a list of tools").unwrap_or_default();
     if let Some(excess) = items.get(MAX_TOOLS) {
         found.add(excess.span, Kind::TooMany { what: "tools", most: MAX_TOOLS });

@@ -13,7 +13,8 @@ use super::errors::{Problems, Source};
 use super::problem::{Instead, Kind, Quoted};
 use super::providers::{self, Placed};
 use super::{
-    Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, hide, pipeline, yaml,
+    Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, encrypt, hide, pipeline,
+    yaml,
 };
 use crate::audit::sha256;
 use crate::redact::Policy;
@@ -179,6 +180,8 @@ impl Origin {
             .0
             .as_ref()
             .map(|text| ConfigFile { path: self.file(&data_dir), sha256: sha256(text.as_bytes()) });
+        let demands = |module: &Module| matches!(module, Module::LocalEncrypt);
+        let demanded = pipeline.iter().any(demands).then(super::Encrypt::default);
         Ok(Config {
             listen,
             data_dir,
@@ -190,6 +193,7 @@ impl Origin {
             max_body_bytes: parts.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY),
             audit: parts.audit,
             vault: parts.vault,
+            encrypt: parts.encrypt.or(demanded),
             embeddings: parts.embeddings,
             file: config_file,
         })
@@ -219,6 +223,9 @@ impl Origin {
         };
         if let Some(providers) = &mut parts.providers {
             providers::anchor(providers, &self.folder);
+        }
+        if let Some(encrypt) = &mut parts.encrypt {
+            encrypt::anchor(encrypt, &self.folder);
         }
         problems.extend(&source, found.0);
         (parts, Some(source))

@@ -8,6 +8,7 @@ mod clients;
 mod decode;
 mod difference;
 mod embeddings;
+mod encrypt;
 mod errors;
 mod guardrails;
 mod hide;
@@ -39,11 +40,15 @@ pub use bundles::{BundleError, Bundles};
 pub use clients::Client;
 pub(crate) use difference::difference;
 pub use embeddings::Embeddings;
+pub use encrypt::Encrypt;
+pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
 pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
-pub use modules::{CostGuard, ExactCache, Money, Price, SemanticCache, Sharing, Unpriced};
+pub use modules::{
+    CostGuard, ExactCache, Ipc, McpOptimizer, Money, Price, SemanticCache, Sharing, Unpriced,
+};
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
@@ -73,6 +78,8 @@ pub struct Config {
     pub audit: Audit,
     /// How the vault is kept.
     pub vault: Vault,
+    /// That the state is encrypted, and what opens it.
+    pub encrypt: Option<Encrypt>,
     /// What makes vectors of texts.
     pub embeddings: Embeddings,
     /// The file that was read, if there was one.
@@ -146,7 +153,6 @@ pub enum Enforcement {
 }
 
 /// One stage of the pipeline with its own configuration.
-#[expect(clippy::large_enum_variant, reason = "a configuration has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Module {
     /// Kernel-enforced egress.
@@ -160,6 +166,12 @@ pub enum Module {
     Guardrails(Policy),
     /// The same answer to the same request.
     ExactCache(ExactCache),
+    /// The state must be encrypted.
+    LocalEncrypt,
+    /// Conversations inside a share of the model's window.
+    Ipc(Ipc),
+    /// The tools that matter.
+    McpOptimizer(McpOptimizer),
     /// The same answer to the same question in other words.
     SemanticCache(SemanticCache),
     /// What may be spent.
@@ -173,6 +185,9 @@ impl Module {
             Self::Airgap { .. } => "airgap",
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
+            Self::LocalEncrypt => "local-encrypt",
+            Self::Ipc(_) => "ipc",
+            Self::McpOptimizer(_) => "mcp-optimizer",
             Self::SemanticCache(_) => "semantic-cache",
             Self::CostGuard(_) => "cost-guard",
         }

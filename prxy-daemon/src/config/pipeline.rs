@@ -194,15 +194,10 @@ fn known(name: &str) -> Option<(&'static str, Known)> {
 
 const GUARDRAILS: &str = "guardrails";
 /// The modules that have no rows, and those that this version does not have.
-const MODULES: [(&str, Known); 5] = [
-    ("airgap", Known::Airgap),
-    (GUARDRAILS, Known::Guardrails),
-    ("ipc", Known::NotYet),
-    ("patterns", Known::NotYet),
-    ("mcp-optimizer", Known::NotYet),
-];
+const MODULES: [(&str, Known); 3] =
+    [("airgap", Known::Airgap), (GUARDRAILS, Known::Guardrails), ("patterns", Known::NotYet)];
 /// What neither keeps text nor learns from it may stand before the guardrails.
-const BEFORE_MASKING: [&str; 1] = ["cost-guard"];
+const BEFORE_MASKING: [&str; 2] = ["cost-guard", "local-encrypt"];
 pub(super) const AIRGAP_KEYS: &[&str] = &["allowedHosts", "onViolation"];
 const ON_VIOLATION: [(&str, OnViolation); 2] =
     [("block", OnViolation::Block), ("log-only", OnViolation::LogOnly)];

@@ -164,6 +164,8 @@ pub(super) enum Kind {
     Host(#[from] super::url::HostProblem),
     #[error("bad listen address {0}: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099")]
     BadListen(Quoted),
+    #[error("the secret comes from one place: either `key` or `key_file`")]
+    KeyAndFile,
     #[error("bad time {0}: expected two hours or more, such as 90d or 36h")]
     BadAge(Quoted),
     #[error(

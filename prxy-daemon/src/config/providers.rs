@@ -196,7 +196,7 @@ fn path_prefix(node: &Node, url: &BaseUrl, found: &mut Found) -> Option<String> 
     prefix
 }
 
-fn path(node: &Node, found: &mut Found) -> Option<PathBuf> {
+pub(super) fn path(node: &Node, found: &mut Found) -> Option<PathBuf> {
     let text = found.text(node, "a path")?;
     if text.is_empty() || text.contains('\0') {
         found.add(node.span, Kind::BadPath);
@@ -206,7 +206,7 @@ fn path(node: &Node, found: &mut Found) -> Option<PathBuf> {
 }
 
 /// Only names of the usual form, so that a key put here by mistake is noticed; it is never printed.
-fn key_name(node: &Node, found: &mut Found) -> Option<String> {
+pub(super) fn key_name(node: &Node, found: &mut Found) -> Option<String> {
     let name = match &node.value {
         Value::Null | Value::Broken => return None,
         Value::Text(name) => name.as_str(),

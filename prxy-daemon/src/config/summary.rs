@@ -53,7 +53,10 @@ impl fmt::Display for Summary<'_> {
                     writeln!(f, "{says}")?;
                 }
                 Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
+                Module::LocalEncrypt => writeln!(f, "  - {}", module.name())?,
                 Module::ExactCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::Ipc(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::McpOptimizer(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::SemanticCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::CostGuard(options) => writeln!(f, "  - {}: {options}", module.name())?,
             }
@@ -98,6 +101,9 @@ impl fmt::Display for Summary<'_> {
         let Rotation { max_bytes, keep } = rotation;
         writeln!(f, "audit: {{ max_bytes: {max_bytes}, keep: {keep}, on_full: {on_full} }}")?;
         writeln!(f, "vault: {}", config.vault)?;
+        if let Some(encrypt) = &config.encrypt {
+            writeln!(f, "encrypt: {encrypt}")?;
+        }
         match &config.embeddings {
             Embeddings::Offline => Ok(()),
             local => writeln!(f, "embeddings: {local}"),
@@ -296,7 +302,7 @@ fn quoted_all<'t>(texts: impl IntoIterator<Item = &'t String>) -> String {
 }
 
 /// In single quotes, which escape nothing but themselves, unless a character needs an escape.
-fn quoted(text: &str) -> Cow<'static, str> {
+pub(super) fn quoted(text: &str) -> Cow<'static, str> {
     if text.chars().any(|c| c.is_control() || super::hide::printable(c) != c) {
         let mut shown = String::from("\"");
         for c in text.chars() {

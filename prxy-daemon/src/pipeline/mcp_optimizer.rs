@@ -9,38 +9,16 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::words::{Weights, words};
+use super::{Exchange, Module, Verdict};
+use crate::config;
 use crate::json::{Edits, Node};
 use crate::provider::Surface;
 use crate::provider::conversation::memo::Memo;
 use crate::provider::conversation::{Conversation, Part, Tool};
 
-/// Which tools stay.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Choice {
-    /// How well a tool must fit a text, as a share of how well the best one does.
-    pub relevance_threshold: f64,
-    /// Tools that always stay.
-    pub preserve_tools: BTreeSet<String>,
-    /// With fewer tools than this, all stay.
-    pub min_tools_to_optimize: usize,
-    /// How many tools are added for what they are, at most; those that must stay come on top.
-    pub max_tools: usize,
-}
-
-impl Default for Choice {
-    fn default() -> Self {
-        Self {
-            relevance_threshold: 0.35,
-            preserve_tools: BTreeSet::new(),
-            min_tools_to_optimize: 5,
-            max_tools: 24,
-        }
-    }
-}
-
 /// The module.
 pub struct McpOptimizer {
-    choice: Choice,
+    options: config::McpOptimizer,
     words: Memo<Arc<BTreeSet<String>>>,
 }
 
@@ -56,9 +34,9 @@ pub struct Fewer {
 }
 
 impl McpOptimizer {
-    /// With this choice.
-    pub fn new(choice: Choice) -> Self {
-        Self { choice, words: Memo::new(MEMORY) }
+    /// With these options.
+    pub fn new(options: config::McpOptimizer) -> Self {
+        Self { options, words: Memo::new(MEMORY) }
     }
 
     /// The request without the tools that do not matter; `None` where it stays as it is.
@@ -67,7 +45,7 @@ impl McpOptimizer {
         let conversation = Conversation::read(surface, &root)?;
         let tools = &conversation.tools;
         // Which tools an unseen part of the conversation used cannot be told.
-        if conversation.continued || tools.len() < self.choice.min_tools_to_optimize.max(2) {
+        if conversation.continued || tools.len() < self.options.min_tools_to_optimize.max(2) {
             return None;
         }
         let own = |tool: &Tool<'_>| tool.name.starts_with(OF_SERVERS);
@@ -78,7 +56,7 @@ impl McpOptimizer {
             .map(|tool| {
                 !tool.optional
                     || of_servers && !own(tool)
-                    || self.choice.preserve_tools.contains(&*tool.name)
+                    || self.options.preserve_tools.contains(&*tool.name)
                     || conversation.chosen.contains(&tool.name)
                     || used.contains(&*tool.name)
                     // A mark says up to where the provider remembers: it stays where it is.
@@ -120,8 +98,9 @@ impl McpOptimizer {
             // The best first, and of equals the first in the list.
             order.sort_by(|a, b| fits[*b].total_cmp(&fits[*a]));
             for at in order {
-                let enough = fits[at] >= best * self.choice.relevance_threshold && fits[at] > 0.0;
-                if enough && added.len() < self.choice.max_tools && added.insert(at) {
+                let enough = fits[at] >= best * f64::from(self.options.relevance_threshold)
+                    && fits[at] > 0.0;
+                if enough && added.len() < self.options.max_tools && added.insert(at) {
                     stays[at] = true;
                 }
             }
@@ -149,6 +128,20 @@ impl McpOptimizer {
     fn words(&self, text: &str) -> Arc<BTreeSet<String>> {
         let read = || Some(Arc::new(words(text)));
         self.words.remember(0, text.as_bytes(), read).unwrap_or_default()
+    }
+}
+
+impl Module for McpOptimizer {
+    fn name(&self) -> &'static str {
+        "mcp-optimizer"
+    }
+
+    fn request(&self, exchange: &mut Exchange<'_>) -> Verdict {
+        if let Some(fewer) = self.fewer(exchange.endpoint.surface, &exchange.body) {
+            exchange.body = fewer.body.into();
+            exchange.say("tools", format_args!("{}/{}", fewer.after, fewer.before));
+        }
+        Verdict::Continue
     }
 }
 

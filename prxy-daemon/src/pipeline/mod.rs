@@ -6,12 +6,15 @@
 
 mod airgap;
 mod answer;
+#[cfg(test)]
+mod benchmark;
 mod canonical;
 mod cost_guard;
 mod exact_cache;
 mod exchange;
 mod guardrails;
 pub mod ipc;
+mod local_encrypt;
 pub mod mcp_optimizer;
 pub mod semantic_cache;
 mod translate;
@@ -32,6 +35,9 @@ use airgap::Airgap;
 use cost_guard::CostGuard;
 use exact_cache::ExactCache;
 use guardrails::Guardrails;
+use ipc::Ipc;
+use local_encrypt::LocalEncrypt;
+use mcp_optimizer::McpOptimizer;
 use semantic_cache::SemanticCache;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
@@ -143,11 +149,18 @@ impl Pipeline {
                 config::Module::Guardrails(policy) => {
                     Box::new(Guardrails::new(policy, &config.providers)?)
                 }
+                config::Module::LocalEncrypt => Box::new(LocalEncrypt),
                 config::Module::CostGuard(options) => {
                     Box::new(CostGuard::new(options.clone(), store.spend()))
                 }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
+                }
+                config::Module::Ipc(options) => {
+                    Box::new(Ipc::new(options.clone(), ipc::archive(store), None))
+                }
+                config::Module::McpOptimizer(options) => {
+                    Box::new(McpOptimizer::new(options.clone()))
                 }
                 config::Module::SemanticCache(options) => {
                     Box::new(SemanticCache::new(*options, Arc::clone(embedder), store.similar()))
@@ -265,6 +278,7 @@ mod tests {
             max_body_bytes: 1024,
             audit: crate::config::Audit::default(),
             vault: crate::config::Vault::default(),
+            encrypt: None,
             embeddings: config::Embeddings::default(),
             clients: Vec::new(),
             file: None,

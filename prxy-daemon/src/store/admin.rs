@@ -213,6 +213,29 @@ impl Store {
         Ok(imported)
     }
 
+    /// Adds all that another store's vaults hold, as [`Self::import`] does.
+    ///
+    /// # Errors
+    /// One cannot be read, or the other not be written.
+    pub fn merge(&self, other: &Self) -> Result<Imported, StoreError> {
+        let (mut all, stats) = (Imported::default(), other.stats()?);
+        for tenant in other.tenants()? {
+            let mut entries = Vec::new();
+            other.entries(Some(&tenant), None, &mut |entry| {
+                entries.push((format!("{}_{}", entry.label, entry.number), entry.value));
+                true
+            })?;
+            let counted = stats.iter().filter(|row| row.tenant == tenant);
+            let last: Vec<_> =
+                counted.filter_map(|row| Some((Label::new(&row.label)?, row.last))).collect();
+            let done = self.import(&tenant, &entries, &last)?;
+            all.added += done.added;
+            all.renumbered += done.renumbered;
+            all.known += done.known;
+        }
+        Ok(all)
+    }
+
     /// Moves everything into the database's own file, so that deleted values are in none.
     ///
     /// # Errors

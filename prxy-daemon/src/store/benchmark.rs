@@ -91,3 +91,21 @@ fn resident() -> u64 {
 }
 
 const ROUNDS: u32 = 1000;
+
+/// So many answers in both caches, that nobody asks for.
+pub(crate) fn fill_caches(store: &Store, rows: u32) {
+    let numbers = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
+    );
+    let fill = format!(
+        "BEGIN;
+         {numbers} INSERT INTO answer (key, kind, form, names, created, used, bytes, body)
+             SELECT randomblob(32), 0, '', '', unixepoch(), unixepoch(), 900, randomblob(900) FROM n;
+         {numbers} INSERT INTO similar
+             (partition, embedder, vector, kind, form, names, created, used, bytes, body)
+             SELECT randomblob(32), 'offline-1', randomblob(400), 0, '', '', unixepoch(), unixepoch(),
+                 100, randomblob(100) FROM n;
+         COMMIT;"
+    );
+    store.database.connection().execute_batch(&fill).unwrap();
+}

@@ -10,6 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::key::Key;
 use super::{Database, StoreError, now, schema};
 
 /// Every message asks for one checkpoint.
@@ -18,11 +19,18 @@ pub(super) fn channel() -> (SyncSender<()>, Receiver<()>) {
 }
 
 /// Starts the thread that makes checkpoints; it ends with the database. One in memory has none.
-pub(super) fn start(database: &Arc<Database>, orders: Receiver<()>) -> Result<(), StoreError> {
+pub(super) fn start(
+    database: &Arc<Database>,
+    key: Option<&Key>,
+    orders: Receiver<()>,
+) -> Result<(), StoreError> {
     let Some(path) = &database.path else { return Ok(()) };
     remove_old_backups(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    if let Some(key) = key {
+        key.unlock(&connection)?;
+    }
     let run = move || {
         for () in orders {
             // Passive: waits for nobody and lets nobody wait; what it leaves, the next one takes.

@@ -7,11 +7,17 @@
 mod admin;
 mod anon;
 mod answers;
+mod archive;
+mod backup;
+pub mod blob;
 mod cache;
 mod housekeeping;
+mod key;
 mod ledger;
+mod replace;
 mod schema;
 mod scratch;
+mod seal;
 mod similar;
 mod spend;
 mod vault;
@@ -34,11 +40,19 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use thiserror::Error;
 
 use cache::Cache;
+use key::Key;
 use scratch::Scratch;
 
 pub use admin::{Entry, Imported, Stats};
 pub use anon::{AnonError, AnonStore};
 pub use answers::{Answer, Answers, Kind, Size};
+pub use archive::{Archive, ArchiveError, Counted};
+#[cfg(test)]
+pub(crate) use benchmark::fill_caches;
+pub use blob::{BlobId, Blobs};
+pub(crate) use key::HEADER;
+pub use key::{Access, Secret, SecretError};
+pub use replace::{Step, Told, convert, exchange};
 pub use similar::{Asked, Limits, Similar};
 pub use spend::{Amount, Day, Limit, Over, Period, Reserved, Spend};
 pub use vault::TenantVault;
@@ -51,6 +65,7 @@ pub struct Store {
     database: Arc<Database>,
     vaults: Vaults,
     answers: Arc<Answers>,
+    blobs: Blobs,
     similar: Arc<Similar>,
 }
 
@@ -91,6 +106,39 @@ pub enum StoreError {
         /// The newest version that can be read.
         known: i64,
     },
+    /// It is encrypted, and nobody has said how to open it.
+    #[error("the state is encrypted: give its passphrase or key file")]
+    Locked,
+    /// It is encrypted with another secret.
+    #[error("the passphrase or key file is not the one that the state is encrypted with")]
+    WrongKey,
+    /// It should be encrypted, and is not.
+    #[error("the state is not encrypted, and the configuration demands it; run `prxy encrypt`")]
+    NotEncrypted,
+    /// What says how the key is made is damaged.
+    #[error("{} is damaged, or not ours", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A text is longer than any request.
+    #[error("a text has more than {most} bytes")]
+    TooLong {
+        /// How many it may have.
+        most: u64,
+    },
+    /// A blob is not what was put there.
+    #[error("blob {0} is damaged")]
+    Damaged(BlobId),
+    /// A file in `blob/` is no blob of this state.
+    #[error("{} is damaged, or no file of this state", path.display())]
+    Strange {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There was no randomness, or no memory.
+    #[error("a blob cannot be encrypted")]
+    Seal,
     /// A label has no numbers left.
     #[error("no number is left for this label")]
     Full,
@@ -105,21 +153,39 @@ impl Store {
     /// # Errors
     /// Anything that would keep a value from being stored later: see [`StoreError`].
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_with(dir, &Access::default())
+    }
+
+    /// The same for a state that is encrypted, or is to be.
+    ///
+    /// # Errors
+    /// As for [`Self::open`]; and the secret does not open it, or it is not encrypted and should be.
+    /// Nothing is changed then.
+    pub fn open_with(dir: &Path, access: &Access) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
+        let key = match Key::find(dir, access)? {
+            None if access.encrypted_only => {
+                if path.symlink_metadata().is_ok_and(|known| known.len() > 0) {
+                    return Err(StoreError::NotEncrypted);
+                }
+                Some(Key::make(dir, access.secret.as_ref().ok_or(StoreError::Locked)?)?)
+            }
+            key => key,
+        };
         create(dir, &path).map_err(|source| StoreError::Unusable { path: path.clone(), source })?;
-        Self::open_file(&path)
+        Self::of(connect(&path, key.as_ref())?, Some((&path, key)))
     }
 
     /// Opens the `prxy.db` that is in `dir`; `None` if there is none.
     ///
     /// # Errors
-    /// As for [`Self::open`].
-    pub fn open_existing(dir: &Path) -> Result<Option<Self>, StoreError> {
+    /// As for [`Self::open_with`].
+    pub fn open_existing(dir: &Path, access: &Access) -> Result<Option<Self>, StoreError> {
         let path = dir.join(FILE);
         match path.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::Unusable { path, source }),
-            Ok(_) => Self::open(dir).map(Some),
+            Ok(_) => Self::open_with(dir, access).map(Some),
         }
     }
 
@@ -137,32 +203,27 @@ impl Store {
         Self { vaults: Vaults::OfRequests, ..self }
     }
 
-    fn open_file(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        if connection.is_readonly(rusqlite::MAIN_DB)? {
-            return Err(StoreError::ReadOnly { path: path.to_owned() });
-        }
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        // Commits survive a crash of this process; only a power cut may lose the last of them.
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        Self::of(connection, Some(path))
-    }
-
-    fn of(mut connection: Connection, path: Option<&Path>) -> Result<Self, StoreError> {
+    fn of(
+        mut connection: Connection,
+        place: Option<(&Path, Option<Key>)>,
+    ) -> Result<Self, StoreError> {
         connection.pragma_update(None, "trusted_schema", false)?;
         // What was deleted is not left in the file's free pages.
         connection.pragma_update(None, "secure_delete", true)?;
         // The sandbox has no directory for temporary files.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        schema::migrate(&mut connection, path)?;
+        let (path, key) = place.unzip();
+        let key = key.flatten();
+        schema::migrate(&mut connection, path, key.as_ref())?;
         // Done by a thread of its own, before this many pages are reached: it waits for the disk.
         connection.pragma_update(None, "wal_autocheckpoint", FALLBACK_CHECKPOINT_PAGES)?;
         let (checkpoints, orders) = housekeeping::channel();
+        let blobs = match path.and_then(Path::parent) {
+            Some(dir) => Blobs::open(&dir.join(BLOBS), key.as_ref().map(Key::seal)),
+            None => Blobs::in_memory(),
+        };
+        blobs.sweep();
         let database = Arc::new(Database {
             connection: Mutex::new(connection),
             cache: Mutex::default(),
@@ -170,10 +231,10 @@ impl Store {
             checkpoints,
             unsaved: AtomicUsize::new(0),
         });
-        housekeeping::start(&database, orders)?;
+        housekeeping::start(&database, key.as_ref(), orders)?;
         let answers = Arc::new(Answers::new(Arc::clone(&database)));
         let similar = Arc::new(Similar::new(Arc::clone(&database)));
-        Ok(Self { database, vaults: Vaults::Kept, answers, similar })
+        Ok(Self { database, vaults: Vaults::Kept, answers, similar, blobs })
     }
 
     /// The vault of one tenant, for one request and its answer.
@@ -186,6 +247,11 @@ impl Store {
             }
             Vaults::OfRequests => Arc::new(Scratch::default()),
         }
+    }
+
+    /// The long texts beside the tables.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
     }
 
     /// Deletes, now and then, what has not been used for so long.
@@ -205,6 +271,13 @@ impl StoreError {
             Self::ReadOnly { .. } => "store-read-only",
             Self::Corrupt(_) => "store-corrupt",
             Self::TooNew { .. } => "store-too-new",
+            Self::Locked => "store-locked",
+            Self::WrongKey => "store-wrong-key",
+            Self::NotEncrypted => "store-not-encrypted",
+            Self::Header { .. } => "store-header",
+            Self::TooLong { .. } => "store-too-long",
+            Self::Damaged(_) | Self::Strange { .. } => "store-blob-damaged",
+            Self::Seal => "store-seal",
             Self::Full => "store-full",
             Self::Failed(_) => "store-failed",
         }
@@ -284,6 +357,25 @@ impl Database {
     }
 }
 
+/// A connection for reading and writing, with the file's key if it has one.
+fn connect(path: &Path, key: Option<&Key>) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(path, flags)?;
+    if let Some(key) = key {
+        key.unlock(&connection)?;
+    }
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    if connection.is_readonly(rusqlite::MAIN_DB)? {
+        return Err(StoreError::ReadOnly { path: path.to_owned() });
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Commits survive a crash of this process; only a power cut may lose the last of them.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(connection)
+}
+
 /// Makes the file before SQLite does, which would let the umask decide who may read it.
 fn create(dir: &Path, path: &Path) -> io::Result<()> {
     // The directory above is for every role: `prxy mask` may be there before the daemon.
@@ -316,6 +408,7 @@ pub(crate) fn now() -> i64 {
 /// Whose a vault is where clients are not told apart.
 pub const TENANT: &str = "default";
 const FILE: &str = "prxy.db";
+const BLOBS: &str = "blob";
 const ROWS_PER_CHECKPOINT: usize = 5_000;
 const FALLBACK_CHECKPOINT_PAGES: i64 = 20_000;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -7,12 +7,17 @@ use std::{fs, io};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
+use super::key::Key;
 use super::ledger::{family_hash, value_hash};
 use super::{StoreError, answers, similar, spend};
 
 /// Brings the database to the newest version, and proves that it can be written. Of an older
 /// version at `path` a copy is kept beside it.
-pub(super) fn migrate(connection: &mut Connection, path: Option<&Path>) -> Result<(), StoreError> {
+pub(super) fn migrate(
+    connection: &mut Connection,
+    path: Option<&Path>,
+    key: Option<&Key>,
+) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if !(0..=VERSION).contains(&found) {
@@ -20,7 +25,7 @@ pub(super) fn migrate(connection: &mut Connection, path: Option<&Path>) -> Resul
     }
     if let Some(path) = path.filter(|_| found > 0 && found < VERSION) {
         // The lock on writing is held: what the copy gets is what is migrated.
-        back_up(path, found)?;
+        back_up(path, found, key)?;
     }
     match found {
         0 => transaction.execute_batch(TABLES)?,
@@ -44,7 +49,7 @@ pub(super) fn backup(path: &Path, version: i64) -> PathBuf {
     name.into()
 }
 
-fn back_up(path: &Path, version: i64) -> Result<(), StoreError> {
+fn back_up(path: &Path, version: i64, key: Option<&Key>) -> Result<(), StoreError> {
     let copy = backup(path, version);
     let unusable = |source: io::Error| StoreError::Unusable { path: copy.clone(), source };
     match fs::remove_file(&copy) {
@@ -56,6 +61,10 @@ fn back_up(path: &Path, version: i64) -> Result<(), StoreError> {
     made.map_err(unusable)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let reader = Connection::open_with_flags(path, flags)?;
+    // The copy gets the same key.
+    if let Some(key) = key {
+        key.unlock(&reader)?;
+    }
     let name = copy.to_str().ok_or_else(|| unusable(io::ErrorKind::InvalidFilename.into()))?;
     reader.execute("VACUUM INTO ?1", params![name])?;
     Ok(())

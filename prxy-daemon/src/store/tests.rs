@@ -1,4 +1,5 @@
 mod admin;
+mod replace;
 mod spellings;
 
 use std::fs;

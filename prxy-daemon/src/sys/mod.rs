@@ -7,6 +7,7 @@ pub mod attempt;
 pub mod bpf;
 pub mod cgroup;
 pub mod channel;
+pub mod cipher;
 pub mod clone;
 pub mod environment;
 pub mod fds;

@@ -58,6 +58,7 @@ pub fn exec(role: Role, config: &Config, program: &[OsString]) -> Result<u8, Ver
     }
     let program = words(program)?;
     roles::wipe_keys(config);
+    roles::wipe_state_key(config);
     set_child_subreaper(true).during("keep what the command starts")?;
     let signals = take_signals().during("block signals")?;
     let data_dir = config.data_dir.canonicalize().unwrap_or_else(|_| config.data_dir.clone());

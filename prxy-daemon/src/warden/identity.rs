@@ -29,30 +29,16 @@ impl Home {
         let dir = config.data_dir.canonicalize().during(step)?;
         let step = "open the data directory";
         let privileged = geteuid().is_root();
-        if privileged {
-            let known = fs::metadata(&dir).during(step)?;
-            check_owner(known.uid(), known.mode(), geteuid()).during(step)?;
-        }
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(dir.join("prxy.lock"))
-            .during(step)?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
-            let step = "lock the data directory";
-            match error {
-                Errno::EWOULDBLOCK => {
-                    let dir = dir.display();
-                    WardenError::new(step, format_args!("another prxy is running on {dir}"))
-                }
-                other => WardenError::new(step, other),
-            }
-        })?;
+        let lock = lock(&dir)?;
+        // Whatever was left there by a crash, one of the two is whole: this is the other one.
+        remove_all(&fresh_state(&dir)).during(step)?;
         let instance = instance_of(&dir);
         let home = Self { dir, instance, _lock: lock };
         home.own(&home.state(), user(Role::Gateway))?;
+        let blobs = home.state().join("blob");
+        if blobs.symlink_metadata().is_ok() {
+            home.own(&blobs, user(Role::Gateway))?;
+        }
         home.own(&home.audit(), privileged.then(|| (Uid::from_raw(0), Gid::from_raw(0))))?;
         Ok(home)
     }
@@ -104,6 +90,45 @@ impl Home {
             }
         }
         opened.set_permissions(Permissions::from_mode(0o700)).map_err(io)
+    }
+}
+
+/// Keeps every other daemon from this directory, and whatever needs it for itself.
+pub(crate) fn lock(dir: &Path) -> Result<Flock<File>, WardenError> {
+    let step = "open the data directory";
+    if geteuid().is_root() {
+        let known = fs::metadata(dir).during(step)?;
+        check_owner(known.uid(), known.mode(), geteuid()).during(step)?;
+    }
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(dir.join("prxy.lock"))
+        .during(step)?;
+    Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
+        let step = "lock the data directory";
+        match error {
+            Errno::EWOULDBLOCK => {
+                let dir = dir.display();
+                WardenError::new(step, format_args!("another prxy is running on {dir}"))
+            }
+            other => WardenError::new(step, other),
+        }
+    })
+}
+
+/// Where `prxy encrypt` and its like make a new state, and leave the old one until it is gone.
+pub(crate) fn fresh_state(dir: &Path) -> PathBuf {
+    dir.join("state.new")
+}
+
+/// A directory that need not be there.
+pub(crate) fn remove_all(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -84,6 +84,9 @@ impl Settings {
         if (new.vault.scope, new.vault.expire_after) != (old.vault.scope, old.vault.expire_after) {
             fix("vault", "its scope and its expiry are chosen when it is opened");
         }
+        if new.encrypt != old.encrypt {
+            fix("encrypt", "the state is opened once, with a secret that is read at the start");
+        }
         if on_violation(new) != on_violation(old) {
             fix(
                 "pipeline.airgap.onViolation",

@@ -18,12 +18,12 @@ use super::kernel::Kernel;
 use super::plan::{Places, Plan};
 use super::{During, Show, WardenError, confine};
 use crate::broker::Broker;
-use crate::config::{Bundles, Config, Host, Origin, VaultScope};
+use crate::config::{Bundles, Config, Encrypt, Host, Origin, USUAL_STATE_KEY, VaultScope};
 use crate::gateway::{Gateway, Screen};
 use crate::link::reload::Orders;
 use crate::link::sockets::{FromGateway, ToBroker, ToNetgate};
 use crate::link::{ToWarden, obey};
-use crate::store::{Store, StoreError};
+use crate::store::{Access, Secret, Store, StoreError};
 use crate::sys::channel::{AsyncChannel, Channel};
 use crate::sys::clone::{Clone, into_cgroup};
 use crate::sys::{environment, fds, privilege};
@@ -132,27 +132,32 @@ pub(crate) fn start(
     let gateway = starter.start(
         Role::Gateway,
         &kept.collect::<Vec<_>>(),
-        || Ok::<_, WardenError>(()),
-        |(), warden| {
+        || {
+            let secret = Secret::find(config.encrypt.as_ref(), &|name| std::env::var_os(name));
+            wipe_state_key(config);
+            secret.map(|secret| Access { secret, encrypted_only: config.encrypt.is_some() })
+        },
+        |access, warden| {
             let (gateway_broker, front) = (gateway_broker.try_clone()?, front.try_clone()?);
             let terminal = terminal.as_ref().map(|terminal| terminal.try_clone()).transpose()?;
             let screen = terminal.map(|terminal| Screen::new(terminal.into())).transpose()?;
-            serve_clients(config, origin, &state, warden, gateway_broker, front, screen)
+            let store = open_store(config, &state, access).map_err(io::Error::other)?;
+            serve_clients(config, origin, store, warden, gateway_broker, front, screen)
         },
     )?;
+    wipe_state_key(config);
     Ok(vec![broker, netgate, resolver, gateway])
 }
 
 fn serve_clients(
     config: &Config,
     origin: &Origin,
-    state: &Path,
+    store: Store,
     warden: Channel,
     broker: Channel,
     front: TcpListener,
     screen: Option<Screen>,
 ) -> io::Result<()> {
-    let store = open_store(config, state).map_err(io::Error::other)?;
     let (drain, mut drained) = watch::channel(());
     many_threads()?.block_on(async {
         front.set_nonblocking(true)?;
@@ -177,9 +182,10 @@ fn serve_clients(
     })
 }
 
-fn open_store(config: &Config, state: &Path) -> Result<Store, StoreError> {
+/// The secret is forgotten with this: the database has the key.
+fn open_store(config: &Config, state: &Path, access: Access) -> Result<Store, StoreError> {
     let store = match config.vault.scope {
-        VaultScope::Persistent => Store::open(state)?,
+        VaultScope::Persistent => Store::open_with(state, &access)?,
         VaultScope::Memory => Store::in_memory()?,
         VaultScope::Request => Store::in_memory()?.of_requests(),
     };
@@ -250,6 +256,9 @@ impl Starter<'_> {
         let name = format!("prxy-{}", plan.role.name());
         privilege::set_process_name(&name).during("name the process")?;
         confine::policy_canary(plan.role)?;
+        if plan.role != Role::Gateway {
+            wipe_state_key(self.config);
+        }
         let prepared = prepare().during("prepare")?;
         plan.take_rights_away(Some(self.warden))?;
         plan.confine()?;
@@ -279,6 +288,12 @@ pub(crate) fn wipe_keys(config: &Config) {
         .chain(config.providers.iter().filter_map(|provider| provider.key_name.as_deref()))
         .collect();
     environment::scrub(&names);
+}
+
+/// The same for what opens the state, which only the gateway gets.
+pub(crate) fn wipe_state_key(config: &Config) {
+    let own = config.encrypt.as_ref().and_then(Encrypt::name);
+    environment::scrub(&[USUAL_STATE_KEY, own.unwrap_or(USUAL_STATE_KEY)]);
 }
 
 fn one_thread() -> io::Result<Runtime> {

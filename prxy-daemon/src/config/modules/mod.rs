@@ -5,6 +5,9 @@
 
 mod cost_guard;
 mod exact_cache;
+mod ipc;
+mod local_encrypt;
+mod mcp_optimizer;
 mod semantic_cache;
 
 use super::Module;
@@ -12,6 +15,8 @@ use super::decode::{Fields, Found};
 
 pub use cost_guard::{CostGuard, Money, Price, Unpriced};
 pub use exact_cache::{ExactCache, Sharing};
+pub use ipc::Ipc;
+pub use mcp_optimizer::McpOptimizer;
 pub use semantic_cache::SemanticCache;
 
 /// How the options of one module are read.
@@ -23,4 +28,11 @@ pub(super) struct Row {
 }
 
 /// Every module of this folder.
-pub(super) const ROWS: &[Row] = &[cost_guard::ROW, exact_cache::ROW, semantic_cache::ROW];
+pub(super) const ROWS: &[Row] = &[
+    cost_guard::ROW,
+    exact_cache::ROW,
+    ipc::ROW,
+    local_encrypt::ROW,
+    mcp_optimizer::ROW,
+    semantic_cache::ROW,
+];

@@ -278,7 +278,9 @@ proptest! {
 
 #[test]
 fn the_guide_names_everything_and_its_example_loads() {
-    use crate::config::{clients, decode, embeddings, guardrails, pipeline, providers, vault};
+    use crate::config::{
+        clients, decode, embeddings, encrypt, guardrails, pipeline, providers, vault,
+    };
 
     let guide = include_str!("../../../../docs/configuration.md");
     for (prefix, keys) in [
@@ -287,6 +289,7 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("limits.", decode::LIMIT_KEYS),
         ("audit.", decode::AUDIT_KEYS),
         ("vault.", vault::KEYS),
+        ("encrypt.", encrypt::KEYS),
         ("embeddings.", embeddings::KEYS),
         ("provider_fetch.", providers::FETCH_KEYS),
         ("airgap.", pipeline::AIRGAP_KEYS),
@@ -296,8 +299,8 @@ fn the_guide_names_everything_and_its_example_loads() {
     ] {
         for key in keys {
             let row = format!("\n| `{prefix}{key}` |");
-            let section =
-                ["clients", "dns", "limits", "audit", "vault", "embeddings"].contains(key);
+            let sections = ["clients", "dns", "limits", "audit", "vault", "embeddings", "encrypt"];
+            let section = sections.contains(key);
             assert!(section || guide.contains(&row), "{row}");
         }
     }

@@ -163,6 +163,7 @@ impl Bed {
             audit: crate::config::Audit::default(),
             embeddings: Default::default(),
             vault: Default::default(),
+            encrypt: None,
             file: None,
         };
         change(&mut config);

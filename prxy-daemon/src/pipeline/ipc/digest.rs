@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 
 use crate::provider::conversation::{Item, Part, Role};
 
-/// The digest of these items, of at most `budget` tokens as `count` counts them.
+/// The digest of these items, of at most `budget` tokens as `count` counts them; empty if there is
+/// no room for any.
 pub(super) fn digest<'i, 't: 'i>(
     items: impl Iterator<Item = &'i Item<'t>> + Clone,
     budget: u64,
@@ -16,7 +17,9 @@ pub(super) fn digest<'i, 't: 'i>(
 ) -> String {
     let total = items.clone().count();
     let open = format!("<earlier-conversation messages-left-out=\"{total}\">\n{NOTE}\n");
-    let mut left = budget.saturating_sub(count(&open) + count(CLOSE) + 8);
+    let Some(mut left) = budget.checked_sub(count(&open) + count(CLOSE) + 8) else {
+        return String::new();
+    };
     let mut lines: Vec<Line> = Vec::new();
     let mut files = Vec::new();
     let mut tools: BTreeMap<String, u32> = BTreeMap::new();

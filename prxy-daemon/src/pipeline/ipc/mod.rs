@@ -10,17 +10,22 @@ mod digest;
 mod recall;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use self::cut::{Marks, Plan};
 use self::recall::Recall;
+use super::{Exchange, Module, Verdict};
+use crate::config;
 use crate::json::{Edits, Node};
 use crate::provider::Surface;
 use crate::provider::conversation::memo::Memo;
 use crate::provider::conversation::tokens::{Counter, Tokenizer};
 use crate::provider::conversation::{Conversation, Item, Tail, window};
+use crate::provider::endpoint::unescaped;
+use crate::store::{Blobs, Store};
 
 /// Where turns go that leave.
 pub trait Archive: Send + Sync {
@@ -37,30 +42,32 @@ pub trait Likeness: Send + Sync {
     fn threshold(&self) -> f32;
 }
 
-/// How far conversations may grow.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Limits {
-    /// The share of the model's window, less the answer's, that a request may take.
-    pub target_utilization: f64,
-    /// The windows of models, by pattern; the first that fits counts, before the built-in table.
-    pub context_size: Vec<(crate::config::ModelPattern, u64)>,
-    /// How many tokens are brought back for one text of the user; 0 for none.
-    pub recall_tokens: u64,
+/// Where the turns go that leave a conversation of this state.
+pub(super) fn archive(store: &Store) -> Arc<dyn Archive> {
+    Arc::new(store.blobs().clone())
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { target_utilization: 0.75, context_size: Vec::new(), recall_tokens: 2_000 }
+impl Archive for Blobs {
+    fn keep(&self, turns: &[u8]) -> bool {
+        match self.put(turns) {
+            Ok(_) => true,
+            Err(error) => {
+                let reason = error.reason();
+                tracing::warn!(reason, %error, "turns are not archived, so the request is not cut");
+                false
+            }
+        }
     }
 }
 
 /// The module.
 pub struct Ipc {
-    limits: Limits,
+    options: config::Ipc,
     archive: Arc<dyn Archive>,
     likeness: Option<Arc<dyn Likeness>>,
     counter: Counter,
     recall: Recall,
+    recalled: Memo<Option<(String, u64)>>,
     digests: Memo<String>,
     archived: Memo<()>,
 }
@@ -90,16 +97,17 @@ pub enum Outcome {
 impl Ipc {
     /// With an archive for what leaves, and a judge of likeness beside the words that agree.
     pub fn new(
-        limits: Limits,
+        options: config::Ipc,
         archive: Arc<dyn Archive>,
         likeness: Option<Arc<dyn Likeness>>,
     ) -> Self {
         Self {
-            limits,
+            options,
             archive,
             likeness,
             counter: Counter::default(),
             recall: Recall::default(),
+            recalled: Memo::new(MANY),
             digests: Memo::new(MEMORY),
             archived: Memo::new(MEMORY),
         }
@@ -120,7 +128,7 @@ impl Ipc {
         }
         let Some(window) = self.window(model) else { return Outcome::LeftAlone("unknown-window") };
         let room = window.saturating_sub(conversation.max_output);
-        let high = (room as f64 * self.limits.target_utilization) as u64;
+        let high = (room as f64 * f64::from(self.options.target_utilization)) as u64;
         let tokens: Vec<u64> =
             conversation.items.iter().map(|item| self.counter.item(model, body, item)).collect();
         let fixed = self.counter.fixed(model, body, &conversation);
@@ -131,13 +139,24 @@ impl Ipc {
             fixed,
             high,
             digest: (high / 16).min(MOST_DIGEST),
-            recall: (high / 16).min(self.limits.recall_tokens),
+            recall: (high / 16).min(self.options.recall_tokens),
         };
         let tokenizer = Tokenizer::of(model);
         let items = &conversation.items;
-        let recall = |user: usize, left: std::ops::Range<usize>, budget| {
+        // What left only grows on the way, so that it is hashed once.
+        let (mut hasher, mut hashed) = (blake3::Hasher::new(), 0);
+        let recall = |user: usize, left: Range<usize>, budget: u64| {
+            for item in &items[left.start.max(hashed)..left.end] {
+                hasher.update(&body[item.node.range.clone()]);
+            }
+            hashed = left.end;
+            let mut key = hasher.finalize().as_bytes().to_vec();
+            key.extend(budget.to_le_bytes());
+            key.extend(&body[items[user].node.range.clone()]);
             let count = |text: &str| tokenizer.count(text);
-            self.recall.of(&items[user], &items[left], budget, self.likeness.as_deref(), count)
+            let likeness = self.likeness.as_deref();
+            let find = || Some(self.recall.of(&items[user], &items[left], budget, likeness, count));
+            self.recalled.remember(u8::from(tokenizer == Tokenizer::O200k), &key, find)?
         };
         let plan = match cut::plan(&conversation, &tokens, marks, recall) {
             Ok(plan) => plan,
@@ -149,7 +168,7 @@ impl Ipc {
         if plan.steps.is_empty() && !over {
             return Outcome::Fits;
         }
-        if plan.steps.is_empty() || over && plan.total > room {
+        if plan.steps.is_empty() || over && plan.total > room.min(before) {
             return Outcome::LeftAlone("too-long");
         }
         if !self.archive_all(body, items, &plan) {
@@ -167,7 +186,7 @@ impl Ipc {
     }
 
     fn window(&self, model: &str) -> Option<u64> {
-        let configured = self.limits.context_size.iter().find(|(known, _)| known.matches(model));
+        let configured = self.options.context_size.iter().find(|(known, _)| known.matches(model));
         configured.map(|(_, tokens)| *tokens).or_else(|| window::of(model))
     }
 
@@ -205,6 +224,33 @@ impl Ipc {
     }
 }
 
+impl Module for Ipc {
+    fn name(&self) -> &'static str {
+        "ipc"
+    }
+
+    fn request(&self, exchange: &mut Exchange<'_>) -> Verdict {
+        let endpoint = exchange.endpoint;
+        let model = Some(exchange.uri.path()).filter(|_| endpoint.names_model());
+        let model = model.and_then(|path| path.rsplit_once("/models/"));
+        let model = model.map(|(_, rest)| rest.rsplit_once(':').map_or(rest, |(model, _)| model));
+        let model = model.map(unescaped);
+        match self.shorten(endpoint.surface, model.as_deref(), &exchange.body) {
+            Outcome::Fits => {}
+            Outcome::LeftAlone(why) => exchange.say("left-alone", why),
+            Outcome::Cut { body, messages, saved, over, .. } => {
+                exchange.body = body.into();
+                exchange.say("left-out", messages);
+                exchange.say("saved-tokens", saved);
+                if over {
+                    exchange.say("over", "target");
+                }
+            }
+        }
+        Verdict::Continue
+    }
+}
+
 /// The request without what leaves, with what takes its place.
 fn written(body: &[u8], items: &[Item<'_>], plan: &Plan, digest: &str) -> Vec<u8> {
     let mut edits = Edits::new();
@@ -216,6 +262,9 @@ fn written(body: &[u8], items: &[Item<'_>], plan: &Plan, digest: &str) -> Vec<u8
     }
     let texts = plan.recalled.iter().map(|(user, text)| (*user, text.as_str()));
     for (at, text) in [(plan.task, digest)].into_iter().chain(texts) {
+        if text.is_empty() {
+            continue;
+        }
         match items[at].tail {
             Tail::Text(token) => {
                 edits.replace_text(token.range.end..token.range.end, &format!("\n\n{text}"));
@@ -237,5 +286,7 @@ fn written(body: &[u8], items: &[Item<'_>], plan: &Plan, digest: &str) -> Vec<u8
 
 /// In tokens.
 const MOST_DIGEST: u64 = 2_000;
+/// Texts of users in the conversations that go on.
+const MANY: usize = 8_192;
 /// Conversations that go on at a time, and the steps that they have made.
 const MEMORY: usize = 512;

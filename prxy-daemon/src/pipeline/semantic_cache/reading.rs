@@ -65,13 +65,21 @@ struct Reader {
     polite: bool,
 }
 
+#[derive(Default)]
+struct End {
+    asks: bool,
+    shouts: bool,
+}
+
 impl Reader {
     fn read(mut self) -> Vec<Token> {
         self.lower();
         self.replace();
-        let mut asks = self.end();
+        let mut ended = self.end();
         while self.close() {
-            asks |= self.end();
+            // What stood behind the thanks was not said of the question.
+            let before = self.end();
+            ended = End { asks: ended.asks || before.asks, ..before };
         }
         while self.open() {}
         self.front();
@@ -79,8 +87,13 @@ impl Reader {
         if self.language.name == tables::ENGLISH {
             self.english();
         }
-        if asks && !self.polite && !self.is_question() {
+        let question = self.is_question();
+        if ended.asks && !self.polite && !question {
             self.tokens.push(Token::new(Kind::Mark, "?"));
+        }
+        // `How do I call save!` asks for the name.
+        if ended.shouts && question {
+            self.tokens.push(Token::new(Kind::Mark, "!"));
         }
         self.tokens
     }
@@ -88,28 +101,43 @@ impl Reader {
     /// Capitals at the beginning of a sentence, and of names that have no second meaning.
     fn lower(&mut self) {
         let mut first = true;
-        for token in &mut self.tokens {
+        for at in 0..self.tokens.len() {
+            let token = &self.tokens[at];
             let lower = token.text.to_lowercase();
             let only_first = token.text.chars().skip(1).all(|c| !c.is_uppercase());
             let plain = match token.kind {
-                // German nouns have capitals.
+                Kind::Name if lower == "i" => self.is_pronoun(at),
                 Kind::Name => {
-                    let noun = || {
-                        only_first
-                            && self.language.name == tables::GERMAN
-                            && self.language.has("same", &lower)
-                    };
-                    tables::is_plain_name(&lower) || first && only_first || noun()
+                    // German nouns have capitals.
+                    let noun =
+                        self.language.name == tables::GERMAN && self.language.has("same", &lower);
+                    let begins = first
+                        && (!self.language.has("capital", &lower)
+                            || VERBS_OF_QUESTIONS.contains(&lower.as_str()));
+                    tables::is_plain_name(&lower) || only_first && (begins || noun)
                 }
                 Kind::Exact => tables::is_plain_name(&lower),
                 _ => false,
             };
             if plain {
-                *token = Token::of(&lower);
+                self.tokens[at] = Token::of(&lower);
             }
-            first =
-                token.kind == Kind::Mark && matches!(token.text.as_str(), "." | "?" | "!" | "\n");
+            let token = &self.tokens[at];
+            first = ["?", ".", "!", "\n"].iter().any(|mark| token.is(mark));
         }
+    }
+
+    /// Whether an `I` is who speaks, not a letter: `What is I?`.
+    fn is_pronoun(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).and_then(|at| self.tokens.get(at));
+        let letter = before.is_some_and(|token| {
+            ["is", "of", "between", "and", "or", "letter", "symbol", "than"].contains(&&*token.text)
+        });
+        let verb = |next: &Token| {
+            next.kind == Kind::Word && !NO_NOUNS.contains(&next.text.as_str())
+                || ["do", "was", "be"].contains(&&*next.text)
+        };
+        !letter && self.tokens.get(at + 1).is_some_and(verb)
     }
 
     /// Words and phrases that mean the same.
@@ -132,17 +160,18 @@ impl Reader {
         }
     }
 
-    /// Drops what ends the text, and says whether that was a question mark.
-    fn end(&mut self) -> bool {
-        let mut asks = false;
+    /// Drops what ends the text, and says what that was.
+    fn end(&mut self) -> End {
+        let mut end = End::default();
         while let Some(last) = self.tokens.last()
             && last.kind == Kind::Mark
             && matches!(last.text.as_str(), "." | "?" | "!" | "," | "\n")
         {
-            asks |= last.is("?");
+            end.asks |= last.is("?");
+            end.shouts |= last.is("!");
             self.tokens.pop();
         }
-        asks
+        end
     }
 
     /// Drops a greeting or a courtesy in front.
@@ -191,7 +220,11 @@ impl Reader {
     fn front(&mut self) {
         let Some(comma) = self.tokens.iter().position(|token| token.is(",")) else { return };
         let fronted = self.word(0).is_some_and(|word| self.language.has("front", word));
-        if !fronted || !(2..=4).contains(&comma) {
+        let named = self.tokens.get(1).is_some_and(|token| {
+            let name = !matches!(token.kind, Kind::Word) || tables::is_plain_name(&token.text);
+            name && !self.language.has("time", &token.text.to_lowercase())
+        });
+        if !fronted || !named || comma != 2 {
             return;
         }
         let rest = Self {
@@ -223,6 +256,13 @@ impl Reader {
             && matches!(self.word(1), Some("do" | "does"))
         {
             self.tokens.remove(1);
+        }
+        // In `a x = b` a letter is none.
+        let formula = |token: &Token| {
+            token.kind == Kind::Exact && !token.text.contains(char::is_alphanumeric)
+        };
+        if self.tokens.iter().any(formula) {
+            return;
         }
         // `a mean` and `the mean` are two things where they are what is asked for.
         let kept = matches!(self.word(0), Some("what" | "who")) && self.word(1) == Some("be");

@@ -144,7 +144,19 @@ impl Reader {
             if at > 0 {
                 self.out.push(Token::new(Kind::Mark, "\n"));
             }
-            line.split_whitespace().for_each(|chunk| self.chunk(chunk));
+            let mut gap = 0;
+            for chunk in line.split(char::is_whitespace) {
+                if chunk.is_empty() {
+                    gap += 1;
+                    continue;
+                }
+                // Indentation and columns mean something in programs and tables.
+                if gap > usize::from(at == 0) {
+                    self.out.push(Token::new(Kind::Exact, " ".repeat(gap)));
+                }
+                gap = 0;
+                self.chunk(chunk);
+            }
         }
     }
 

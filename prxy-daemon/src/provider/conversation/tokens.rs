@@ -37,9 +37,9 @@ impl Tokenizer {
 
 /// What a text takes at most, but for rare scripts and noise.
 ///
-/// Every four letters of a word and every two digits are a token, and so is every other visible
-/// character, every line, and every run of blanks beyond the one before a word. A letter outside ASCII is one
-/// token, two where its script has thousands of them.
+/// Every four letters of a word, or two capitals, are a token, and so is every other visible
+/// character, every line, and every run of blanks beyond the one before a word. Of alphabets outside ASCII two letters are
+/// one, of scripts with thousands of them two are three.
 pub fn estimate(text: &str) -> u64 {
     let mut tokens = 0;
     let mut rest = text.chars().peekable();
@@ -52,13 +52,16 @@ pub fn estimate(text: &str) -> u64 {
             length
         };
         tokens += match symbol {
-            'a'..='z' | 'A'..='Z' => run(char::is_ascii_alphabetic).div_ceil(4),
-            '0'..='9' => run(char::is_ascii_digit).div_ceil(2),
+            'a'..='z' => run(char::is_ascii_lowercase).div_ceil(4),
+            'A'..='Z' => match run(char::is_ascii_uppercase) {
+                1 => run(char::is_ascii_lowercase).div_ceil(4),
+                capitals => capitals.div_ceil(2),
+            },
             ' ' => u64::from(run(|symbol| *symbol == ' ') > 1),
-            '\n' | '\r' | '\t' => 1,
             _ if symbol.is_ascii() => 1,
             '\u{80}'..='\u{2ff}' => 1,
-            _ if symbol.len_utf8() < 4 => 2,
+            '\u{300}'..='\u{7ff}' => run(|symbol| symbol.len_utf8() == 2).div_ceil(2),
+            _ if symbol.len_utf8() == 3 => (3 * run(|symbol| symbol.len_utf8() == 3)).div_ceil(2),
             _ => 3,
         };
     }

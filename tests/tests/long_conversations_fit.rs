@@ -1,0 +1,111 @@
+//! `ipc` and `mcp-optimizer`: a conversation that grows past the model's window is sent inside it, by
+//! the API's own rules, and begins as it began the time before.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
+
+use std::fs;
+
+use prxy_tests::agent;
+use prxy_tests::http::Answer;
+use prxy_tests::provider::{Format, Recorded, Script};
+use prxy_tests::samples;
+use prxy_tests::scene::{Scene, Setting};
+use prxy_tests::session::{Session, Shape};
+use prxy_tests::strict::{self, Rules};
+use serde_json::{Value, json};
+
+const SHAPE: Shape = Shape { turns: 10, rounds: 3, words: 40, said: 120, pictures: 0, topics: &[] };
+const FORMATS: [(Rules, Format); 2] =
+    [(Rules::Messages, Format::Anthropic), (Rules::Chat, Format::OpenAi)];
+
+fn scene(pipeline: &str) -> Scene {
+    let scene = Scene::start_with(&Setting { pipeline: pipeline.into(), ..Setting::default() });
+    let scene = scene.unwrap();
+    for (_, format) in FORMATS {
+        scene.provider(format).script(Script::default());
+    }
+    scene
+}
+
+fn send(scene: &Scene, format: Format, body: &[u8]) -> (Answer, Recorded) {
+    let body: Value = serde_json::from_slice(body).unwrap();
+    let answer = scene.post(samples::path(format), &body).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    (answer, scene.provider(format).last().unwrap())
+}
+
+/// What a module says of a request, `left-out=12` say.
+fn said<'a>(answer: &'a Answer, module: &str, what: &str) -> Option<&'a str> {
+    let modules = answer.head.header("x-prxy-modules")?.split(',');
+    let own = modules.filter_map(|said| said.strip_prefix(module)).next()?;
+    own.split(';').find_map(|said| said.strip_prefix(what)?.strip_prefix('='))
+}
+
+fn turns(body: &Value) -> Vec<String> {
+    body["messages"].as_array().unwrap().iter().map(Value::to_string).collect()
+}
+
+#[test]
+fn a_growing_conversation_fits_and_begins_as_it_began() {
+    let scene = scene("[airgap, guardrails, ipc: { contextSize: 8100, recallTokens: 0 }]");
+    for (rules, format) in FORMATS {
+        let mut session = Session::new(rules, 7, SHAPE, &["read_file", "search"]);
+        let first = session.items.iter_mut().find(|item| item["role"] == "user").unwrap();
+        first["content"] = "Write to ada@x-mail.com when the build is green.".into();
+        let (mut last, mut steps, mut cut) = (None::<(usize, Vec<String>)>, 0, 0);
+        for end in &session.requests {
+            let body = session.unmarked(*end);
+            let (answer, sent) = send(&scene, format, &body);
+            assert_eq!(said(&answer, "ipc", "left-alone"), None);
+            strict::check(rules, &sent.body).unwrap();
+            let left = said(&answer, "ipc", "left-out").map_or(0, |left| left.parse().unwrap());
+            // Four letters are a token at most: far below the window, and never above it.
+            assert!(sent.body.len() < 8_000 * 6, "{}", sent.body.len());
+            let sent = turns(&sent.json().unwrap());
+            assert!(sent.iter().any(|turn| turn.contains("Write to <EMAIL_")), "the task stays");
+            if let Some((left_before, before)) = &last {
+                match left == *left_before {
+                    true => assert_eq!(sent[..before.len()], before[..]),
+                    false => steps += 1,
+                }
+            }
+            cut += usize::from(left > 0);
+            last = Some((left, sent));
+        }
+        assert!(cut > 5 && (1..=cut / 2).contains(&steps), "{format:?}: {steps} of {cut}");
+    }
+    let kept = fs::read_dir(scene.data().join("blob")).unwrap().count();
+    assert!(kept > 0, "what left is kept");
+}
+
+#[test]
+fn without_the_module_the_same_conversation_is_sent_whole() {
+    let scene = scene("[airgap, guardrails]");
+    for (rules, format) in FORMATS {
+        let session = Session::new(rules, 7, SHAPE, &["read_file", "search"]);
+        let body = session.unmarked(*session.requests.last().unwrap());
+        let (_, sent) = send(&scene, format, &body);
+        assert!(sent.body.len() > 8_000 * 6, "{}", sent.body.len());
+    }
+}
+
+#[test]
+fn of_sixty_tools_those_are_sent_that_matter() {
+    let scene = scene("[airgap, guardrails, mcp-optimizer]");
+    for (rules, format) in FORMATS {
+        let tools = agent::tools(rules);
+        let declared: Vec<String> =
+            tools.as_array().unwrap().iter().map(Value::to_string).collect();
+        let body = json!({"model": agent::model(rules), "max_tokens": 100, "tools": tools,
+            "messages": [{"role": "user", "content": "Which issues are open in the repository?"}]});
+        let (answer, sent) = send(&scene, format, body.to_string().as_bytes());
+        let sent = sent.json().unwrap();
+        let kept: Vec<String> =
+            sent["tools"].as_array().unwrap().iter().map(Value::to_string).collect();
+        assert!((1..20).contains(&kept.len()), "{}", kept.len());
+        assert!(kept[0].contains("mcp__github__list_issues"), "{}", kept[0]);
+        let ordered: Vec<_> = declared.into_iter().filter(|tool| kept.contains(tool)).collect();
+        assert_eq!(kept, ordered, "in order, and as they were");
+        let told = format!("{}/60", kept.len());
+        assert_eq!(said(&answer, "mcp-optimizer", "tools"), Some(told.as_str()));
+    }
+}

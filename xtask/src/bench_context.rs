@@ -1,0 +1,15 @@
+//! Figures, never a test: what `ipc` and `mcp-optimizer` save.
+
+use anyhow::{Result, ensure};
+
+use crate::build::{self, Profile};
+use crate::shell;
+
+/// Builds for release and lets a made-up day of an agent pass the two modules.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    ensure!(arguments.is_empty(), "bench-context takes no arguments");
+    build::all(Profile::Release)?;
+    let mut bench = shell::cargo();
+    bench.args(["run", "--quiet", "--release", "--package", "prxy-tests", "--bin"]);
+    shell::run(bench.arg("bench-context"))
+}
