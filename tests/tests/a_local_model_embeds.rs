@@ -9,6 +9,7 @@ use prxy_tests::http;
 use prxy_tests::provider::Format;
 use prxy_tests::samples::{self, Delivery};
 use prxy_tests::scene::{Scene, Setting, call};
+use serde_json::{Value, json};
 
 const LOCAL: &str = "embeddings: { provider: local, model: minilm }";
 
@@ -35,30 +36,38 @@ fn setting(extra: &str) -> Setting {
     Setting { pipeline, extra: extra.into(), ..Setting::default() }
 }
 
-fn cached(scene: &Scene, text: &str) -> String {
+/// Whether the answer was known, and what else the modules say.
+fn told(scene: &Scene, text: &str) -> (String, String) {
     let body = samples::ask(Format::Anthropic, text, Delivery::Whole).to_string();
     let headers = [("content-type", "application/json"), ("x-api-key", "ada")];
     let path = samples::path(Format::Anthropic);
     let bytes = http::request("POST", path, &headers, body.as_bytes());
     let answer = call(scene.app(), scene.daemon().unwrap().address, bytes).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.header("x-prxy-cache").unwrap_or("none").to_owned()
+    let header = |name: &str| answer.head.header(name).unwrap_or("none").to_owned();
+    (header("x-prxy-cache"), header("x-prxy-modules"))
 }
 
 #[test]
-fn an_installed_model_finds_alike_what_is_spelled_otherwise() {
+fn an_installed_model_compares_meanings_in_the_sandbox() {
     let Some(dir) = model() else { return };
     let mut scene = Scene::empty().unwrap();
     let added = prxy(&scene, &["model", "add", dir.to_str().unwrap(), "--json"]);
     assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
-    let expected = "{\"name\":\"minilm\",\"dimensions\":384,\"sha256\":\"53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db\"}\n";
-    assert_eq!(String::from_utf8(added.stdout).unwrap(), expected);
-    for (extra, alike) in [("", "miss"), (LOCAL, "semantic-cache")] {
+    let expected = json!({ "name": "minilm", "dimensions": 384, "sha256": SHA256 });
+    assert_eq!(serde_json::from_slice::<Value>(&added.stdout).unwrap(), expected);
+    // The offline embedder sees only that the guard let both pass; the model sees how near they are.
+    for (extra, similarity, far) in
+        [("", "similarity=1.00", "semantic-cache"), (LOCAL, NEAR, "miss")]
+    {
         scene.launch(&setting(extra)).unwrap();
         scene.wait_for_routes().unwrap();
-        assert_eq!(cached(&scene, ASKED), "miss", "{extra}");
-        assert_eq!(cached(&scene, ALIKE), alike, "{extra}");
-        assert_eq!(cached(&scene, OPPOSITE), "miss", "{extra}");
+        assert_eq!(told(&scene, ASKED).0, "miss", "{extra}");
+        let (cached, modules) = told(&scene, ALIKE);
+        assert_eq!(cached, "semantic-cache", "{extra}");
+        assert!(modules.contains(similarity), "{extra}: {modules}");
+        assert_eq!(told(&scene, FAR).0, far, "{extra}");
+        assert_eq!(told(&scene, OPPOSITE).0, "miss", "{extra}");
         scene.stop().unwrap();
     }
     let removed = prxy(&scene, &["model", "remove", "minilm"]);
@@ -76,6 +85,9 @@ fn without_the_configured_model_nothing_starts() {
     assert!(said.contains("prxy model add"), "{said}");
 }
 
-const ASKED: &str = "How do I enable 2FA?";
-const ALIKE: &str = "How can I turn on two-factor authentication?";
+const SHA256: &str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";
+const ASKED: &str = "how to turn on 2FA";
+const ALIKE: &str = "Hi, could you please tell me how to turn on 2FA? Thanks!";
+const NEAR: &str = "similarity=0.96";
+const FAR: &str = "How do I enable 2FA?";
 const OPPOSITE: &str = "How do I disable 2FA?";

@@ -61,6 +61,9 @@ Commands:
   backup        Copy state and configuration into a new directory, also while the daemon runs
   export        Write the whole state, values and all, into a new file of JSON lines
   import        Read such a file into an empty state
+  model add     Check a local model for embeddings, and install it
+  model show    Print the models that are installed
+  model remove  Delete an installed model
   config check  Check the configuration and print every problem
   config show   Print the effective configuration
   version       Print the version
@@ -159,7 +162,7 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
     for (line, text) in [
         (
             "",
-            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, vault list, vault show, vault delete, vault expire, vault stats, vault import, vault export, encrypt, decrypt, rekey, backup, export, import, config check, config show, version, help",
+            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, vault list, vault show, vault delete, vault expire, vault stats, vault import, vault export, encrypt, decrypt, rekey, backup, export, import, model add, model show, model remove, config check, config show, version, help",
         ),
         ("config", "which command? One of: config check, config show"),
         ("srve", "unknown command `srve`; did you mean `serve`?"),
@@ -322,4 +325,21 @@ fn an_audit_log_is_checked_where_it_is_said_to_be() {
     let failure = run(args, &|_| None, &mut &b""[..], &mut out).unwrap_err();
     assert_eq!(failure.to_string(), "prxy: audit log: 1 fault");
     assert!(String::from_utf8(out).unwrap().ends_with("the chain is BROKEN\n"));
+}
+
+#[test]
+fn models_are_told_and_what_is_none_is_not_installed() {
+    let fails = |line: &str, expected: &str| {
+        let (error, status) = prxy(line).unwrap_err();
+        assert!(error.contains(expected), "{line}: {error}");
+        assert!(status.contains('1'), "{status}");
+    };
+    assert_eq!(prxy("model show").unwrap(), "no model is installed\n");
+    assert_eq!(prxy("model show --json").unwrap(), "[]\n");
+    fails("model add", "which directory?");
+    fails("model add DIR/none", "DIR/none: No such file or directory");
+    fails("model add DIR --name x", "config.json: No such file or directory");
+    fails("model remove", "which model?");
+    fails("model remove x", "there is no model \"x\"");
+    fails("model remove ../state", "is no name of a model");
 }

@@ -15,8 +15,8 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use crate::hop;
 use super::{EmbedError, Embedder, Reads, Vector};
+use crate::hop;
 use bert::{Bert, Shape};
 use files::Settings;
 use tokens::Tokenizer;

@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 
 use super::tables::{self, Language};
-use super::tokens::{Kind, ROLE, Token, tokens};
+use super::tokens::{Kind, ROLE, Token, renumbered, tokens};
+use crate::embed::Reads;
 
 /// What a question asks, as far as that can be told without understanding it.
 #[derive(Clone, Debug)]

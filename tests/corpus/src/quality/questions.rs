@@ -57,12 +57,12 @@ pub(crate) fn table(halves: &[Questions]) -> String {
     out
 }
 
-/// Every wrong hit, and every half whose hit rate has fallen.
-pub(crate) fn below(halves: &[Questions]) -> Vec<String> {
+/// Every wrong hit, and every half whose hit rate has fallen; a model has no floors.
+pub(crate) fn below(halves: &[Questions], has_floors: bool) -> Vec<String> {
     let mut worse: Vec<String> = halves.iter().flat_map(|half| half.wrong.clone()).collect();
     for (half, (name, _, floor)) in halves.iter().zip(HALVES) {
         let rate = half.same.by_both as f64 / half.same.pairs as f64;
-        if rate < floor {
+        if has_floors && rate < floor {
             worse.push(format!("{name}: {rate:.3} of the paraphrases share, at least {floor}"));
         }
     }
