@@ -13,7 +13,7 @@ use prxy_tests::session::{Session, Shape};
 use prxy_tests::strict::{self, Rules};
 use serde_json::{Value, json};
 
-const SHAPE: Shape = Shape { turns: 10, rounds: 3, words: 40, said: 120, pictures: 0, topics: &[] };
+const SHAPE: Shape = Shape { turns: 30, rounds: 3, words: 60, said: 200, pictures: 0, topics: &[] };
 const FORMATS: [(Rules, Format); 2] =
     [(Rules::Messages, Format::Anthropic), (Rules::Chat, Format::OpenAi)];
 
@@ -73,7 +73,7 @@ fn a_growing_conversation_fits_and_begins_as_it_began() {
         }
         assert!(cut > 5 && (1..=cut / 2).contains(&steps), "{format:?}: {steps} of {cut}");
     }
-    let kept = fs::read_dir(scene.data().join("blob")).unwrap().count();
+    let kept = fs::read_dir(scene.data().join("state/blob")).unwrap().count();
     assert!(kept > 0, "what left is kept");
 }
 

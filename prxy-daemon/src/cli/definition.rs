@@ -20,6 +20,12 @@ pub(super) enum Verb {
     VaultStats,
     VaultImport,
     VaultExport,
+    PatternsList,
+    PatternsShow,
+    PatternsDelete,
+    PatternsExport,
+    PatternsImport,
+    PatternsClear,
     Encrypt,
     Decrypt,
     Rekey,
@@ -70,9 +76,10 @@ impl Command {
         match self.verb {
             Verb::AuditVerify => "[DIR or FILE]...",
             Verb::VaultShow | Verb::VaultDelete => "PLACEHOLDER...",
-            Verb::VaultImport | Verb::Export | Verb::Import => "FILE",
+            Verb::VaultImport | Verb::PatternsImport | Verb::Export | Verb::Import => "FILE",
             Verb::Backup | Verb::ModelAdd => "DIR",
             Verb::ModelRemove => "NAME",
+            Verb::PatternsShow | Verb::PatternsDelete => "NUMBER...",
             _ => "",
         }
     }
@@ -247,6 +254,42 @@ pub(super) const COMMANDS: &[Command] = &[
         verb: Verb::ModelRemove,
         summary: "Delete an installed model",
         options: &["json", "data-dir"],
+    },
+    Command {
+        words: &["patterns", "list"],
+        verb: Verb::PatternsList,
+        summary: "Print what solved problems, and how often it helped",
+        options: &["tenant", "json", "key-file", "data-dir"],
+    },
+    Command {
+        words: &["patterns", "show"],
+        verb: Verb::PatternsShow,
+        summary: "Print some patterns whole, with where they come from",
+        options: &["json", "key-file", "data-dir"],
+    },
+    Command {
+        words: &["patterns", "delete"],
+        verb: Verb::PatternsDelete,
+        summary: "Delete patterns by their numbers",
+        options: &["json", "key-file", "data-dir"],
+    },
+    Command {
+        words: &["patterns", "export"],
+        verb: Verb::PatternsExport,
+        summary: "Print all patterns as lines of JSON",
+        options: &["tenant", "key-file", "data-dir"],
+    },
+    Command {
+        words: &["patterns", "import"],
+        verb: Verb::PatternsImport,
+        summary: "Add the patterns of a file of such lines",
+        options: &["tenant", "json", "key-file", "data-dir"],
+    },
+    Command {
+        words: &["patterns", "clear"],
+        verb: Verb::PatternsClear,
+        summary: "Delete all patterns, or all of one tenant",
+        options: &["tenant", "json", "key-file", "data-dir"],
     },
     Command {
         words: &["config", "check"],

@@ -11,6 +11,7 @@ mod help;
 mod keys;
 mod mask;
 mod model;
+mod patterns;
 mod reload;
 mod serve;
 mod state;
@@ -120,6 +121,12 @@ pub fn run(
         | Verb::VaultStats
         | Verb::VaultImport
         | Verb::VaultExport => return vault::run(arguments, env, out),
+        Verb::PatternsList
+        | Verb::PatternsShow
+        | Verb::PatternsDelete
+        | Verb::PatternsExport
+        | Verb::PatternsImport
+        | Verb::PatternsClear => return patterns::run(arguments, env, out),
         Verb::Encrypt
         | Verb::Decrypt
         | Verb::Rekey

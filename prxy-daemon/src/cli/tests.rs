@@ -38,36 +38,42 @@ prxy masks personal data in LLM requests, behind an airgap in the kernel.
 Usage: prxy COMMAND [OPTIONS]
 
 Commands:
-  serve         Run the gateway until it is told to end
-  reload        Let the running daemon read its configuration again
-  status        Say which layers hold, as read back from the kernel just now
-  audit verify  Check the audit log's chain, in all of its files
-  audit tail    Print the end of the audit log
-  verify        Try every known way out of every role, and show what stopped it
-  exec          Run a command of your own in a role's confinement
-  detect        Say what the detectors find in the text on standard input
-  mask          Print the text on standard input masked, and keep the values in the vault
-  unmask        Print the text on standard input with the values of its placeholders
-  vault list    Print the entries of the vault, without their values
-  vault show    Print the entries of some placeholders
-  vault delete  Delete entries: what they stood for stays masked
-  vault expire  Delete the entries that have not been used for long
-  vault stats   Count the entries by label
-  vault import  Add the entries of a file: anon-proxy's store, or lines of JSON
-  vault export  Print every entry with its value
-  encrypt       Encrypt the whole state in place; the daemon must not run
-  decrypt       Take the encryption off again; the daemon must not run
-  rekey         Encrypt the state with another key; the daemon must not run
-  backup        Copy state and configuration into a new directory, also while the daemon runs
-  export        Write the whole state, values and all, into a new file of JSON lines
-  import        Read such a file into an empty state
-  model add     Check a local model for embeddings, and install it
-  model show    Print the models that are installed
-  model remove  Delete an installed model
-  config check  Check the configuration and print every problem
-  config show   Print the effective configuration
-  version       Print the version
-  help          Print help, also for one command: prxy help serve
+  serve            Run the gateway until it is told to end
+  reload           Let the running daemon read its configuration again
+  status           Say which layers hold, as read back from the kernel just now
+  audit verify     Check the audit log's chain, in all of its files
+  audit tail       Print the end of the audit log
+  verify           Try every known way out of every role, and show what stopped it
+  exec             Run a command of your own in a role's confinement
+  detect           Say what the detectors find in the text on standard input
+  mask             Print the text on standard input masked, and keep the values in the vault
+  unmask           Print the text on standard input with the values of its placeholders
+  vault list       Print the entries of the vault, without their values
+  vault show       Print the entries of some placeholders
+  vault delete     Delete entries: what they stood for stays masked
+  vault expire     Delete the entries that have not been used for long
+  vault stats      Count the entries by label
+  vault import     Add the entries of a file: anon-proxy's store, or lines of JSON
+  vault export     Print every entry with its value
+  encrypt          Encrypt the whole state in place; the daemon must not run
+  decrypt          Take the encryption off again; the daemon must not run
+  rekey            Encrypt the state with another key; the daemon must not run
+  backup           Copy state and configuration into a new directory, also while the daemon runs
+  export           Write the whole state, values and all, into a new file of JSON lines
+  import           Read such a file into an empty state
+  model add        Check a local model for embeddings, and install it
+  model show       Print the models that are installed
+  model remove     Delete an installed model
+  patterns list    Print what solved problems, and how often it helped
+  patterns show    Print some patterns whole, with where they come from
+  patterns delete  Delete patterns by their numbers
+  patterns export  Print all patterns as lines of JSON
+  patterns import  Add the patterns of a file of such lines
+  patterns clear   Delete all patterns, or all of one tenant
+  config check     Check the configuration and print every problem
+  config show      Print the effective configuration
+  version          Print the version
+  help             Print help, also for one command: prxy help serve
 
 Options of any command:
   -h, --help     Print help
@@ -162,7 +168,7 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
     for (line, text) in [
         (
             "",
-            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, vault list, vault show, vault delete, vault expire, vault stats, vault import, vault export, encrypt, decrypt, rekey, backup, export, import, model add, model show, model remove, config check, config show, version, help",
+            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, vault list, vault show, vault delete, vault expire, vault stats, vault import, vault export, encrypt, decrypt, rekey, backup, export, import, model add, model show, model remove, patterns list, patterns show, patterns delete, patterns export, patterns import, patterns clear, config check, config show, version, help",
         ),
         ("config", "which command? One of: config check, config show"),
         ("srve", "unknown command `srve`; did you mean `serve`?"),

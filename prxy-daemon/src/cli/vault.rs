@@ -176,7 +176,11 @@ impl Wanted {
 
 /// The tenant whose name begins so.
 pub(super) fn tenant_of(store: &Store, begin: &str) -> anyhow::Result<String> {
-    let tenants = store.tenants()?;
+    begun(store.tenants()?, begin)
+}
+
+/// The one of these names that begins so.
+pub(super) fn begun(tenants: Vec<String>, begin: &str) -> anyhow::Result<String> {
     if tenants.iter().any(|tenant| tenant == begin) {
         return Ok(begin.to_owned());
     }
@@ -333,7 +337,7 @@ fn short(tenant: &str) -> &str {
 }
 
 /// A file of a size that fits into memory.
-fn read(places: &[PathBuf]) -> anyhow::Result<String> {
+pub(super) fn read(places: &[PathBuf]) -> anyhow::Result<String> {
     let [file] = places else { bail!("which file? Give one, or - for standard input") };
     let mut bytes = Vec::new();
     let named = || format!("cannot read {}", file.display());

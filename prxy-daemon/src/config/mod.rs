@@ -47,7 +47,8 @@ pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use models::ModelPattern;
 pub use modules::{
-    CostGuard, ExactCache, Ipc, McpOptimizer, Money, Price, SemanticCache, Sharing, Unpriced,
+    CostGuard, ExactCache, Ipc, McpOptimizer, Money, Patterns, Price, SemanticCache, Sharing,
+    Unpriced,
 };
 pub use pins::{Addresses, KeyPin, Network};
 pub(crate) use suggest::closest;
@@ -90,6 +91,14 @@ impl Config {
     /// Reads all sources and checks them; either everything is right, or all problems are told.
     pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigErrors> {
         Origin::of(sources).load().map(|(config, _)| config)
+    }
+
+    /// What the guardrails mask and block, if the pipeline has them.
+    pub fn policy(&self) -> Option<&Policy> {
+        self.pipeline.iter().find_map(|module| match module {
+            Module::Guardrails(policy) => Some(policy),
+            _ => None,
+        })
     }
 
     /// Whether the airgap only records what it would block.
@@ -166,6 +175,8 @@ pub enum Module {
     Guardrails(Policy),
     /// The same answer to the same request.
     ExactCache(ExactCache),
+    /// What helped is offered again.
+    Patterns(Patterns),
     /// The state must be encrypted.
     LocalEncrypt,
     /// Conversations inside a share of the model's window.
@@ -185,6 +196,7 @@ impl Module {
             Self::Airgap { .. } => "airgap",
             Self::Guardrails(_) => "guardrails",
             Self::ExactCache(_) => "exact-cache",
+            Self::Patterns(_) => "patterns",
             Self::LocalEncrypt => "local-encrypt",
             Self::Ipc(_) => "ipc",
             Self::McpOptimizer(_) => "mcp-optimizer",

@@ -21,13 +21,12 @@ pub(super) struct Stages {
     pub(super) local: Vec<(Span, String)>,
 }
 
-/// How a module's options are read, if this version has it.
+/// How a module's options are read.
 #[derive(Clone, Copy)]
 enum Known {
     Airgap,
     Guardrails,
     Row(modules::Row),
-    NotYet,
 }
 
 pub(super) fn decode(node: &Node, found: &mut Found) -> Option<Stages> {
@@ -111,7 +110,6 @@ impl Order {
         self.names.push(name);
         match known {
             _ if twice => Err(Kind::ModuleTwice(name)),
-            Known::NotYet => Err(Kind::UnavailableModule(name)),
             Known::Airgap if !first => Err(Kind::AirgapNotFirst),
             // What it keeps or learns would be raw text.
             Known::Row(_) if !masked && !BEFORE_MASKING.contains(&name) => {
@@ -193,9 +191,8 @@ fn known(name: &str) -> Option<(&'static str, Known)> {
 }
 
 const GUARDRAILS: &str = "guardrails";
-/// The modules that have no rows, and those that this version does not have.
-const MODULES: [(&str, Known); 3] =
-    [("airgap", Known::Airgap), (GUARDRAILS, Known::Guardrails), ("patterns", Known::NotYet)];
+/// The modules that have no rows.
+const MODULES: [(&str, Known); 2] = [("airgap", Known::Airgap), (GUARDRAILS, Known::Guardrails)];
 /// What neither keeps text nor learns from it may stand before the guardrails.
 const BEFORE_MASKING: [&str; 2] = ["cost-guard", "local-encrypt"];
 pub(super) const AIRGAP_KEYS: &[&str] = &["allowedHosts", "onViolation"];

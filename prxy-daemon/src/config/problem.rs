@@ -110,8 +110,6 @@ pub(super) enum Kind {
     // The pipeline.
     #[error("unknown module {module}{instead}")]
     UnknownModule { module: Quoted, instead: Instead },
-    #[error("module `{0}` is not available in this version")]
-    UnavailableModule(&'static str),
     #[error("module `{0}` stands twice in the pipeline")]
     ModuleTwice(&'static str),
     #[error("`airgap` must be the first module")]

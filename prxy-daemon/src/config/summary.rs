@@ -55,16 +55,14 @@ impl fmt::Display for Summary<'_> {
                 Module::Guardrails(policy) => guardrails(f, policy, self.texts)?,
                 Module::LocalEncrypt => writeln!(f, "  - {}", module.name())?,
                 Module::ExactCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
+                Module::Patterns(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::Ipc(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::McpOptimizer(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::SemanticCache(options) => writeln!(f, "  - {}: {options}", module.name())?,
                 Module::CostGuard(options) => writeln!(f, "  - {}: {options}", module.name())?,
             }
         }
-        let policy = config.pipeline.iter().find_map(|module| match module {
-            Module::Guardrails(policy) => Some(policy),
-            _ => None,
-        });
+        let policy = config.policy();
         writeln!(f, "providers:")?;
         for each in &config.providers {
             provider(f, each)?;

@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::config::Embeddings;
 use model::{Model, ModelError, installed};
 
-pub use offline::Offline;
+pub use offline::{NAME as OFFLINE, Offline};
 pub use search::Packed;
 
 /// Turns a text into a vector; the same text always into the same.

@@ -59,7 +59,8 @@ fn add(numbers: &mut [f32], feature: &[u8], weight: f32) {
     numbers[(hash % DIMENSIONS as u64) as usize] += sign * weight;
 }
 
-const NAME: &str = "offline-1";
+/// The name of [`Offline`].
+pub const NAME: &str = "offline-1";
 const DIMENSIONS: usize = 384;
 const SHORTEST: usize = 3;
 const LONGEST: usize = 5;

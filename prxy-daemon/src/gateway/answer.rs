@@ -85,9 +85,9 @@ pub(super) fn alive() -> Response<Reply> {
     response
 }
 
-/// The configured modules, and which of them this request would pass.
-pub(super) fn pipeline(modules: serde_json::Value) -> Response<Reply> {
-    let mut response = Response::new(whole(Full::new(Bytes::from(modules.to_string()))));
+/// What the gateway tells by itself.
+pub(super) fn own(told: &serde_json::Value) -> Response<Reply> {
+    let mut response = Response::new(whole(Full::new(Bytes::from(told.to_string()))));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

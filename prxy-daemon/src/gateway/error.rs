@@ -76,6 +76,15 @@ pub(super) enum Failure {
     /// The request names modules that it cannot choose.
     #[error(transparent)]
     Pipe(#[from] pipeline::NotInPipeline),
+    /// An outcome cannot be understood.
+    #[error("{0}")]
+    BadOutcome(&'static str),
+    /// An outcome is of a pattern that is not there, or not this client's.
+    #[error("no such pattern")]
+    UnknownPattern,
+    /// An outcome cannot be kept.
+    #[error("the outcome cannot be kept")]
+    NotKept,
     /// A module refuses.
     #[error(transparent)]
     Pipeline(pipeline::Refusal),
@@ -105,12 +114,13 @@ impl Failure {
                 StatusCode::FORBIDDEN
             }
             Self::NoClientKey => StatusCode::UNAUTHORIZED,
-            Self::UnknownPath | Self::UnknownModel => StatusCode::NOT_FOUND,
+            Self::UnknownPath | Self::UnknownModel | Self::UnknownPattern => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyStalled => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BrokerGone
+            | Self::NotKept
             | Self::Pipeline(pipeline::Refusal::Guardrails(mask::Refusal::VaultUnavailable(_))) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -130,6 +140,7 @@ impl Failure {
             | Self::BodyBroken
             | Self::BodyUndecodable
             | Self::Pipe(_)
+            | Self::BadOutcome(_)
             | Self::Pipeline(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -153,6 +164,9 @@ impl Failure {
             Self::BodyBroken => "body-broken",
             Self::BodyStalled => "body-stalled",
             Self::Pipe(_) => "not-in-pipeline",
+            Self::BadOutcome(_) => "bad-outcome",
+            Self::UnknownPattern => "unknown-pattern",
+            Self::NotKept => "outcome-not-kept",
             Self::Pipeline(refusal) => refusal.reason(),
             Self::BrokerGone => "broker-gone",
             Self::Broker { reason, .. } => return reason.clone(),

@@ -13,6 +13,7 @@ mod coding;
 mod error;
 mod local;
 mod log_only;
+mod outcomes;
 mod request;
 mod route;
 mod screen;

@@ -21,6 +21,7 @@ use super::coding::{Codings, DecodeError};
 use super::error::{Failure, guess_api};
 use super::local::{self, Local};
 use super::log_only::LogOnly;
+use super::outcomes;
 use super::route::{Aim, Target, route};
 use super::screen::{Screen, Shown};
 use super::shared::{self, Flights, Head, Place};
@@ -176,12 +177,19 @@ impl<L: BrokerLink> Gateway<L> {
         match target {
             Ok(Target::Local) => answer::alive(),
             Ok(Target::Pipeline) => match policy.tell_pipeline(&head.headers) {
-                Ok(told) => answer::pipeline(told),
+                Ok(told) => answer::own(&told),
                 Err(failure) => {
                     let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
                     failure.into_response(api).map(answer::whole)
                 }
             },
+            Ok(Target::Outcomes) => {
+                let told = self.note_outcome(&policy, &head.headers, body).await;
+                told.unwrap_or_else(|failure| {
+                    let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
+                    failure.into_response(api).map(answer::whole)
+                })
+            }
             Ok(Target::Provider(Aim { endpoint, .. })) => {
                 let api = endpoint.surface.api();
                 let (answered, policy) = self.exchange(policy, endpoint, &head, body).await;
@@ -199,6 +207,30 @@ impl<L: BrokerLink> Gateway<L> {
         }
     }
 
+    /// Counts what a client says came of patterns that it was offered.
+    async fn note_outcome(
+        &self,
+        policy: &Policy,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Result<Response<Reply>, Failure> {
+        let codings = match policy.check_head(Takes::Json, headers) {
+            Ok(codings) => codings,
+            Err(failure) => {
+                policy.discard(headers, body).await;
+                return Err(failure);
+            }
+        };
+        let body = policy.collect(body, outcomes::MAX_BYTES).await?;
+        let body = policy.decode(&codings, body)?;
+        let report = outcomes::Report::read(&body)?;
+        let tenant = tenant(policy.tenant_by, policy.clients.of(headers)?, headers, None)?;
+        let told = report.note(&self.store.patterns(), &tenant)?;
+        let mut response = answer::own(&told);
+        *response.status_mut() = StatusCode::CREATED;
+        Ok(response)
+    }
+
     /// The answer, and the policy that it was got under.
     async fn exchange(
         &self,
@@ -214,7 +246,10 @@ impl<L: BrokerLink> Gateway<L> {
                 return (Err(failure), policy);
             }
         };
-        let body = policy.collect(body).await.and_then(|body| policy.decode(&codings, body));
+        let body = policy
+            .collect(body, policy.max_body_bytes)
+            .await
+            .and_then(|body| policy.decode(&codings, body));
         let body = match body {
             Ok(body) => body,
             Err(failure) => return (Err(failure), policy),
@@ -394,8 +429,7 @@ impl Policy {
         }
     }
 
-    async fn collect(&self, mut body: Incoming) -> Result<Bytes, Failure> {
-        let limit = self.max_body_bytes;
+    async fn collect(&self, mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
         match hop::collect(&mut body, limit, BODY_PATIENCE).await {
             Ok(body) => Ok(body),
             Err(CollectError::TooLarge) => {
@@ -475,6 +509,7 @@ impl Policy {
                 listeners: Vec::new(),
                 cached: None,
                 flight: None,
+                told: HeaderMap::new(),
                 sent: Sent::default(),
             };
             let answer = match self.pipeline.run(&lent.chosen, &mut exchange) {
@@ -486,8 +521,20 @@ impl Policy {
                     return Err(Failure::Pipeline(refusal));
                 }
             };
-            let Exchange { body, masked, passed, listeners, cached, flight, sent, .. } = exchange;
-            Ok(Prepared { body, masked, stripped, passed, answer, cached, flight, listeners, sent })
+            let Exchange { body, masked, passed, listeners, cached, flight, told, sent, .. } =
+                exchange;
+            Ok(Prepared {
+                body,
+                masked,
+                stripped,
+                passed,
+                told,
+                answer,
+                cached,
+                flight,
+                listeners,
+                sent,
+            })
         })
     }
 
@@ -514,6 +561,8 @@ struct Prepared {
     masked: BTreeMap<Label, u32>,
     stripped: Option<HeaderValue>,
     passed: Vec<(&'static str, String)>,
+    /// What modules tell in headers of their own.
+    told: HeaderMap,
     /// Known already: nothing is sent.
     answer: Option<Recorded>,
     cached: Option<Cached>,
@@ -525,7 +574,7 @@ struct Prepared {
 impl Prepared {
     /// What the client is told of its request.
     fn told(&self, call: &Call<'_>) -> HeaderMap {
-        let mut told = HeaderMap::new();
+        let mut told = self.told.clone();
         if let Some(value) = counts(&self.masked) {
             told.insert(hop::MASKED, value);
         }

@@ -15,6 +15,8 @@ pub(super) enum Target {
     Local,
     /// What is active, which it tells by itself.
     Pipeline,
+    /// What came of what was offered, which it keeps by itself.
+    Outcomes,
     /// A provider's endpoint.
     Provider(Aim),
 }
@@ -48,6 +50,11 @@ pub(super) fn route(
         let allow = "GET".to_owned();
         let asked = *method == Method::GET;
         return if asked { Ok(Target::Pipeline) } else { Err(Failure::WrongMethod { allow }) };
+    }
+    if path == OUTCOMES {
+        let allow = "POST".to_owned();
+        let told = *method == Method::POST;
+        return if told { Ok(Target::Outcomes) } else { Err(Failure::WrongMethod { allow }) };
     }
     let (named, apis, path) = match named(providers, path) {
         Some((number, path)) => (Some(number), vec![providers[number].api], path),
@@ -108,6 +115,7 @@ impl Aim {
 }
 
 const PIPELINE: &str = "/v1/pipeline";
+const OUTCOMES: &str = "/v1/outcomes";
 
 /// `/{provider}/…`, where the rest may repeat the prefix that the provider's own base URL has.
 fn named<'u>(providers: &[Provider], path: &'u str) -> Option<(usize, &'u str)> {
@@ -224,6 +232,7 @@ mod tests {
     ) -> String {
         match route(providers, &method, &uri.parse().unwrap(), headers) {
             Ok(Target::Pipeline) => "pipeline".to_owned(),
+            Ok(Target::Outcomes) => "outcomes".to_owned(),
             Ok(Target::Local) => "local".to_owned(),
             Ok(Target::Provider(aim)) => match aim.provider(providers, body.as_bytes()) {
                 Ok(number) => format!("{} {}", providers[number].name, aim.uri),
@@ -312,6 +321,8 @@ mod tests {
         check(Method::HEAD, "/", "local");
         check(Method::GET, "/", "local");
         check(Method::GET, "/health", "local");
+        check(Method::POST, "/v1/outcomes", "outcomes");
+        check(Method::GET, "/v1/outcomes", "WrongMethod { allow: \"POST\" }");
     }
 
     #[test]
@@ -361,7 +372,7 @@ mod tests {
                     let key = aim.key.map(|key| key.to_str().unwrap().to_owned());
                     Ok((aim.uri.query().unwrap_or_default().to_owned(), key))
                 }
-                Ok(Target::Local | Target::Pipeline) => Err("local".to_owned()),
+                Ok(Target::Local | Target::Pipeline | Target::Outcomes) => Err("local".to_owned()),
                 Err(failure) => Err(format!("{failure:?}")),
             }
         };

@@ -28,6 +28,8 @@ pub(crate) const STRIPPED: HeaderName = HeaderName::from_static("x-prxy-stripped
 pub(crate) const ROUTED: HeaderName = HeaderName::from_static("x-prxy-routed");
 /// What the caches made of a request: the module that answered, `shared`, `miss` or `bypass`.
 pub(crate) const CACHE: HeaderName = HeaderName::from_static("x-prxy-cache");
+/// The patterns that were offered, by their numbers: `12,15`.
+pub(crate) const PATTERNS: HeaderName = HeaderName::from_static("x-prxy-patterns");
 /// Of a request: the modules that it wants to pass, beside those that protect.
 pub(crate) const PIPE: HeaderName = HeaderName::from_static("x-prxy-pipe");
 /// The pipeline that the request passed, such as `airgap,guardrails`, with what modules say of it.

@@ -103,6 +103,7 @@ fn run(
         cached: None,
         flight: None,
         sent: Sent::default(),
+        told: HeaderMap::new(),
     };
     let began = Instant::now();
     let verdict = black_box(pipeline.run(&chosen, &mut exchange));

@@ -42,6 +42,8 @@ pub struct Exchange<'a> {
     pub cached: Option<Cached>,
     /// With whom it may share an answer that is on its way.
     pub flight: Option<Flight>,
+    /// What modules tell the client in headers of their own.
+    pub told: HeaderMap,
     /// Whether it may have reached the provider.
     pub sent: Sent,
 }

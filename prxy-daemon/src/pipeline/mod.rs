@@ -16,6 +16,7 @@ mod guardrails;
 pub mod ipc;
 mod local_encrypt;
 pub mod mcp_optimizer;
+pub(crate) mod patterns;
 pub mod semantic_cache;
 mod translate;
 mod words;
@@ -38,6 +39,7 @@ use guardrails::Guardrails;
 use ipc::Ipc;
 use local_encrypt::LocalEncrypt;
 use mcp_optimizer::McpOptimizer;
+use patterns::Patterns;
 use semantic_cache::SemanticCache;
 
 pub use answer::{Answered, Flight, Listener, Recorded};
@@ -155,6 +157,9 @@ impl Pipeline {
                 }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
+                }
+                config::Module::Patterns(options) => {
+                    Box::new(Patterns::new(*options, config.policy(), store.patterns())?)
                 }
                 config::Module::Ipc(options) => {
                     Box::new(Ipc::new(options.clone(), ipc::archive(store), None))
@@ -326,6 +331,7 @@ mod tests {
             listeners: Vec::new(),
             cached: None,
             flight: None,
+            told: HeaderMap::new(),
             sent: Sent::default(),
         };
         let verdict = match pipeline.run(&all, &mut exchange) {

@@ -14,6 +14,7 @@ mod cache;
 mod housekeeping;
 mod key;
 mod ledger;
+pub mod patterns;
 mod replace;
 mod schema;
 mod scratch;
@@ -65,6 +66,7 @@ pub struct Store {
     database: Arc<Database>,
     vaults: Vaults,
     answers: Arc<Answers>,
+    patterns: Arc<patterns::Patterns>,
     blobs: Blobs,
     similar: Arc<Similar>,
 }
@@ -233,8 +235,9 @@ impl Store {
         });
         housekeeping::start(&database, key.as_ref(), orders)?;
         let answers = Arc::new(Answers::new(Arc::clone(&database)));
+        let patterns = Arc::new(patterns::Patterns::new(Arc::clone(&database)));
         let similar = Arc::new(Similar::new(Arc::clone(&database)));
-        Ok(Self { database, vaults: Vaults::Kept, answers, similar, blobs })
+        Ok(Self { database, vaults: Vaults::Kept, answers, similar, patterns, blobs })
     }
 
     /// The vault of one tenant, for one request and its answer.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 use super::key::Key;
 use super::ledger::{family_hash, value_hash};
-use super::{StoreError, answers, similar, spend};
+use super::{StoreError, answers, patterns, similar, spend};
 
 /// Brings the database to the newest version, and proves that it can be written. Of an older
 /// version at `path` a copy is kept beside it.
@@ -100,7 +100,7 @@ fn from_1(transaction: &Transaction<'_>) -> Result<(), StoreError> {
 
 pub(super) const VERSION: i64 = 3;
 /// What the modules of the pipeline keep.
-const ADDED_IN_3: [&str; 3] = [answers::TABLES, similar::TABLES, spend::TABLES];
+const ADDED_IN_3: [&str; 4] = [answers::TABLES, similar::TABLES, spend::TABLES, patterns::TABLES];
 
 // The counter outlives its entries: a number is never given to a second value. An entry without a
 // value is a number that somebody typed, and that no value will get.

@@ -1,4 +1,5 @@
 mod admin;
+mod patterns;
 mod replace;
 mod spellings;
 

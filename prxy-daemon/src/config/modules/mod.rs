@@ -8,6 +8,7 @@ mod exact_cache;
 mod ipc;
 mod local_encrypt;
 mod mcp_optimizer;
+mod patterns;
 mod semantic_cache;
 
 use super::Module;
@@ -17,6 +18,7 @@ pub use cost_guard::{CostGuard, Money, Price, Unpriced};
 pub use exact_cache::{ExactCache, Sharing};
 pub use ipc::Ipc;
 pub use mcp_optimizer::McpOptimizer;
+pub use patterns::Patterns;
 pub use semantic_cache::SemanticCache;
 
 /// How the options of one module are read.
@@ -34,5 +36,6 @@ pub(super) const ROWS: &[Row] = &[
     ipc::ROW,
     local_encrypt::ROW,
     mcp_optimizer::ROW,
+    patterns::ROW,
     semantic_cache::ROW,
 ];

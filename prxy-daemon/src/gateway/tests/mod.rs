@@ -9,6 +9,7 @@ mod coded;
 mod http2;
 mod life;
 mod mock;
+mod patterns;
 mod raw;
 mod refusals;
 mod reload;
@@ -103,7 +104,6 @@ struct Bed {
     broker_task: tokio::task::JoinHandle<io::Result<()>>,
     gateway_task: tokio::task::JoinHandle<()>,
     shutdown: oneshot::Sender<()>,
-    #[expect(dead_code, reason = "held until the test ends")]
     dir: tempfile::TempDir,
 }
 

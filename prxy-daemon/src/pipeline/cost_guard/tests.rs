@@ -89,6 +89,7 @@ impl Stage {
             cached: None,
             flight: None,
             sent: sent.clone(),
+            told: HeaderMap::new(),
         };
         match self.guard.request(&mut exchange) {
             Verdict::Continue => Ok((exchange.listeners.pop(), sent)),

@@ -165,7 +165,8 @@ impl Ipc {
             Err(cut::Uncuttable::Orphan) => return Outcome::LeftAlone("orphan"),
         };
         let over = plan.total > high;
-        if plan.steps.is_empty() && !over {
+        // Counted exactly it may fit though the plan, which rounds up, finds it too long.
+        if plan.steps.is_empty() && !over || over && before <= high {
             return Outcome::Fits;
         }
         if plan.steps.is_empty() || over && plan.total > room.min(before) {

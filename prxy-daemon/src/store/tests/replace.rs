@@ -112,6 +112,8 @@ fn whatever_ends_it_early_leaves_the_old_state_as_it_was() {
     fs::create_dir(&fresh).unwrap();
     convert(&dir, &fresh, &Access::default(), Some(&new), &note).unwrap();
     let mut steps = steps.into_inner().unwrap();
+    // How far the copy was when it was looked at is another time something else.
+    steps.retain(|step| !matches!(step, Step::Copy(done, whole) if *done > 0 && done < whole));
     steps.dedup();
     assert!(steps.len() >= 4 && steps.last() == Some(&Step::Done), "{steps:?}");
     let before = contents(&dir);
