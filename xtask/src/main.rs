@@ -7,6 +7,7 @@ mod build;
 mod ci;
 mod demo;
 mod fuzz;
+mod model;
 mod quality;
 mod run;
 mod sdk_test;
@@ -44,6 +45,7 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
         "bench-kernel" => bench_kernel::run(rest),
         "quality" => quality::run(rest),
         "fuzz" => fuzz::run(rest),
+        "model" => model::fetch().map(|dir| eprintln!("{}", dir.display())),
         "ci" => ci::run(),
         "tidy" => tidy::run(),
         "help" | "--help" | "-h" => {
@@ -67,6 +69,7 @@ cargo xtask VERB
   bench-kernel  measure the kernel programs: nanoseconds a run, throughput with and without
   quality measure the detectors on the corpus, against its floors [--quick] [--label L] [--lang L]
           [--format F] [--show-misses N] [--write] [--floors] [--export DIR]
+  model   fetch the model for local embeddings (90 MB), and print its directory
   fuzz    random bytes at every parser, 60 seconds each [--seconds N] [TARGET]...
   tidy    formatting, lints and the project's own rules
   ci      what CI runs: tidy, test, quality, demo

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::build::{self, Profile};
-use crate::{setup, shell};
+use crate::{model, setup, shell};
 
 /// Builds both sides and runs every test. Extra arguments go to `cargo test`.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
@@ -16,6 +16,10 @@ pub(crate) fn run_these(arguments: &[String]) -> Result<()> {
     ensure!(shell::is_root(), "run this as root: the tests make namespaces, cgroups and captures");
     setup::programs(PROGRAMS)?;
     setup::python()?;
+    if let Err(error) = model::fetch() {
+        ensure!(std::env::var_os("CI").is_none(), "no local model: {error:#}");
+        eprintln!("test: no local model, its tests are SKIPPED: {error:#}");
+    }
     build::all(Profile::Dev)?;
     let mut test = shell::cargo();
     // One failure does not hide another.

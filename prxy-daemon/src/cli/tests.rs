@@ -332,3 +332,20 @@ fn an_audit_log_is_checked_where_it_is_said_to_be() {
     assert_eq!(failure.to_string(), "prxy: audit log: 1 fault");
     assert!(String::from_utf8(out).unwrap().ends_with("the chain is BROKEN\n"));
 }
+
+#[test]
+fn models_are_told_and_what_is_none_is_not_installed() {
+    let fails = |line: &str, expected: &str| {
+        let (error, status) = prxy(line).unwrap_err();
+        assert!(error.contains(expected), "{line}: {error}");
+        assert!(status.contains('1'), "{status}");
+    };
+    assert_eq!(prxy("model show").unwrap(), "no model is installed\n");
+    assert_eq!(prxy("model show --json").unwrap(), "[]\n");
+    fails("model add", "which directory?");
+    fails("model add DIR/none", "DIR/none: No such file or directory");
+    fails("model add DIR --name x", "config.json: No such file or directory");
+    fails("model remove", "which model?");
+    fails("model remove x", "there is no model \"x\"");
+    fails("model remove ../state", "is no name of a model");
+}

@@ -16,6 +16,7 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::{EmbedError, Embedder, Reads, Vector};
+use crate::hop;
 use bert::{Bert, Shape};
 use files::Settings;
 use tokens::Tokenizer;
@@ -121,7 +122,8 @@ impl Model {
     }
 
     fn numbers(&self, text: &str) -> Vec<f32> {
-        self.bert.mean(&self.tokenizer.ids(text, self.longest))
+        // Milliseconds for a sentence, a tenth of a second and more for a page.
+        hop::on_cpu(usize::MAX, || self.bert.mean(&self.tokenizer.ids(text, self.longest)))
     }
 }
 

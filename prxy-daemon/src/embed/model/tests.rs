@@ -47,11 +47,12 @@ fn the_model_agrees_with_the_reference() {
     eprintln!("largest difference of {} vectors: {most:.1e}", table.len());
     assert!(table.len() > 24);
     for (a, b, expected) in [
-        ("Enable the firewall.", "Disable the firewall.", 0.832),
-        ("How do I enable two-factor authentication?", "The cat sat on the mat.", 0.0),
+        ("Enable the firewall.", "Disable the firewall.", 0.914),
+        ("How do I enable two-factor authentication?", "How can I turn on 2FA?", 0.710),
+        ("How do I enable two-factor authentication?", "The cat sat on the mat.", -0.034),
     ] {
         let likeness = model.embed(a).unwrap().similarity(&model.embed(b).unwrap());
-        assert!((likeness - expected).abs() < 0.1, "{a} | {b}: {likeness}");
+        assert!((likeness - expected).abs() < 1e-3, "{a} | {b}: {likeness}");
     }
 }
 

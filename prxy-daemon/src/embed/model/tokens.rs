@@ -1,6 +1,7 @@
 //! From a text to numbers of a vocabulary: the WordPiece of BERT, as `tokenizer.json` describes it.
 //!
-//! The same numbers as Hugging Face's `tokenizers` gives; what a file asks for beyond that is refused.
+//! The same numbers as Hugging Face's `tokenizers` gives, whose tables are those of Unicode 8; what a
+//! file asks for beyond that is refused.
 
 use std::collections::HashMap;
 
@@ -132,9 +133,9 @@ impl Tokenizer {
             longest,
             longest_word: model.max_input_chars_per_word,
             find_named,
-            dropped: regex(r"[\x00\u{FFFD}\p{Cc}\p{Cf}\p{Co}--\t\n\r]")?,
-            accents: regex(r"\p{Mn}")?,
-            words: regex(r"[\p{P}[:punct:]]|[^\p{P}[:punct:]\s]+")?,
+            dropped: regex(r"[[\x00\u{FFFD}\p{Cc}\p{Cf}\p{Co}--\t\n\r]&&\p{Age=8.0}]")?,
+            accents: regex(r"[\p{Mn}&&\p{Age=8.0}]")?,
+            words: regex(r"[[\p{P}&&\p{Age=8.0}][:punct:]]|[^[\p{P}&&\p{Age=8.0}][:punct:]\s]+")?,
             named: added_tokens.into_iter().map(|token| (token.content, token.id)).collect(),
             unknown,
             first,

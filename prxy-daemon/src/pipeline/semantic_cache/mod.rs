@@ -19,7 +19,7 @@ use super::canonical::{Canonical, Key};
 use super::exact_cache::{Wish, kept, partition, written_as};
 use super::{Cached, Exchange, Module, Verdict};
 use crate::config;
-use crate::embed::{Embedder, Packed, Reads};
+use crate::embed::{Embedder, Packed};
 use crate::store::{Asked, Similar};
 
 use question::Wide;
@@ -56,10 +56,7 @@ impl SemanticCache {
         let wide = Wide { multi_turn, max_temperature };
         let text = question::find(exchange.endpoint.surface, &mut asked.root, wide)?;
         let reading = Reading::of(text)?;
-        let seen = match self.embedder.reads() {
-            Reads::Words => reading.words(),
-            Reads::Sentences => tokens::renumbered(text),
-        };
+        let seen = reading.seen_by(self.embedder.reads(), text);
         *text = reading.form().into();
         let key = asked.key(&partition(exchange, scope)?);
         let vector = self.embedder.embed(&seen).inspect_err(|error| {

@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 
 use super::tables::{self, Language};
-use super::tokens::{Kind, ROLE, Token, tokens};
+use super::tokens::{Kind, ROLE, Token, renumbered, tokens};
+use crate::embed::Reads;
 
 /// What a question asks, as far as that can be told without understanding it.
 #[derive(Clone, Debug)]
@@ -32,6 +33,14 @@ impl Reading {
         }
         let says = tokens.iter().any(|token| token.kind != Kind::Mark);
         says.then_some(Self { tokens, placeholders })
+    }
+
+    /// What an embedder is best given of the text that was read.
+    pub fn seen_by(&self, reads: Reads, text: &str) -> String {
+        match reads {
+            Reads::Words => self.words(),
+            Reads::Sentences => renumbered(text),
+        }
     }
 
     /// The words that are left, for an embedder that sees spellings only.

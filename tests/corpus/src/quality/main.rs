@@ -12,6 +12,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use prxy::embed::model::Model;
+use prxy::embed::{Embedder, Offline};
 use prxy::redact::detect::labels;
 use prxy::redact::scan::Scanner;
 use prxy::redact::{Action, Label, Policy};
@@ -22,10 +24,14 @@ use score::{Hit, Score, overlap};
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse(std::env::args().skip(1))?;
-    let questions = questions::measure()?;
+    let embedder: Box<dyn Embedder> = match &arguments.model {
+        Some(dir) => Box::new(Model::load(dir, "model")?),
+        None => Box::new(Offline),
+    };
+    let questions = questions::measure(&*embedder)?;
     if arguments.questions {
         println!("{}", questions::table(&questions));
-        return Ok(verdict(&questions::below(&questions)));
+        return Ok(verdict(&questions::below(&questions, arguments.model.is_none())));
     }
     let parts = [
         (Half::Dev.name(), generate(Half::Dev, SEED)),
@@ -71,7 +77,7 @@ fn main() -> Result<ExitCode> {
         fs::write(&path, report::between_markers(&text, &tables)?)?;
     }
     let mut worse = report::below(&all, &fs::read_to_string(root().join(FLOORS)).context(FLOORS)?)?;
-    worse.extend(questions::below(&questions));
+    worse.extend(questions::below(&questions, arguments.model.is_none()));
     Ok(verdict(&worse))
 }
 
@@ -93,6 +99,7 @@ struct Arguments {
     write: bool,
     floors: bool,
     questions: bool,
+    model: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -108,6 +115,7 @@ impl Arguments {
                 "--export" => arguments.export = Some(value()?.into()),
                 "--write" => arguments.write = true,
                 "--floors" => arguments.floors = true,
+                "--model" => arguments.model = Some(value()?.into()),
                 "--questions" => arguments.questions = true,
                 _ => bail!("unknown option {word}\n{USAGE}"),
             }
@@ -269,4 +277,4 @@ const DOCS: &str = "docs/quality.md";
 /// Characters shown before and after a miss.
 const CONTEXT: usize = 30;
 const USAGE: &str = "\
-quality [--label L] [--lang L] [--format F] [--show-misses N] [--questions] [--write] [--floors] [--export DIR]";
+quality [--label L] [--lang L] [--format F] [--show-misses N] [--questions] [--model DIR] [--write] [--floors] [--export DIR]";

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
-use prxy::embed::{Embedder, Offline, Reads};
+use prxy::embed::Embedder;
 use prxy::pipeline::semantic_cache::{Reading, SIMILARITY};
 
 /// What became of the pairs of one half.
@@ -24,9 +24,9 @@ struct Counts {
     by_both: usize,
 }
 
-/// Both halves.
-pub(crate) fn measure() -> Result<Vec<Questions>> {
-    HALVES.iter().map(|(name, text, _)| Questions::of(name, text)).collect()
+/// Both halves, by the vectors of an embedder.
+pub(crate) fn measure(embedder: &dyn Embedder) -> Result<Vec<Questions>> {
+    HALVES.iter().map(|(name, text, _)| Questions::of(name, text, embedder)).collect()
 }
 
 /// The figures as a section of the report.
@@ -57,12 +57,12 @@ pub(crate) fn table(halves: &[Questions]) -> String {
     out
 }
 
-/// Every wrong hit, and every half whose hit rate has fallen.
-pub(crate) fn below(halves: &[Questions]) -> Vec<String> {
+/// Every wrong hit, and every half whose hit rate has fallen; a model has no floors.
+pub(crate) fn below(halves: &[Questions], has_floors: bool) -> Vec<String> {
     let mut worse: Vec<String> = halves.iter().flat_map(|half| half.wrong.clone()).collect();
     for (half, (name, _, floor)) in halves.iter().zip(HALVES) {
         let rate = half.same.by_both as f64 / half.same.pairs as f64;
-        if rate < floor {
+        if has_floors && rate < floor {
             worse.push(format!("{name}: {rate:.3} of the paraphrases share, at least {floor}"));
         }
     }
@@ -70,7 +70,7 @@ pub(crate) fn below(halves: &[Questions]) -> Vec<String> {
 }
 
 impl Questions {
-    fn of(name: &'static str, text: &str) -> Result<Self> {
+    fn of(name: &'static str, text: &str, embedder: &dyn Embedder) -> Result<Self> {
         let mut all = Self {
             name,
             questions: 0,
@@ -92,10 +92,10 @@ impl Questions {
             all.questions += same.len() + others.len();
             for (at, a) in same.iter().enumerate() {
                 for b in &same[at + 1..] {
-                    all.same.add(a, b)?;
+                    all.same.add(a, b, embedder)?;
                 }
                 for b in &others {
-                    if all.different.add(a, b)? {
+                    if all.different.add(a, b, embedder)? {
                         // Nothing of the half that nobody may look at.
                         let shown =
                             if name == "dev" { format!("{a} | {b}") } else { String::new() };
@@ -109,14 +109,14 @@ impl Questions {
 }
 
 impl Counts {
-    fn add(&mut self, a: &str, b: &str) -> Result<bool> {
+    fn add(&mut self, a: &str, b: &str, embedder: &dyn Embedder) -> Result<bool> {
         let near = |a: &str, b: &str| -> Result<bool> {
-            Ok(Offline.embed(a)?.similarity(&Offline.embed(b)?) >= SIMILARITY)
+            Ok(embedder.embed(a)?.similarity(&embedder.embed(b)?) >= SIMILARITY)
         };
+        let reads = embedder.reads();
         let both = match (Reading::of(a), Reading::of(b)) {
-            (Some(a), Some(b)) if a.same(&b).is_ok() => {
-                debug_assert_eq!(Offline.reads(), Reads::Words);
-                near(&a.words(), &b.words())?
+            (Some(one), Some(other)) if one.same(&other).is_ok() => {
+                near(&one.seen_by(reads, a), &other.seen_by(reads, b))?
             }
             _ => false,
         };
