@@ -338,7 +338,7 @@ const PATHS: &[&str] = &[
 ];
 const CUES: &[&str] = &[
     "we decided to keep the old format",
-    "TODO check the second region",
+    "todo check the second region",
     "error: timed out",
     "never deploy on a Friday",
     "the root cause was the cache",
