@@ -44,6 +44,11 @@ impl Local {
         self.providers.iter().find(|(known, _)| *known == api).map(|(_, number)| *number)
     }
 
+    /// Whether it is one of them.
+    pub(super) fn has(&self, number: usize) -> bool {
+        self.providers.iter().any(|(_, known)| *known == number)
+    }
+
     /// `body` and `uri` as the local provider understands them: it has other models.
     pub(super) fn renamed(
         &self,

@@ -24,7 +24,7 @@ use super::log_only::LogOnly;
 use super::outcomes;
 use super::route::{Aim, Target, route};
 use super::screen::{Screen, Shown};
-use super::shared::{self, Flights, Head, Place};
+use super::shared::{self, Flights, Head, Place, Waited};
 use super::tenant::tenant;
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
@@ -71,6 +71,8 @@ pub(crate) struct Policy {
     epoch: u32,
     providers: Vec<Provider>,
     pipeline: Pipeline,
+    /// The modules that protect.
+    safety: Chosen,
     /// A model is read once, as long as it is the configured one.
     embedder: (Embeddings, Arc<dyn Embedder>),
     modules: HeaderValue,
@@ -101,6 +103,7 @@ impl Policy {
         Ok(Self {
             epoch,
             providers,
+            safety: pipeline.safety(),
             pipeline,
             embedder,
             modules,
@@ -356,43 +359,62 @@ impl<L: BrokerLink> Gateway<L> {
         }
         let mut lead = None;
         if let Some(Flight { key, names }) = flight {
-            match self.flights.join(key) {
-                Place::First(first) => lead = Some((first, names)),
-                Place::Behind(behind) => {
-                    if let Some((head, reader)) = behind.answer().await
-                        && let Some(vault) =
-                            Translated::new(&head.names, &names, Arc::clone(&vault))
-                    {
-                        let mut answer = Response::new(Source::Shared(reader));
-                        if let Some(value) = head.content_type {
-                            answer.headers_mut().insert(header::CONTENT_TYPE, value);
-                        }
-                        let cached = Some(Cached::Shared);
-                        return Ok(Answering { answer, vault: Arc::new(vault), cached });
+            loop {
+                let behind = match self.flights.join(key) {
+                    Place::First(first) => {
+                        lead = Some((first, names));
+                        break;
                     }
+                    Place::Behind(behind) => behind,
+                };
+                let (head, reader) = match behind.answer().await {
+                    Waited::Shared(head, reader) => (head, reader),
+                    Waited::Again => continue,
+                    Waited::Alone => break,
+                };
+                let Some(vault) = Translated::new(&head.names, &names, Arc::clone(&vault)) else {
+                    break;
+                };
+                let mut answer = Response::new(Source::Shared(reader));
+                if let Some(value) = head.content_type {
+                    answer.headers_mut().insert(header::CONTENT_TYPE, value);
                 }
+                let cached = Some(Cached::Shared);
+                return Ok(Answering { answer, vault: Arc::new(vault), cached });
             }
         }
         sent.note();
-        let answer = self.broker.send(call.request(body)).await.map_err(|error| {
-            tracing::warn!(%error, "no broker");
-            Failure::BrokerGone
-        })?;
-        let opened = answer::open(answer).await;
-        let (head, body) = opened
-            .inspect_err(|failure| {
+        let opened = match self.broker.send(call.request(body)).await {
+            Ok(answer) => answer::open(answer).await,
+            Err(error) => {
+                tracing::warn!(%error, "no broker");
+                Err(Failure::BrokerGone)
+            }
+        };
+        let (head, body) = match opened {
+            Ok(answer) => answer.into_parts(),
+            Err(failure) => {
                 if failure.is_before_sending() {
                     sent.forget();
                 }
-            })?
-            .into_parts();
+                lead.into_iter().for_each(|(lead, _)| lead.failed());
+                return Err(failure);
+            }
+        };
         let form = answer::form(&head.headers);
         // Nobody else can use an error: it may be about this client alone.
         let usable = head.status == StatusCode::OK && form != Form::Other;
-        let lead = lead.filter(|_| usable).map(|(lead, names)| {
-            let content_type = head.headers.get(header::CONTENT_TYPE).cloned();
-            (lead, Head { content_type, names })
-        });
+        let lead = match lead {
+            Some((lead, names)) if usable => {
+                let content_type = head.headers.get(header::CONTENT_TYPE).cloned();
+                Some((lead, Head { content_type, names }))
+            }
+            Some((lead, _)) => {
+                lead.failed();
+                None
+            }
+            None => None,
+        };
         let body = match listeners.is_empty() && lead.is_none() {
             true => Source::Provider(body),
             false => {
@@ -444,19 +466,24 @@ impl Policy {
     /// A request to one of the providers.
     fn call(&self, head: &Parts, number: usize, aim: Aim) -> Result<Call<'_>, Failure> {
         let provider = self.providers.get(number).ok_or(Failure::UnknownPath)?;
-        let number = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
-        let route = RouteId { epoch: self.epoch, number };
+        let route = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
+        let route = RouteId { epoch: self.epoch, number: route };
         let headers = headers(head, route, &aim);
         // By what the broker gets, so that both come to the same.
         let client = self.clients.of(&headers)?;
-        Ok(Call { headers, client, provider, aim, routed: Routed::AsAsked })
+        Ok(Call { headers, client, provider, number, aim, routed: Routed::AsAsked })
     }
 
     /// What is sent for a call, by everything that this policy says of its provider.
     fn prepare(&self, call: &Call<'_>, body: Bytes, lent: &Lent<'_>) -> Result<Prepared, Failure> {
         let endpoint = call.aim.endpoint;
         let (body, stripped) = strip(call.provider, endpoint, body);
-        self.run_pipeline(call, body, stripped, lent)
+        // What goes to a local provider may be raw, so nothing of it is kept or shared.
+        let chosen = match self.local.has(call.number) {
+            true => &self.safety,
+            false => &lent.chosen,
+        };
+        self.run_pipeline(call, body, stripped, (lent, chosen))
     }
 
     /// What is active, for a client that would send these headers.
@@ -490,7 +517,7 @@ impl Policy {
         call: &Call<'_>,
         body: Bytes,
         stripped: Option<HeaderValue>,
-        lent: &Lent<'_>,
+        (lent, chosen): (&Lent<'_>, &Chosen),
     ) -> Result<Prepared, Failure> {
         let watch = lent.shown.map(|shown| shown as &dyn Watch);
         hop::on_cpu(body.len(), || {
@@ -512,7 +539,7 @@ impl Policy {
                 told: HeaderMap::new(),
                 sent: Sent::default(),
             };
-            let answer = match self.pipeline.run(&lent.chosen, &mut exchange) {
+            let answer = match self.pipeline.run(chosen, &mut exchange) {
                 Verdict::Continue => None,
                 Verdict::Answer(recorded) => Some(recorded),
                 Verdict::Refuse(refusal) => {
@@ -617,6 +644,8 @@ struct Call<'a> {
     /// Whose it is, if that is somebody with a name.
     client: Option<&'a str>,
     provider: &'a Provider,
+    /// The provider's.
+    number: usize,
     aim: Aim,
     routed: Routed,
 }

@@ -35,7 +35,10 @@ struct State {
     pieces: VecDeque<Bytes>,
     /// How many pieces were dropped before these.
     dropped: usize,
+    /// Of all pieces.
     bytes: usize,
+    /// Of those that are kept.
+    held: usize,
     /// How it broke off.
     broken: Option<io::ErrorKind>,
     /// Where every reader stands.
@@ -84,6 +87,7 @@ pub(super) fn share(
         pieces: VecDeque::new(),
         dropped: 0,
         bytes: 0,
+        held: 0,
         broken: None,
         readers: HashMap::from([(0, 0)]),
         next_reader: 1,
@@ -121,7 +125,9 @@ impl Shared {
     fn poll(&self, number: u64, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let mut state = self.state();
         loop {
-            let at = state.readers.get(&number).copied().unwrap_or(usize::MAX);
+            let Some(at) = state.readers.get(&number).copied() else {
+                return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+            };
             if let Some(piece) = at.checked_sub(state.dropped).and_then(|at| state.pieces.get(at)) {
                 let piece = piece.clone();
                 state.readers.insert(number, at + 1);
@@ -158,6 +164,7 @@ impl Shared {
                     Ok(data) if data.is_empty() => continue,
                     Ok(data) => {
                         state.bytes += data.len();
+                        state.held += data.len();
                         state.pieces.push_back(data);
                         break;
                     }
@@ -193,11 +200,22 @@ impl State {
             return;
         }
         if let Some(listening) = self.listening.take() {
-            listening.tell(self.kept(), false);
+            listening.tell(self.kept(), false, false);
         }
-        let slowest = self.readers.values().copied().min().unwrap_or(usize::MAX);
-        while self.dropped < slowest && self.pieces.pop_front().is_some() {
-            self.dropped += 1;
+        // Nobody makes this process keep more: who is further behind gets no more.
+        loop {
+            let slowest = self.readers.values().copied().min().unwrap_or(usize::MAX);
+            while self.dropped < slowest
+                && let Some(piece) = self.pieces.pop_front()
+            {
+                self.dropped += 1;
+                self.held -= piece.len();
+            }
+            let fastest = self.readers.values().copied().max().unwrap_or(usize::MAX);
+            if self.held <= MAX_KEPT_BYTES || slowest == fastest {
+                return;
+            }
+            self.readers.retain(|_, at| *at > slowest);
         }
     }
 
@@ -213,15 +231,15 @@ impl State {
     fn tell(&mut self) {
         if let Some(listening) = self.listening.take() {
             let complete = self.upstream.is_none() && self.broken.is_none();
-            listening.tell(self.kept(), complete);
+            listening.tell(self.kept(), complete, self.broken.is_some());
         }
     }
 }
 
 impl Listening {
-    fn tell(self, body: Bytes, complete: bool) {
+    fn tell(self, body: Bytes, complete: bool, broken: bool) {
         let Self { listeners, status, form, _lead } = self;
-        let answered = Answered { status, form, body, complete };
+        let answered = Answered { status, form, body, complete, broken };
         hop::on_cpu(answered.body.len(), || {
             listeners.into_iter().for_each(|listener| listener(&answered));
         });
@@ -276,6 +294,8 @@ enum Landing {
     Pending(usize),
     /// It is nothing that anybody else could use.
     Failed,
+    /// The first has left before there was one: another one must ask.
+    Left,
     Open {
         head: Head,
         shared: Weak<Shared>,
@@ -343,6 +363,13 @@ impl Entry {
 }
 
 impl Lead {
+    /// The answer is nothing that others could use.
+    pub(super) fn failed(mut self) {
+        *self.entry.landing() = Landing::Failed;
+        self.opened = true;
+        self.entry.landed.notify_waiters();
+    }
+
     /// Before anybody else knows of `shared`.
     fn open(&mut self, head: Head, shared: &Arc<Shared>) {
         let mut landing = self.entry.landing();
@@ -363,22 +390,33 @@ impl Drop for Lead {
         drop(flights);
         // Not the entry's lock if it is open: who holds that may want the answer's.
         if !self.opened {
-            *self.entry.landing() = Landing::Failed;
+            *self.entry.landing() = Landing::Left;
             self.entry.landed.notify_waiters();
         }
     }
 }
 
+/// What comes of waiting.
+pub(super) enum Waited {
+    /// The answer, to be read with the others.
+    Shared(Head, Reader),
+    /// None that can be shared.
+    Alone,
+    /// None at all: somebody must ask again.
+    Again,
+}
+
 impl Behind {
-    /// The answer to the other request; `None` if it is none that can be shared.
-    pub(super) async fn answer(mut self) -> Option<(Head, Reader)> {
+    /// The answer to the other request.
+    pub(super) async fn answer(mut self) -> Waited {
         loop {
             let landed = self.entry.landed.notified();
             let mut landed = std::pin::pin!(landed);
             landed.as_mut().enable();
             let (head, reserved, shared) = match &mut *self.entry.landing() {
                 Landing::Pending(_) => (None, None, None),
-                Landing::Failed => return None,
+                Landing::Failed => return Waited::Alone,
+                Landing::Left => return Waited::Again,
                 Landing::Open { head, shared, reserved } => {
                     let mine = if self.waits { reserved.pop() } else { None };
                     (Some(head.clone()), mine, Some(Weak::clone(shared)))
@@ -386,8 +424,10 @@ impl Behind {
             };
             if let (Some(head), Some(shared)) = (head, shared) {
                 self.waits = false;
-                let reader = reserved.or_else(|| shared.upgrade()?.join())?;
-                return Some((head, reader));
+                return match reserved.or_else(|| shared.upgrade()?.join()) {
+                    Some(reader) => Waited::Shared(head, reader),
+                    None => Waited::Alone,
+                };
             }
             landed.await;
         }
@@ -405,7 +445,7 @@ impl Drop for Behind {
                 *waiting -= 1;
                 None
             }
-            Landing::Failed => None,
+            Landing::Failed | Landing::Left => None,
             Landing::Open { reserved, .. } => reserved.pop(),
         };
         // Behind the lock: the last reader ends the answer.

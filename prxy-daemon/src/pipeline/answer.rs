@@ -23,6 +23,8 @@ pub struct Answered {
     pub body: Bytes,
     /// Whether it was read to its end.
     pub complete: bool,
+    /// Whether it was not, because the provider broke off: not because everybody had left.
+    pub broken: bool,
 }
 
 /// An answer that is given again.

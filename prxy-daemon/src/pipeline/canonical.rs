@@ -139,7 +139,11 @@ fn hangs_on_state(surface: Surface, members: &[(Cow<'_, str>, Node<'_>)]) -> boo
         Surface::Responses => !matches!(value("store"), Some(Node::Bare("false"))),
         _ => says("store"),
     };
-    kept || STATE.iter().any(|key| says(key)) || members.iter().any(|(_, value)| value.names_file())
+    // Elsewhere it is the text.
+    let template = surface == Surface::Responses && says("prompt");
+    kept || template
+        || STATE.iter().any(|key| says(key))
+        || members.iter().any(|(_, value)| value.names_file())
 }
 
 impl<'a> Node<'a> {
@@ -160,7 +164,10 @@ impl<'a> Node<'a> {
                 value.write(out);
             }),
             Node::Array(items) => items.iter().for_each(|item| item.write(out)),
-            Node::Text(text) => out.push_str(text),
+            Node::Text(text) => {
+                out.push('"');
+                out.push_str(text);
+            }
             Node::Bare(text) => out.push_str(text),
         }
     }
@@ -340,7 +347,7 @@ fn silent(surface: Surface) -> &'static [&'static str] {
 }
 
 /// What stands for something that the provider keeps for one account.
-const STATE: [&str; 10] = [
+const STATE: [&str; 9] = [
     "previous_response_id",
     "conversation",
     "background",
@@ -349,7 +356,6 @@ const STATE: [&str; 10] = [
     "mcp_servers",
     "cachedContent",
     "cached_content",
-    "prompt",
     "vector_store_ids",
 ];
 const FILES: [&str; 4] = ["file_id", "fileUri", "file_uri", "vector_store_ids"];

@@ -17,6 +17,7 @@ use crate::hop;
 use crate::provider::Surface;
 use crate::provider::endpoint::{Endpoint, Gives};
 use crate::provider::recorded::{self, UsageChunk};
+use crate::redact::Name;
 use crate::redact::rehydrate::Form;
 use crate::store::{Answer, Answers, Kind};
 
@@ -33,6 +34,9 @@ impl ExactCache {
 
     fn find(&self, surface: Surface, key: &Key, asked: &Canonical<'_>) -> Option<Recorded> {
         let answer = self.answers.find(&key.hash, self.options.ttl)?;
+        if !is_theirs(&answer, &key.names) {
+            return None;
+        }
         let body = written_as(surface, &answer, asked)?;
         Some(Recorded { kind: asked.kind(), body, theirs: answer.names, own: key.names.clone() })
     }
@@ -65,7 +69,7 @@ impl Module for ExactCache {
             return Verdict::Answer(recorded);
         }
         exchange.note(Cached::Miss);
-        if wish == Wish::Known {
+        if wish == Wish::Known && !may_be_sealed(exchange.endpoint.surface, &body) {
             let mut flight = blake3::Hasher::new();
             flight.update(&key.hash).update(asked.form().as_bytes());
             let flight = *flight.finalize().as_bytes();
@@ -145,16 +149,18 @@ pub(super) fn kept(
     endpoint: &Endpoint,
     answered: &Answered,
     form: String,
-    names: Vec<crate::redact::Name>,
+    names: Vec<Name>,
     scope: Sharing,
 ) -> Option<Answer> {
-    let Answered { status, form: written, body, .. } = answered;
-    if *status != StatusCode::OK || *written == Form::Other {
+    let Answered { status, form: written, body, complete, broken } = answered;
+    // Who leaves a stream behind its last event has read all of it.
+    let whole = *complete || *written == Form::Stream && !broken;
+    if *status != StatusCode::OK || *written == Form::Other || !whole {
         return None;
     }
     recorded::finish(endpoint.surface, *written, body)?;
     // Only whose key it was recorded with can go on from there.
-    if scope == Sharing::Global && memchr::memmem::find(body, b"\"encrypted_content\"").is_some() {
+    if scope == Sharing::Global && is_sealed(body) {
         return None;
     }
     let kind = match written {
@@ -190,6 +196,66 @@ pub(super) fn written_as(
     converted.map(Bytes::from)
 }
 
+/// Whether an answer can be given to a request with these placeholders: what is signed or sealed in
+/// it cannot be translated, so it speaks of the ones that it was made for.
+pub(super) fn is_theirs(answer: &Answer, names: &[Name]) -> bool {
+    answer.names == names || !is_sealed(&answer.body)
+}
+
+/// Whether something in an answer is signed or sealed by the provider, for whoever asked.
+fn is_sealed(body: &[u8]) -> bool {
+    SEALED.iter().any(|key| memchr::memmem::find(body, key.as_bytes()).is_some())
+}
+
+/// Whether the answer to a request may be like that.
+fn may_be_sealed(surface: Surface, body: &[u8]) -> bool {
+    let says = |text: &str| memchr::memmem::find(body, text.as_bytes()).is_some();
+    match surface {
+        Surface::Messages => says("\"thinking\""),
+        Surface::Responses => says("encrypted_content"),
+        // Its models think unless they are told not to.
+        Surface::Generate => true,
+        _ => says("\"reasoning"),
+    }
+}
+
+const SEALED: [&str; 6] = [
+    "\"signature\"",
+    "\"redacted_thinking\"",
+    "\"thoughtSignature\"",
+    "\"thought_signature\"",
+    "\"encrypted_content\"",
+    "\"reasoning_details\"",
+];
 /// The headers that change what a provider answers.
 const DECIDING: [&str; 5] =
     ["anthropic-version", "anthropic-beta", "openai-beta", "openai-organization", "openai-project"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::Api;
+
+    #[test]
+    fn what_broke_off_is_not_kept_though_it_looks_whole() {
+        let endpoint =
+            Endpoint::find(Api::OpenAi, &http::Method::POST, "/v1/chat/completions").unwrap();
+        let whole = r#"{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}"#;
+        let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+        for (form, body, complete, broken, expected) in [
+            (Form::Whole, whole, true, false, true),
+            (Form::Whole, whole, false, true, false),
+            (Form::Whole, whole, false, false, false),
+            (Form::Stream, stream, true, false, true),
+            // Everybody left behind the last event.
+            (Form::Stream, stream, false, false, true),
+            (Form::Stream, stream, false, true, false),
+        ] {
+            let body = Bytes::from_static(body.as_bytes());
+            let answered = Answered { status: StatusCode::OK, form, body, complete, broken };
+            let kept =
+                kept(endpoint.endpoint, &answered, String::new(), Vec::new(), Sharing::Tenant);
+            assert_eq!(kept.is_some(), expected, "{form:?} {complete} {broken}");
+        }
+    }
+}

@@ -189,6 +189,11 @@ impl Pipeline {
         Ok(Chosen(self.modules().map(runs).collect()))
     }
 
+    /// The modules that no request goes without.
+    pub fn safety(&self) -> Chosen {
+        Chosen(self.modules().map(|(_, kind)| kind == Kind::Safety).collect())
+    }
+
     /// Lets every chosen module see the request, until one refuses or answers it.
     pub fn run(&self, chosen: &Chosen, exchange: &mut Exchange<'_>) -> Verdict {
         for (module, _) in self.modules.iter().zip(&chosen.0).filter(|(_, runs)| **runs) {

@@ -34,19 +34,29 @@ impl Vault for Translated {
     }
 
     fn original(&self, label: &str, number: Number) -> Option<Arc<str>> {
-        let (_, (_, own)) = self
-            .names
-            .iter()
-            .find(|((known, theirs), _)| **known == *label && *theirs == number)?;
-        // What stands for nothing here is what this client typed.
-        let original = self.own.original(label, *own);
-        Some(original.unwrap_or_else(|| format!("<{label}_{own}>").into()))
+        let of_value = || {
+            let same = |((known, theirs), _): &&(Name, Name)| {
+                **known == *label && theirs.value == number.value
+            };
+            self.names.iter().filter(same)
+        };
+        let exact = of_value().find(|((_, theirs), _)| *theirs == number);
+        if let Some((_, (_, own))) = exact {
+            // What stands for nothing here is what this client typed.
+            let original = self.own.original(label, *own);
+            return Some(original.unwrap_or_else(|| format!("<{label}_{own}>").into()));
+        }
+        // Another spelling of a value that stands there.
+        let (_, (_, own)) = of_value().next()?;
+        let same = || self.own.original(label, number);
+        let first = || self.own.original(label, Number::first(own.value));
+        if own.value == number.value { same().or_else(first) } else { first() }
     }
 
     fn may_begin(&self, prefix: &str) -> bool {
         self.names.iter().any(|((label, number), _)| {
-            let name = format!("{label}_{number}");
-            name.starts_with(prefix)
+            let value = format!("{label}_{}", number.value);
+            value.starts_with(prefix) || prefix.starts_with(&format!("{value}_"))
         })
     }
 }
@@ -88,6 +98,25 @@ mod tests {
         for (prefix, may) in [("", true), ("PERSON_4", true), ("PERSON_1", false), ("X", false)] {
             assert_eq!(vault.may_begin(prefix), may, "{prefix}");
         }
+    }
+
+    #[test]
+    fn another_spelling_is_that_of_the_value_that_stands_there() {
+        let spelled = |value, spelling| Number { value, spelling };
+        let name = |number| -> Name { ("EMAIL".into(), number) };
+        let (theirs, own) = ([name(spelled(1, 2))], [name(spelled(4, 1))]);
+        let vault = Translated::new(&theirs, &own, Arc::new(Own)).unwrap();
+        for (number, expected) in [
+            (spelled(1, 2), Some("EMAIL 4 of mine")),
+            (spelled(1, 1), Some("EMAIL 4 of mine")),
+            (spelled(1, 3), Some("EMAIL 4 of mine")),
+            (spelled(4, 1), None),
+        ] {
+            assert_eq!(vault.original("EMAIL", number).as_deref(), expected, "{number}");
+        }
+        // For whom it was made, it is as it would have been at once.
+        let vault = Translated::new(&theirs, &theirs, Arc::new(Own)).unwrap();
+        assert_eq!(vault.original("EMAIL", spelled(1, 3)).as_deref(), Some("EMAIL 1_3 of mine"));
     }
 
     #[test]

@@ -380,3 +380,120 @@ async fn who_the_provider_would_not_answer_gets_nothing_from_the_cache() {
     let stranger = ask(&bed, "key-2", &body).await;
     assert_ne!(stranger.status, StatusCode::OK, "{}", stranger.text());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_to_a_local_provider_is_in_no_cache() {
+    use crate::redact::{Action, Label, Local};
+    let bed = Bed::with(|config| {
+        let actions = [(Label::new("EMAIL").unwrap(), Action::RouteLocal)].into();
+        let local = Local { providers: vec!["lab".to_owned()], model: None };
+        let policy = Policy { system_inject: Note::Omit, actions, local, ..Policy::default() };
+        config.pipeline = vec![Module::Guardrails(policy), Module::ExactCache(global())];
+        config.providers[2].addresses = Addresses::Fixed(vec![Ipv4Addr::LOCALHOST.into()]);
+    })
+    .await;
+    bed.mock.script(|_| ended("fine"));
+    let raw = asked("to ada@corp.example", false);
+    for path in ["/v1/messages", "/lab/v1/messages"] {
+        for _ in 0..2 {
+            let got = bed.post(path, &raw).await;
+            assert_eq!((cached(&got), got.header("x-prxy-modules")), ("none", Some("guardrails")));
+        }
+    }
+    assert_eq!(bed.mock.seen().len(), 4);
+    assert!(bed.mock.seen().iter().all(|seen| seen.text().contains("ada@corp.example")));
+    // Elsewhere there is one.
+    let clean = asked("hello", false);
+    assert_eq!(cached(&bed.post("/v1/messages", &clean).await), "miss");
+    assert_eq!(cached(&bed.post("/v1/messages", &clean).await), "exact-cache");
+    let database = std::fs::read(bed.config.data_dir.join("state/prxy.db-wal")).unwrap();
+    let holds = |text: &str| database.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(holds("fine") && !holds("ada@corp.example"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_signed_speaks_of_the_placeholders_that_it_was_made_for() {
+    for scope in [Sharing::Tenant, Sharing::Global] {
+        let bed = bed(ExactCache { scope, ..ExactCache::default() }).await;
+        bed.mock.script(|_| {
+            let mut answer: serde_json::Value =
+                serde_json::from_str(&whole("Dear <EMAIL_1>", "end_turn")).unwrap();
+            let thinking = serde_json::json!({
+                "type": "thinking", "thinking": "It is for <EMAIL_1>.", "signature": "c2ln",
+            });
+            answer["content"].as_array_mut().unwrap().insert(0, thinking);
+            Play::json(&answer.to_string())
+        });
+        let body =
+            |mail: &str| asked(mail, false).replacen('{', r#"{"thinking":{"type":"enabled"},"#, 1);
+        assert_eq!(cached(&ask(&bed, "k", &body("ada@corp.example")).await), "miss");
+        let same = ask(&bed, "k", &body("ada@corp.example")).await;
+        let other = ask(&bed, "k", &body("bob@corp.example")).await;
+        let expected = if scope == Sharing::Tenant { "exact-cache" } else { "miss" };
+        assert_eq!((cached(&same), cached(&other)), (expected, "miss"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_first_leaves_before_the_answer_the_next_one_asks_for_all() {
+    let bed = Arc::new(bed(global()).await);
+    bed.mock.script(|_| Play { mute: true, ..ended("never") });
+    let body = asked("hello", true);
+    let stream = TcpStream::connect(bed.address).await.unwrap();
+    let first = tokio::spawn({
+        let body = body.clone();
+        async move {
+            let headers = [("content-type", "application/json"), ("x-api-key", "first")];
+            drop(send(stream, Method::POST, "/v1/messages", &headers, body.as_bytes()).await);
+        }
+    });
+    eventually("the first has asked", || bed.mock.seen().len() == 1).await;
+    let asking: Vec<_> = (0..6)
+        .map(|user| {
+            let (bed, body) = (Arc::clone(&bed), body.clone());
+            tokio::spawn(async move { ask(&bed, &format!("k{user}"), &body).await.status })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(bed.mock.seen().len(), 1);
+    bed.mock.script(|_| {
+        std::thread::sleep(Duration::from_millis(300));
+        Play::events(streamed(&["Dear"]))
+    });
+    first.abort();
+    for one in asking {
+        assert_eq!(one.await.unwrap(), StatusCode::OK);
+    }
+    assert_eq!(bed.mock.seen().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_makes_nobody_keep_more() {
+    let bed = Arc::new(bed(global()).await);
+    let filler = "x".repeat(1 << 18);
+    let piece = format!("event: ping\ndata: {{\"type\":\"ping\",\"x\":\"{filler}\"}}\n\n");
+    let mut pieces = vec![Bytes::from(piece); 120];
+    pieces.extend(streamed(&["Dear"]));
+    let whole: usize = pieces.iter().map(Bytes::len).sum();
+    bed.mock.script(move |_| Play::events(pieces.clone()));
+    let body = asked("hello", true);
+    let open = async |key: &str| {
+        let stream = TcpStream::connect(bed.address).await.unwrap();
+        let headers = [("content-type", "application/json"), ("x-api-key", key)];
+        send(stream, Method::POST, "/v1/messages", &headers, body.as_bytes()).await.into_body()
+    };
+    let first = open("a").await;
+    let mut idle = open("b").await;
+    assert_eq!(bed.mock.seen().len(), 1);
+    let read = first.collect().await.unwrap().to_bytes();
+    assert_eq!(read.len(), whole);
+    let mut left = 0;
+    let ended = loop {
+        match idle.frame().await {
+            Some(Ok(frame)) => left += frame.into_data().map_or(0, |data| data.len()),
+            Some(Err(_)) => break "cut off",
+            None => break "whole",
+        }
+    };
+    assert_eq!(ended, "cut off", "{left} of {whole}");
+}

@@ -226,7 +226,7 @@ impl Hold {
 
     /// What the answer has used; `None` where it does not say: what is reserved stays counted.
     fn used(&self, answered: &Answered) -> Option<Usage> {
-        let Answered { status, form, body, complete } = answered;
+        let Answered { status, form, body, complete, .. } = answered;
         let surface = self.surface;
         let reported = recorded::usage(surface, *form, body);
         if !status.is_success() {

@@ -114,7 +114,8 @@ impl Stage {
 
 fn answered(status: u16, form: Form, body: &str, complete: bool) -> Answered {
     let status = StatusCode::from_u16(status).unwrap();
-    Answered { status, form, body: Bytes::copy_from_slice(body.as_bytes()), complete }
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    Answered { status, form, body, complete, broken: !complete }
 }
 
 const USED: &str = r#"{"type":"message","usage":{"input_tokens":1000,"output_tokens":500,"cache_read_input_tokens":10000}}"#;

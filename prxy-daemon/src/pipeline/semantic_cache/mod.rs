@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::answer::Recorded;
 use super::canonical::{Canonical, Key};
-use super::exact_cache::{Wish, kept, partition, written_as};
+use super::exact_cache::{Wish, is_theirs, kept, partition, written_as};
 use super::{Cached, Exchange, Module, Verdict};
 use crate::config;
 use crate::embed::{Embedder, Packed};
@@ -90,6 +90,7 @@ impl Module for SemanticCache {
                 Asked { partition: &partition, embedder: self.embedder.name(), vector: &vector };
             let found = self.similar.find(&like, similarity, limits.ttl);
             if let Some((answer, similarity)) = found
+                && is_theirs(&answer, &names)
                 && let Some(body) = written_as(endpoint.surface, &answer, &asked)
             {
                 exchange.note(Cached::Hit(self.name()));

@@ -19,7 +19,7 @@ pub struct Reading {
 impl Reading {
     /// Reads `text`, masked and in any language; `None` if it is too long or says nothing.
     pub fn of(text: &str) -> Option<Self> {
-        if text.len() > LONGEST || text.contains(ROLE) {
+        if text.len() > LONGEST || text.contains(ROLE) || is_spaced(text) {
             return None;
         }
         let (mut tokens, placeholders) = tokens(text);
@@ -28,7 +28,10 @@ impl Reading {
             .filter(|token| matches!(token.kind, Kind::Word | Kind::Name))
             .map(|token| token.text.split('\'').next().unwrap_or_default().to_lowercase())
             .collect();
-        if let Some(language) = Language::of(words.iter().map(String::as_str)) {
+        let about_words = words.iter().any(|word| ABOUT_WORDS.contains(&word.as_str()));
+        if let Some(language) = Language::of(words.iter().map(String::as_str))
+            && !about_words
+        {
             tokens = Reader { language, tokens, polite: false }.read();
         }
         let says = tokens.iter().any(|token| token.kind != Kind::Mark);
@@ -58,6 +61,62 @@ impl Reading {
         form
     }
 }
+
+/// Whether blanks stand in a row where they end no sentence: they may be what is asked about.
+fn is_spaced(text: &str) -> bool {
+    let bytes = text.trim().as_bytes();
+    bytes.windows(3).any(|three| {
+        let [before, first, second] = *three else { return false };
+        let ends = matches!(before, b'.' | b'?' | b'!' | b':' | b';' | b'\n' | b' ');
+        first == b' ' && second == b' ' && !ends || three.contains(&b'\t')
+    })
+}
+
+/// A question with one of these may be about a word itself, which then has no other that says the same.
+const ABOUT_WORDS: [&str; 42] = [
+    "spell",
+    "spelled",
+    "spelling",
+    "spelt",
+    "pronounce",
+    "pronounced",
+    "synonym",
+    "synonyms",
+    "word",
+    "words",
+    "letter",
+    "letters",
+    "mean",
+    "means",
+    "meaning",
+    "differ",
+    "difference",
+    "differences",
+    "different",
+    "versus",
+    "vs",
+    "same",
+    "equivalent",
+    "wort",
+    "wörter",
+    "unterschied",
+    "bedeutet",
+    "schreibt",
+    "différence",
+    "mot",
+    "mots",
+    "signifie",
+    "diferencia",
+    "palabra",
+    "significa",
+    "differenza",
+    "parola",
+    "verschil",
+    "woord",
+    "betekent",
+    "diferença",
+    "palavra",
+];
 
 struct Reader {
     language: &'static Language,
