@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use prxy_tests::daemon;
 use prxy_tests::provider::wire::last_user_text;
 use prxy_tests::provider::{Format, Reply, Script};
@@ -153,8 +155,12 @@ fn a_damaged_file_is_told_or_does_no_harm() {
     let mut scene = Scene::start().unwrap();
     let restored = scene.ask(Format::Anthropic, TICKET, Delivery::Whole).unwrap();
     assert_eq!(reader::whole(Format::Anthropic, &restored.body).unwrap().text, TICKET);
-    let pid = nix::unistd::Pid::from_raw(scene.daemon().unwrap().pid());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    // The gateway must not hear that the warden is gone: it would close the database in order.
+    let warden = Pid::from_raw(scene.daemon().unwrap().pid());
+    let gateway = scene.daemon().unwrap().role("gateway").unwrap().pids;
+    kill(warden, Signal::SIGSTOP).unwrap();
+    gateway.into_iter().for_each(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap());
+    kill(warden, Signal::SIGKILL).unwrap();
     scene.stop().unwrap();
     let state = scene.data().join("state");
     let good: Vec<(PathBuf, Vec<u8>)> = ["prxy.db", "prxy.db-wal"]
