@@ -177,21 +177,19 @@ impl<L: BrokerLink> Gateway<L> {
         let policy = self.policy();
         let target = admit::admit(self.listen, head.version, &head.uri, &head.headers)
             .and_then(|()| route(&policy.providers, &head.method, &head.uri, &head.headers));
+        let refusal = |failure: Failure| {
+            let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
+            failure.into_response(api).map(answer::whole)
+        };
         match target {
             Ok(Target::Local) => answer::alive(),
-            Ok(Target::Pipeline) => match policy.tell_pipeline(&head.headers) {
-                Ok(told) => answer::own(&told),
-                Err(failure) => {
-                    let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
-                    failure.into_response(api).map(answer::whole)
-                }
-            },
+            Ok(Target::Pipeline) => {
+                let told = policy.tell_pipeline(&head.headers);
+                told.map_or_else(refusal, |told| answer::own(&told))
+            }
             Ok(Target::Outcomes) => {
-                let told = self.note_outcome(&policy, &head.headers, body).await;
-                told.unwrap_or_else(|failure| {
-                    let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
-                    failure.into_response(api).map(answer::whole)
-                })
+                let noted = self.note_outcome(&policy, &head.headers, body).await;
+                noted.unwrap_or_else(refusal)
             }
             Ok(Target::Provider(Aim { endpoint, .. })) => {
                 let api = endpoint.surface.api();
@@ -204,8 +202,7 @@ impl<L: BrokerLink> Gateway<L> {
             }
             Err(failure) => {
                 policy.discard(&head.headers, body).await;
-                let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
-                failure.into_response(api).map(answer::whole)
+                refusal(failure)
             }
         }
     }

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::coding::Decoded;
 use crate::hop::{self, Answer};
-use crate::pipeline::{Answered, Listener};
+use crate::pipeline::{Answered, End, Listener};
 use crate::redact::Name;
 use crate::redact::rehydrate::Form;
 
@@ -60,9 +60,15 @@ struct Listening {
 #[derive(Default)]
 struct Waiting(Mutex<HashMap<u64, Waker>>);
 
+impl Waiting {
+    fn tasks(&self) -> MutexGuard<'_, HashMap<u64, Waker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Wake for Waiting {
     fn wake(self: Arc<Self>) {
-        let woken = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let woken = mem::take(&mut *self.tasks());
         woken.into_values().for_each(Waker::wake);
     }
 }
@@ -152,9 +158,7 @@ impl Shared {
         if state.upstream.is_none() || state.is_ahead() {
             return false;
         }
-        let mut waiting = self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.insert(number, cx.waker().clone());
-        drop(waiting);
+        self.waiting.tasks().insert(number, cx.waker().clone());
         let waker = Waker::from(Arc::clone(&self.waiting));
         loop {
             let Some(upstream) = &mut state.upstream else { return true };
@@ -179,9 +183,7 @@ impl Shared {
                 }
             }
         }
-        let mut waiting = self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.remove(&number);
-        drop(waiting);
+        self.waiting.tasks().remove(&number);
         waker.wake();
         true
     }
@@ -200,7 +202,7 @@ impl State {
             return;
         }
         if let Some(listening) = self.listening.take() {
-            listening.tell(self.kept(), false, false);
+            listening.tell(self.kept(), End::Left);
         }
         // Nobody makes this process keep more: who is further behind gets no more.
         loop {
@@ -230,16 +232,20 @@ impl State {
 
     fn tell(&mut self) {
         if let Some(listening) = self.listening.take() {
-            let complete = self.upstream.is_none() && self.broken.is_none();
-            listening.tell(self.kept(), complete, self.broken.is_some());
+            let end = match (&self.upstream, self.broken) {
+                (_, Some(_)) => End::Broken,
+                (Some(_), None) => End::Left,
+                (None, None) => End::Whole,
+            };
+            listening.tell(self.kept(), end);
         }
     }
 }
 
 impl Listening {
-    fn tell(self, body: Bytes, complete: bool, broken: bool) {
+    fn tell(self, body: Bytes, end: End) {
         let Self { listeners, status, form, _lead } = self;
-        let answered = Answered { status, form, body, complete, broken };
+        let answered = Answered { status, form, body, end };
         hop::on_cpu(answered.body.len(), || {
             listeners.into_iter().for_each(|listener| listener(&answered));
         });
@@ -255,12 +261,8 @@ impl Drop for State {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let mut state = self.shared.state();
-        state.readers.remove(&self.number);
-        drop(state);
-        let mut waiting = self.shared.waiting.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.remove(&self.number);
-        drop(waiting);
+        self.shared.state().readers.remove(&self.number);
+        self.shared.waiting.tasks().remove(&self.number);
         // Who is left may be the one to ask now.
         Waker::from(Arc::clone(&self.shared.waiting)).wake();
     }

@@ -21,10 +21,19 @@ pub struct Answered {
     pub form: Form,
     /// All of it, or what came before it broke off or became too long to keep.
     pub body: Bytes,
-    /// Whether it was read to its end.
-    pub complete: bool,
-    /// Whether it was not, because the provider broke off: not because everybody had left.
-    pub broken: bool,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was read to its end.
+    Whole,
+    /// The provider broke it off.
+    Broken,
+    /// Everybody left, or it became too long to keep.
+    Left,
 }
 
 /// An answer that is given again.

@@ -16,7 +16,7 @@ use crate::embed::{Embedder, Offline};
 use crate::provider::Api;
 use crate::provider::endpoint::Endpoint;
 use crate::redact::rehydrate::Form;
-use crate::store::Store;
+use crate::store::{Store, median, resident};
 
 #[test]
 #[ignore = "prints figures"]
@@ -52,8 +52,7 @@ fn measure(module: &str, rows: u32) {
             status: StatusCode::OK,
             form: Form::Whole,
             body: answer().into(),
-            complete: true,
-            broken: false,
+            end: End::Whole,
         };
         let began = Instant::now();
         listeners.into_iter().for_each(|listener| listener(&answered));
@@ -138,18 +137,6 @@ fn answer() -> String {
         "usage": { "input_tokens": 300, "output_tokens": 160 },
     })
     .to_string()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-/// Bytes of this process in memory.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
 const ROUNDS: u32 = 1000;

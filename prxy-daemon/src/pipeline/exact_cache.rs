@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
-use super::answer::{Answered, Flight, Recorded};
+use super::answer::{Answered, End, Flight, Recorded};
 use super::canonical::{Canonical, Key};
 use super::{Cached, Exchange, Module, Verdict};
 use crate::client::{CREDENTIALS, bare, sum};
@@ -50,14 +50,12 @@ impl Module for ExactCache {
     fn request(&self, exchange: &mut Exchange<'_>) -> Verdict {
         let wish = Wish::of(exchange.headers);
         let body = exchange.body.clone();
-        let asked = match Canonical::read(exchange.endpoint, exchange.uri, &body) {
-            Some(asked) if wish != Wish::Neither => asked,
-            _ => {
-                exchange.note(Cached::Bypass);
-                return Verdict::Continue;
-            }
+        let asked = match wish {
+            Wish::Neither => None,
+            _ => Canonical::read(exchange.endpoint, exchange.uri, &body),
         };
-        let Some(partition) = partition(exchange, self.options.scope) else {
+        let partition = partition(exchange, self.options.scope);
+        let (Some(asked), Some(partition)) = (asked, partition) else {
             exchange.note(Cached::Bypass);
             return Verdict::Continue;
         };
@@ -152,9 +150,13 @@ pub(super) fn kept(
     names: Vec<Name>,
     scope: Sharing,
 ) -> Option<Answer> {
-    let Answered { status, form: written, body, complete, broken } = answered;
+    let Answered { status, form: written, body, end } = answered;
     // Who leaves a stream behind its last event has read all of it.
-    let whole = *complete || *written == Form::Stream && !broken;
+    let whole = match end {
+        End::Whole => true,
+        End::Left => *written == Form::Stream,
+        End::Broken => false,
+    };
     if *status != StatusCode::OK || *written == Form::Other || !whole {
         return None;
     }
@@ -242,20 +244,20 @@ mod tests {
             Endpoint::find(Api::OpenAi, &http::Method::POST, "/v1/chat/completions").unwrap();
         let whole = r#"{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}"#;
         let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-        for (form, body, complete, broken, expected) in [
-            (Form::Whole, whole, true, false, true),
-            (Form::Whole, whole, false, true, false),
-            (Form::Whole, whole, false, false, false),
-            (Form::Stream, stream, true, false, true),
+        for (form, body, end, expected) in [
+            (Form::Whole, whole, End::Whole, true),
+            (Form::Whole, whole, End::Broken, false),
+            (Form::Whole, whole, End::Left, false),
+            (Form::Stream, stream, End::Whole, true),
             // Everybody left behind the last event.
-            (Form::Stream, stream, false, false, true),
-            (Form::Stream, stream, false, true, false),
+            (Form::Stream, stream, End::Left, true),
+            (Form::Stream, stream, End::Broken, false),
         ] {
             let body = Bytes::from_static(body.as_bytes());
-            let answered = Answered { status: StatusCode::OK, form, body, complete, broken };
+            let answered = Answered { status: StatusCode::OK, form, body, end };
             let kept =
                 kept(endpoint.endpoint, &answered, String::new(), Vec::new(), Sharing::Tenant);
-            assert_eq!(kept.is_some(), expected, "{form:?} {complete} {broken}");
+            assert_eq!(kept.is_some(), expected, "{form:?} {end:?}");
         }
     }
 }

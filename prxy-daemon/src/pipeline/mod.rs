@@ -42,7 +42,7 @@ use mcp_optimizer::McpOptimizer;
 use patterns::Patterns;
 use semantic_cache::SemanticCache;
 
-pub use answer::{Answered, Flight, Listener, Recorded};
+pub use answer::{Answered, End, Flight, Listener, Recorded};
 pub use cost_guard::Refusal as CostRefusal;
 pub use exchange::{Cached, Exchange, Sent, Watch};
 pub(crate) use translate::Translated;
@@ -264,25 +264,29 @@ mod tests {
         }
     }
 
+    pub(super) fn lab() -> Provider {
+        Provider {
+            name: "lab".to_owned(),
+            api: Api::Anthropic,
+            host: Host::Address(Ipv4Addr::LOCALHOST.into()),
+            addresses: Addresses::Fixed(vec![Ipv4Addr::LOCALHOST.into()]),
+            port: 9100,
+            path_prefix: String::new(),
+            transport: Transport::Plaintext,
+            private: true,
+            key_name: None,
+            fetch: Default::default(),
+            client_keys: Vec::new(),
+            models: Vec::new(),
+        }
+    }
+
     fn config(pipeline: Vec<config::Module>) -> Config {
         Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             data_dir: "unused".into(),
             pipeline,
-            providers: vec![Provider {
-                name: "lab".to_owned(),
-                api: Api::Anthropic,
-                host: Host::Address(Ipv4Addr::LOCALHOST.into()),
-                addresses: Addresses::Fixed(vec![Ipv4Addr::LOCALHOST.into()]),
-                port: 9100,
-                path_prefix: String::new(),
-                transport: Transport::Plaintext,
-                private: true,
-                key_name: None,
-                fetch: Default::default(),
-                client_keys: Vec::new(),
-                models: Vec::new(),
-            }],
+            providers: vec![lab()],
             nameservers: Vec::new(),
             enforcement: Enforcement::BestEffort,
             max_body_bytes: 1024,

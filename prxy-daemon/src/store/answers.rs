@@ -3,21 +3,19 @@
 //! A cache, not a record: whatever fails here is logged and counts as not known.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
+use super::room::{Limits, Room};
 use super::{Database, Store, StoreError, now};
 use crate::redact::{Name, Number, placeholder};
 
 /// Where answers are kept; clones of the store share it.
 pub struct Answers {
     database: Arc<Database>,
-    /// Of all answers, as far as this process knows.
-    bytes: AtomicU64,
-    puts: AtomicU64,
+    room: Room,
 }
 
 /// How an answer is written.
@@ -44,76 +42,23 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// How much is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
-    /// How many answers.
-    pub answers: u64,
-    /// Their bodies' bytes.
-    pub bytes: u64,
-}
-
 impl Answers {
     pub(super) fn new(database: Arc<Database>) -> Self {
-        Self { database, bytes: AtomicU64::new(u64::MAX), puts: AtomicU64::new(0) }
+        Self { database, room: Room::of("answer") }
     }
 
     /// The answer to this request, unless it is older than `ttl`.
     pub fn find(&self, key: &[u8; 32], ttl: Duration) -> Option<Answer> {
         let connection = self.database.connection();
-        logged(find(&connection, key, now(), ttl)).flatten()
+        logged(find(&connection, &self.room, key, now(), ttl)).flatten()
     }
 
     /// Keeps an answer, and of all only so many bytes: those go first that nobody asked for the longest.
     pub fn put(&self, key: &[u8; 32], answer: &Answer, max_bytes: u64, ttl: Duration) {
         let size = answer.body.len() as u64;
-        // One answer must not throw out all others.
-        if size > max_bytes / 8 {
-            return;
-        }
-        let mut connection = self.database.connection();
-        let mut put = || -> Result<(), StoreError> {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            insert(&transaction, key, answer, now())?;
-            if self.puts.fetch_add(1, Ordering::Relaxed).is_multiple_of(PUTS_PER_LOOK) {
-                let before = now().saturating_sub_unsigned(ttl.as_secs());
-                transaction
-                    .prepare_cached("DELETE FROM answer WHERE created < ?1")?
-                    .execute(params![before])?;
-                self.bytes.store(u64::MAX, Ordering::Relaxed);
-            }
-            let mut bytes = self.bytes.load(Ordering::Relaxed).saturating_add(size);
-            if bytes > max_bytes {
-                bytes = total(&transaction)?.bytes;
-                if bytes > max_bytes {
-                    bytes = evict(&transaction, bytes, max_bytes - max_bytes / 10)?;
-                }
-            }
-            transaction.commit()?;
-            self.bytes.store(bytes, Ordering::Relaxed);
-            self.database.wrote(1);
-            Ok(())
-        };
-        logged(put());
-    }
-
-    /// How much is kept.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn size(&self) -> Result<Size, StoreError> {
-        total(&self.database.connection())
-    }
-
-    /// Forgets every answer; says how many there were.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn clear(&self) -> Result<usize, StoreError> {
-        let cleared = self.database.connection().execute("DELETE FROM answer", [])?;
-        self.bytes.store(0, Ordering::Relaxed);
-        Ok(cleared)
+        let limits = Limits { max_entries: u64::MAX, max_bytes, ttl };
+        let insert = |connection: &Connection| insert(connection, key, answer, now());
+        logged(self.room.put(&self.database, size, limits, insert));
     }
 }
 
@@ -140,6 +85,7 @@ impl Store {
 
 fn find(
     connection: &Connection,
+    room: &Room,
     key: &[u8; 32],
     now: i64,
     ttl: Duration,
@@ -155,11 +101,7 @@ fn find(
         Ok((id, used, kind, form, names, body))
     });
     let Some((id, used, kind, form, names, body)) = row.optional()? else { return Ok(None) };
-    if used + USED_EVERY <= now {
-        connection
-            .prepare_cached("UPDATE answer SET used = ?2 WHERE id = ?1")?
-            .execute(params![id, now])?;
-    }
+    room.touch(connection, id, used, now)?;
     let (Some(kind), Some(names)) = (Kind::from_code(kind), read(&names)) else { return Ok(None) };
     Ok(Some(Answer { kind, form, names, body: body.into() }))
 }
@@ -178,35 +120,6 @@ fn insert(
     let bytes = body.len() as i64;
     insert.execute(params![key, kind.code(), form, write(names), now, bytes, &body[..]])?;
     Ok(())
-}
-
-fn total(connection: &Connection) -> Result<Size, StoreError> {
-    let mut total =
-        connection.prepare_cached("SELECT count(*), coalesce(sum(bytes), 0) FROM answer")?;
-    let (answers, bytes): (i64, i64) = total.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(Size { answers: answers.unsigned_abs(), bytes: bytes.unsigned_abs() })
-}
-
-/// Deletes until no more than `most` bytes are left; says how many are.
-fn evict(connection: &Connection, mut bytes: u64, most: u64) -> Result<u64, StoreError> {
-    while bytes > most {
-        let mut oldest =
-            connection.prepare_cached("SELECT id, bytes FROM answer ORDER BY used, id LIMIT ?1")?;
-        let rows = oldest.query_map(params![AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let rows = rows.collect::<Result<Vec<(i64, i64)>, _>>()?;
-        if rows.is_empty() {
-            break;
-        }
-        let mut delete = connection.prepare_cached("DELETE FROM answer WHERE id = ?1")?;
-        for (id, size) in rows {
-            if bytes <= most {
-                break;
-            }
-            delete.execute(params![id])?;
-            bytes = bytes.saturating_sub(size.unsigned_abs());
-        }
-    }
-    Ok(bytes)
 }
 
 /// `EMAIL_1 PERSON_2_1`, as placeholders have it between their brackets.
@@ -244,8 +157,3 @@ pub(super) const TABLES: &str = "
     CREATE INDEX answer_used ON answer (used, id, bytes);
     CREATE INDEX answer_created ON answer (created);
 ";
-/// A use is noted if the last note is this old, in seconds.
-const USED_EVERY: i64 = 60;
-/// What is too old is looked for now and then.
-const PUTS_PER_LOOK: u64 = 256;
-const AT_ONCE: i64 = 64;

@@ -16,6 +16,7 @@ mod key;
 mod ledger;
 pub mod patterns;
 mod replace;
+mod room;
 mod schema;
 mod scratch;
 mod seal;
@@ -46,15 +47,16 @@ use scratch::Scratch;
 
 pub use admin::{Entry, Imported, Stats};
 pub use anon::{AnonError, AnonStore};
-pub use answers::{Answer, Answers, Kind, Size};
+pub use answers::{Answer, Answers, Kind};
 pub use archive::{Archive, ArchiveError, Counted};
 #[cfg(test)]
-pub(crate) use benchmark::fill_caches;
+pub(crate) use benchmark::{fill_caches, median, resident};
 pub use blob::{BlobId, Blobs};
 pub(crate) use key::HEADER;
 pub use key::{Access, Secret, SecretError};
 pub use replace::{Step, Told, convert, exchange};
-pub use similar::{Asked, Limits, Similar};
+pub use room::Limits;
+pub use similar::{Asked, Similar};
 pub use spend::{Amount, Day, Limit, Over, Period, Reserved, Spend};
 pub use vault::TenantVault;
 

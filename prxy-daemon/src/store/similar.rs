@@ -4,22 +4,19 @@
 //! A cache, not a record: whatever fails here is logged and counts as not known.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, params};
 
 use super::answers::{self, Answer, Kind};
+use super::room::{Limits, Room};
 use super::{Database, Store, StoreError, now};
 use crate::embed::Packed;
 
 /// Where these answers are kept; clones of the store share it.
 pub struct Similar {
     database: Arc<Database>,
-    /// Of all answers, as far as this process knows.
-    entries: AtomicU64,
-    bytes: AtomicU64,
-    puts: AtomicU64,
+    room: Room,
 }
 
 /// What an answer is found by.
@@ -32,65 +29,23 @@ pub struct Asked<'a> {
     pub vector: &'a Packed,
 }
 
-/// How much is kept, and how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How many answers.
-    pub max_entries: u64,
-    /// Their bodies' bytes.
-    pub max_bytes: u64,
-    /// How long an answer is given again.
-    pub ttl: Duration,
-}
-
 impl Similar {
     pub(super) fn new(database: Arc<Database>) -> Self {
-        let unknown = || AtomicU64::new(u64::MAX);
-        Self { database, entries: unknown(), bytes: unknown(), puts: AtomicU64::new(0) }
+        Self { database, room: Room::of("similar") }
     }
 
     /// The answer to the nearest question that is near enough, with how near it is.
     pub fn find(&self, asked: &Asked<'_>, at_least: f32, ttl: Duration) -> Option<(Answer, f32)> {
         let connection = self.database.connection();
-        answers::logged(find(&connection, asked, at_least, now(), ttl)).flatten()
+        answers::logged(find(&connection, &self.room, asked, at_least, now(), ttl)).flatten()
     }
 
     /// Keeps an answer, in place of the one to the same question; of all only so many: those go
     /// first that nobody asked for the longest.
     pub fn put(&self, asked: &Asked<'_>, answer: &Answer, limits: Limits) {
         let size = answer.body.len() as u64;
-        // One answer must not throw out all others.
-        if size > limits.max_bytes / 8 {
-            return;
-        }
-        let mut connection = self.database.connection();
-        let mut put = || -> Result<(), StoreError> {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            insert(&transaction, asked, answer, now())?;
-            if self.puts.fetch_add(1, Ordering::Relaxed).is_multiple_of(PUTS_PER_LOOK) {
-                let before = now().saturating_sub_unsigned(limits.ttl.as_secs());
-                transaction
-                    .prepare_cached("DELETE FROM similar WHERE created < ?1")?
-                    .execute(params![before])?;
-                self.entries.store(u64::MAX, Ordering::Relaxed);
-            }
-            let entries = self.entries.load(Ordering::Relaxed).saturating_add(1);
-            let bytes = self.bytes.load(Ordering::Relaxed).saturating_add(size);
-            let mut sum = (entries, bytes);
-            if entries > limits.max_entries || bytes > limits.max_bytes {
-                sum = total(&transaction)?;
-                if sum.0 > limits.max_entries || sum.1 > limits.max_bytes {
-                    sum = evict(&transaction, sum, limits)?;
-                }
-            }
-            transaction.commit()?;
-            self.entries.store(sum.0, Ordering::Relaxed);
-            self.bytes.store(sum.1, Ordering::Relaxed);
-            self.database.wrote(1);
-            Ok(())
-        };
-        answers::logged(put());
+        let insert = |connection: &Connection| insert(connection, asked, answer, now());
+        answers::logged(self.room.put(&self.database, size, limits, insert));
     }
 }
 
@@ -103,6 +58,7 @@ impl Store {
 
 fn find(
     connection: &Connection,
+    room: &Room,
     asked: &Asked<'_>,
     at_least: f32,
     now: i64,
@@ -126,11 +82,7 @@ fn find(
         }
     }
     let Some((id, used, similarity)) = nearest else { return Ok(None) };
-    if used + USED_EVERY <= now {
-        connection
-            .prepare_cached("UPDATE similar SET used = ?2 WHERE id = ?1")?
-            .execute(params![id, now])?;
-    }
+    room.touch(connection, id, used, now)?;
     let mut found =
         connection.prepare_cached("SELECT kind, form, names, body FROM similar WHERE id = ?1")?;
     let (kind, form, names, body): (u8, String, String, Vec<u8>) = found
@@ -174,41 +126,6 @@ fn insert(
     Ok(())
 }
 
-/// How many answers there are, and their bytes.
-fn total(connection: &Connection) -> Result<(u64, u64), StoreError> {
-    let mut total =
-        connection.prepare_cached("SELECT count(*), coalesce(sum(bytes), 0) FROM similar")?;
-    let (entries, bytes): (i64, i64) = total.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok((entries.unsigned_abs(), bytes.unsigned_abs()))
-}
-
-/// Deletes until a tenth of what may be kept is free; says how much is left.
-fn evict(
-    connection: &Connection,
-    (mut entries, mut bytes): (u64, u64),
-    limits: Limits,
-) -> Result<(u64, u64), StoreError> {
-    let most = |limit: u64| limit - limit / 10;
-    loop {
-        let mut oldest = connection
-            .prepare_cached("SELECT id, bytes FROM similar ORDER BY used, id LIMIT ?1")?;
-        let rows = oldest.query_map(params![AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let rows = rows.collect::<Result<Vec<(i64, i64)>, _>>()?;
-        let mut delete = connection.prepare_cached("DELETE FROM similar WHERE id = ?1")?;
-        if rows.is_empty() {
-            return Ok((entries, bytes));
-        }
-        for (id, size) in rows {
-            if entries <= most(limits.max_entries) && bytes <= most(limits.max_bytes) {
-                return Ok((entries, bytes));
-            }
-            delete.execute(params![id])?;
-            entries = entries.saturating_sub(1);
-            bytes = bytes.saturating_sub(size.unsigned_abs());
-        }
-    }
-}
-
 pub(super) const TABLES: &str = "
     CREATE TABLE similar (
         id INTEGER PRIMARY KEY,
@@ -227,11 +144,6 @@ pub(super) const TABLES: &str = "
     CREATE INDEX similar_used ON similar (used, id, bytes);
     CREATE INDEX similar_created ON similar (created);
 ";
-/// A use is noted if the last note is this old, in seconds.
-const USED_EVERY: i64 = 60;
-/// What is too old is looked for now and then.
-const PUTS_PER_LOOK: u64 = 256;
-const AT_ONCE: i64 = 64;
 /// The newest rows of a partition that are looked at: spellings of one question, no more.
 const COMPARED: i64 = 64;
 /// A vector has itself for its nearest, whatever was asked for.
@@ -286,7 +198,7 @@ mod tests {
         put(1, "offline-1", "sell the boat", "boat");
         check(&similar, 1, "offline-1", "reset the router", Some("new"));
         check(&similar, 1, "offline-1", "sell the boat", Some("boat"));
-        assert_eq!(total(&store.database.connection()).unwrap(), (2, 7));
+        assert_eq!(store.similar.room.total(&store.database.connection()).unwrap(), (2, 7));
     }
 
     #[test]
@@ -297,7 +209,7 @@ mod tests {
         let asked = Asked { partition: &[1; 32], embedder: "e", vector: &vector };
         insert(&connection, &asked, &answer("one"), 1000).unwrap();
         for (now, expected) in [(1000, true), (1100, true), (1101, false)] {
-            let found = find(&connection, &asked, 0.9, now, TTL).unwrap();
+            let found = find(&connection, &store.similar.room, &asked, 0.9, now, TTL).unwrap();
             assert_eq!(found.is_some(), expected, "{now}");
         }
     }
@@ -325,7 +237,7 @@ mod tests {
         put("epsilon", limits(100, 100));
         check(&similar, 1, "e", "gamma", Some("gamma"));
         put("zeta", limits(100, 33));
-        assert!(total(&store.database.connection()).unwrap().1 <= 33);
+        assert!(store.similar.room.total(&store.database.connection()).unwrap().1 <= 33);
         check(&similar, 1, "e", "zeta", Some("zeta"));
         put("too long", limits(100, 63));
         check(&similar, 1, "e", "too long", None);

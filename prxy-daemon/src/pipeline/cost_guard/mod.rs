@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use self::asked::Asked;
 use self::prices::Tariff;
-use super::{Answered, Exchange, Kind, Module, Sent, Verdict};
+use super::{Answered, End, Exchange, Kind, Module, Sent, Verdict};
 use crate::config::{self, Money, Unpriced};
 use crate::provider::Surface;
 use crate::provider::recorded::{self, Usage};
@@ -226,7 +226,7 @@ impl Hold {
 
     /// What the answer has used; `None` where it does not say: what is reserved stays counted.
     fn used(&self, answered: &Answered) -> Option<Usage> {
-        let Answered { status, form, body, complete, .. } = answered;
+        let Answered { status, form, body, end } = answered;
         let surface = self.surface;
         let reported = recorded::usage(surface, *form, body);
         if !status.is_success() {
@@ -234,7 +234,7 @@ impl Hold {
             return Some(reported.unwrap_or_default());
         }
         let mut usage = reported?;
-        if !complete && *form == Form::Stream {
+        if *end != End::Whole && *form == Form::Stream {
             // The count of what is written comes last.
             let written = recorded::written(surface, *form, body) / BYTES_PER_TOKEN;
             usage.output = usage.output.max(written);

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::*;
-use crate::config::{Addresses, Host, ModelPattern, Provider, Transport};
+use crate::config::{ModelPattern, Provider};
+use crate::pipeline::tests::lab;
 use crate::provider::Api;
 use crate::provider::endpoint::Endpoint;
 use crate::redact::{Label, Number, Vault, VaultError};
@@ -40,23 +40,9 @@ const CHEAP: config::Price = config::Price {
 };
 
 fn stage(options: config::CostGuard) -> Stage {
-    let provider = Provider {
-        name: "lab".to_owned(),
-        api: Api::Anthropic,
-        host: Host::Address(Ipv4Addr::LOCALHOST.into()),
-        addresses: Addresses::Fixed(vec![Ipv4Addr::LOCALHOST.into()]),
-        port: 9100,
-        path_prefix: String::new(),
-        transport: Transport::Plaintext,
-        private: true,
-        key_name: None,
-        fetch: Default::default(),
-        client_keys: Vec::new(),
-        models: Vec::new(),
-    };
     let prices = vec![(ModelPattern::new("cheap").unwrap(), CHEAP)];
     let options = config::CostGuard { prices, ..options };
-    Stage { guard: CostGuard::new(options, Store::in_memory().unwrap().spend()), provider }
+    Stage { guard: CostGuard::new(options, Store::in_memory().unwrap().spend()), provider: lab() }
 }
 
 fn money(text: &str) -> Option<Money> {
@@ -115,7 +101,8 @@ impl Stage {
 fn answered(status: u16, form: Form, body: &str, complete: bool) -> Answered {
     let status = StatusCode::from_u16(status).unwrap();
     let body = Bytes::copy_from_slice(body.as_bytes());
-    Answered { status, form, body, complete, broken: !complete }
+    let end = if complete { End::Whole } else { End::Broken };
+    Answered { status, form, body, end }
 }
 
 const USED: &str = r#"{"type":"message","usage":{"input_tokens":1000,"output_tokens":500,"cache_read_input_tokens":10000}}"#;
