@@ -100,17 +100,7 @@ impl Systemd {
 
     /// Runs `systemctl`, which must succeed.
     pub fn systemctl(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.run("systemctl", arguments)?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        if !output.status.success() {
-            bail!(
-                "systemctl {}: {}\n{}",
-                arguments.join(" "),
-                text(&output.stderr),
-                self.journal()
-            );
-        }
-        Ok(text(&output.stdout))
+        self.output("systemctl", arguments).with_context(|| self.journal())
     }
 
     /// What a unit is doing.
@@ -127,6 +117,17 @@ impl Systemd {
             restarts: field("NRestarts")?.parse()?,
             main_pid: field("MainPID")?.parse()?,
         })
+    }
+
+    /// What a command inside prints; it must succeed.
+    pub fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        let output = self.run(program, arguments)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if !output.status.success() {
+            let (said, spelled) = (text(&output.stderr), arguments.join(" "));
+            bail!("{program} {spelled}: {}: {said}\n{}", output.status, text(&output.stdout));
+        }
+        Ok(text(&output.stdout))
     }
 
     /// Everything in the journal.
@@ -217,9 +218,13 @@ impl Service {
         let scene = Scene::empty()?;
         let systemd = Systemd::boot(scene.app())?;
         let service = Self { systemd, scene };
-        let unit = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../systemd/prxy.service"))?;
-        service.systemd.install("/etc/systemd/system/prxy.service", &unit, 0o644)?;
+        for (name, place) in FILES {
+            let file = fs::read(Path::new(SOURCES).join(name))?;
+            service.systemd.install(place, &file, 0o644)?;
+        }
         service.install_binary()?;
+        let made = service.systemd.run("systemd-sysusers", &["prxy.conf"])?;
+        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let ca = fs::read(service.scene.dir().join("ca.pem"))?;
         service.systemd.install("/etc/prxy/ca.pem", &ca, 0o644)?;
         service.configure(&service.config(&Setting::default()))?;
@@ -280,7 +285,12 @@ impl Service {
 
     /// Adds settings to the unit, as an administrator would.
     pub fn drop_in(&self, name: &str, text: &str) -> Result<()> {
-        let path = format!("/etc/systemd/system/prxy.service.d/{name}.conf");
+        self.drop_in_of(UNIT, name, text)
+    }
+
+    /// The same for the socket's or another unit.
+    pub fn drop_in_of(&self, unit: &str, name: &str, text: &str) -> Result<()> {
+        let path = format!("/etc/systemd/system/{unit}.d/{name}.conf");
         self.systemd.install(&path, text.as_bytes(), 0o644)?;
         self.systemd.systemctl(&["daemon-reload"]).map(drop)
     }
@@ -313,6 +323,17 @@ impl Service {
     }
 }
 
+/// What belongs to the service beside the binary: the source, and where it is installed.
+const FILES: &[(&str, &str)] = &[
+    ("prxy.service", "/etc/systemd/system/prxy.service"),
+    ("prxy.socket", "/etc/systemd/system/prxy.socket"),
+    ("prxy.tmpfiles", "/usr/lib/tmpfiles.d/prxy.conf"),
+    ("prxy.sysusers", "/usr/lib/sysusers.d/prxy.conf"),
+];
+/// Where these are in the sources.
+pub const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../systemd");
+/// The name of the socket that starts it.
+pub const SOCKET: &str = "prxy.socket";
 /// The service's name.
 pub const UNIT: &str = "prxy.service";
 /// Where the service listens, in the scene's `app` namespace.
