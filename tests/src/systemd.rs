@@ -213,23 +213,27 @@ pub struct Service {
 }
 
 impl Service {
-    /// Boots, installs the unit, the binary and the usual configuration, and starts nothing.
+    /// Boots, installs the units, the binary and the usual configuration, and starts nothing.
     pub fn install() -> Result<Self> {
-        let scene = Scene::empty()?;
-        let systemd = Systemd::boot(scene.app())?;
-        let service = Self { systemd, scene };
+        let service = Self::boot()?;
         for (name, place) in FILES {
             let file = fs::read(Path::new(SOURCES).join(name))?;
             service.systemd.install(place, &file, 0o644)?;
         }
         service.install_binary()?;
-        let made = service.systemd.run("systemd-sysusers", &["prxy.conf"])?;
-        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let ca = fs::read(service.scene.dir().join("ca.pem"))?;
-        service.systemd.install("/etc/prxy/ca.pem", &ca, 0o644)?;
+        service.systemd.output("systemd-sysusers", &["prxy.conf"])?;
         service.configure(&service.config(&Setting::default()))?;
         service.systemd.systemctl(&["daemon-reload"])?;
         Ok(service)
+    }
+
+    /// Boots, and installs nothing of prxy; what its usual configuration names is there.
+    pub fn boot() -> Result<Self> {
+        let scene = Scene::empty()?;
+        let systemd = Systemd::boot(scene.app())?;
+        let ca = fs::read(scene.dir().join("ca.pem"))?;
+        systemd.install(CA, &ca, 0o644)?;
+        Ok(Self { systemd, scene })
     }
 
     /// The same, started, and both routes work.
@@ -274,7 +278,7 @@ impl Service {
     /// The usual configuration of a scene, with the paths and the address of a service.
     pub fn config(&self, setting: &Setting) -> String {
         let ca = self.scene.dir().join("ca.pem").display().to_string();
-        let config = self.scene.config(setting).replace(&ca, "/etc/prxy/ca.pem");
+        let config = self.scene.config(setting).replace(&ca, CA);
         config.replace("127.0.0.1:0", &ADDRESS.to_string())
     }
 
@@ -349,6 +353,8 @@ fn remove_tree(dir: &Path) -> std::io::Result<()> {
     fs::remove_dir(dir)
 }
 
+/// Not beside the configuration, which is the package's.
+const CA: &str = "/etc/ssl/prxy-test-ca.pem";
 const INIT: &str = "/lib/systemd/systemd";
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
