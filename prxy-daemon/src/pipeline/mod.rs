@@ -42,6 +42,7 @@ use mcp_optimizer::McpOptimizer;
 use patterns::Patterns;
 use semantic_cache::SemanticCache;
 
+pub(crate) use airgap::allows;
 pub use answer::{Answered, End, Flight, Listener, Recorded};
 pub use cost_guard::Refusal as CostRefusal;
 pub use exchange::{Cached, Exchange, Sent, Watch};
@@ -167,7 +168,8 @@ impl Pipeline {
                 }
                 config::Module::Ipc(options) => {
                     let archive = ipc::archive(store, options);
-                    Box::new(Ipc::new(options.clone(), archive, None).with_maskers(maskers.clone()))
+                    let ipc = Ipc::new(options.clone(), archive, ipc::likeness(embedder));
+                    Box::new(ipc.with_maskers(maskers.clone()))
                 }
                 config::Module::McpOptimizer(options) => {
                     Box::new(McpOptimizer::new(options.clone()))

@@ -51,7 +51,7 @@ pub use anon::{AnonError, AnonStore};
 pub use answers::{Answer, Answers, Kind};
 pub use archive::{Archive, ArchiveError, Counted};
 #[cfg(test)]
-pub(crate) use benchmark::{fill_caches, median, resident};
+pub(crate) use benchmark::{fill_caches, fill_patterns, median, resident};
 pub use blob::{BlobId, Blobs};
 pub(crate) use key::HEADER;
 pub use key::{Access, Secret, SecretError};
