@@ -144,13 +144,17 @@ impl Pipeline {
         store: &Store,
         embedder: &Arc<dyn Embedder>,
     ) -> Result<Self, ScannerError> {
+        // Guardrails stand before every module that adds text.
+        let mut maskers = None;
         let module = |module: &config::Module| -> Result<Box<dyn Module>, ScannerError> {
             Ok(match module {
                 config::Module::Airgap { allowed_hosts, on_violation } => {
                     Box::new(Airgap::new(allowed_hosts, *on_violation, &config.providers))
                 }
                 config::Module::Guardrails(policy) => {
-                    Box::new(Guardrails::new(policy, &config.providers)?)
+                    let guardrails = Guardrails::new(policy, &config.providers)?;
+                    maskers = Some(Arc::clone(guardrails.maskers()));
+                    Box::new(guardrails)
                 }
                 config::Module::LocalEncrypt => Box::new(LocalEncrypt),
                 config::Module::CostGuard(options) => {
@@ -162,11 +166,11 @@ impl Pipeline {
                 config::Module::Patterns(options) => {
                     Box::new(Patterns::new(*options, config.policy(), store.patterns())?)
                 }
-                config::Module::Ipc(options) => Box::new(Ipc::new(
-                    options.clone(),
-                    ipc::archive(store),
-                    ipc::likeness(embedder),
-                )),
+                config::Module::Ipc(options) => {
+                    let archive = ipc::archive(store, options);
+                    let ipc = Ipc::new(options.clone(), archive, ipc::likeness(embedder));
+                    Box::new(ipc.with_maskers(maskers.clone()))
+                }
                 config::Module::McpOptimizer(options) => {
                     Box::new(McpOptimizer::new(options.clone()))
                 }
