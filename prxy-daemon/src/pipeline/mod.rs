@@ -42,6 +42,7 @@ use mcp_optimizer::McpOptimizer;
 use patterns::Patterns;
 use semantic_cache::SemanticCache;
 
+pub(crate) use airgap::allows;
 pub use answer::{Answered, End, Flight, Listener, Recorded};
 pub use cost_guard::Refusal as CostRefusal;
 pub use exchange::{Cached, Exchange, Sent, Watch};
@@ -161,9 +162,11 @@ impl Pipeline {
                 config::Module::Patterns(options) => {
                     Box::new(Patterns::new(*options, config.policy(), store.patterns())?)
                 }
-                config::Module::Ipc(options) => {
-                    Box::new(Ipc::new(options.clone(), ipc::archive(store), None))
-                }
+                config::Module::Ipc(options) => Box::new(Ipc::new(
+                    options.clone(),
+                    ipc::archive(store),
+                    ipc::likeness(embedder),
+                )),
                 config::Module::McpOptimizer(options) => {
                     Box::new(McpOptimizer::new(options.clone()))
                 }

@@ -19,6 +19,7 @@ use self::cut::{Marks, Plan};
 use self::recall::Recall;
 use super::{Exchange, Module, Verdict};
 use crate::config;
+use crate::embed::{Embedder, Reads};
 use crate::json::{Edits, Node};
 use crate::provider::Surface;
 use crate::provider::conversation::memo::Memo;
@@ -40,6 +41,25 @@ pub trait Likeness: Send + Sync {
 
     /// From which product on two texts are about the same thing.
     fn threshold(&self) -> f32;
+}
+
+/// Meanings, as far as the embedder sees any, and nobody else has to be asked for them: every turn
+/// that left has to be compared.
+pub(super) fn likeness(embedder: &Arc<dyn Embedder>) -> Option<Arc<dyn Likeness>> {
+    let sees = embedder.reads() == Reads::Sentences && !embedder.is_remote();
+    sees.then(|| Arc::new(Meanings(Arc::clone(embedder))) as Arc<dyn Likeness>)
+}
+
+struct Meanings(Arc<dyn Embedder>);
+
+impl Likeness for Meanings {
+    fn vector(&self, text: &str) -> Option<Vec<f32>> {
+        Some(self.0.embed(text).ok()?.numbers().to_vec())
+    }
+
+    fn threshold(&self) -> f32 {
+        SAME_MATTER
+    }
 }
 
 /// Where the turns go that leave a conversation of this state.
@@ -286,6 +306,8 @@ fn written(body: &[u8], items: &[Item<'_>], plan: &Plan, digest: &str) -> Vec<u8
 }
 
 /// In tokens.
+/// With MiniLM-L6, a question and what it is about are between 0.35 and 0.6 alike, others below 0.2.
+const SAME_MATTER: f32 = 0.4;
 const MOST_DIGEST: u64 = 2_000;
 /// Texts of users in the conversations that go on.
 const MANY: usize = 8_192;

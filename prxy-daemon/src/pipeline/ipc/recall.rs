@@ -51,11 +51,13 @@ impl Recall {
         let weights = Weights::of(known.iter().map(|words| &**words));
         let whole = weights.sum(query.iter());
         let meant = likeness.and_then(|likeness| self.vector(&asked, likeness));
+        let read = turns.len().saturating_sub(MOST_READ);
         let mut found: Vec<(f64, usize)> = Vec::new();
         for (at, words) in known.iter().enumerate() {
             let shared: Vec<&String> = query.intersection(words).collect();
             let covered = if shared.len() < 2 { 0.0 } else { weights.sum(shared) / whole };
-            let like = meant.as_ref().zip(likeness).and_then(|(meant, likeness)| {
+            let meant = meant.as_ref().filter(|_| at >= read);
+            let like = meant.zip(likeness).and_then(|(meant, likeness)| {
                 let vector = self.vector(&turns[at].1, likeness)?;
                 let cosine: f32 = meant.iter().zip(vector.iter()).map(|(a, b)| a * b).sum();
                 (cosine >= likeness.threshold()).then_some(f64::from(cosine))
@@ -99,7 +101,8 @@ impl Recall {
     }
 
     fn vector(&self, text: &str, likeness: &dyn Likeness) -> Option<Arc<Vec<f32>>> {
-        self.vectors.remember(0, text.as_bytes(), || likeness.vector(text).map(Arc::new))
+        let text = clipped(text, LONGEST);
+        self.vectors.remember(0, text.as_bytes(), || likeness.vector(&text).map(Arc::new))
     }
 }
 
@@ -133,5 +136,7 @@ const LEAST_BUDGET: u64 = 100;
 const MOST_ASKED: usize = 4_096;
 /// In characters.
 const LONGEST: usize = 800;
+/// Of the turns that left, the latest ones are read by a model: each takes it milliseconds.
+const MOST_READ: usize = 32;
 const MOST_LINES: usize = 5_000;
 const MEMORY: usize = 4_096;
