@@ -7,8 +7,8 @@ use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
 use super::{
-    Audit, Embeddings, Encrypt, Enforcement, OnFull, Vault, clients, embeddings, encrypt,
-    guardrails, pipeline, providers, vault,
+    Audit, Encrypt, Enforcement, OnFull, Vault, clients, embeddings, encrypt, guardrails, pipeline,
+    providers, vault,
 };
 use crate::redact::Rules;
 
@@ -29,7 +29,7 @@ pub(super) struct Parts {
     pub(super) audit: Audit,
     pub(super) vault: Vault,
     pub(super) encrypt: Option<Encrypt>,
-    pub(super) embeddings: Embeddings,
+    pub(super) embeddings: embeddings::Placed,
 }
 
 /// Reads the top level. Parts with problems are missing or incomplete.

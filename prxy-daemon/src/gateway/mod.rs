@@ -10,6 +10,7 @@
 mod admit;
 mod answer;
 mod coding;
+mod embedder;
 mod error;
 mod local;
 mod log_only;
