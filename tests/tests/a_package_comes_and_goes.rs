@@ -35,6 +35,16 @@ fn it_is_installed_upgraded_removed_and_purged() {
     let enabled = service.systemd.run("systemctl", &["is-enabled", UNIT]).unwrap();
     assert_eq!(String::from_utf8_lossy(&enabled.stdout).trim(), "disabled");
     assert_eq!(run("prxy", &["config", "check"]), "/var/lib/prxy/config.yaml: ok");
+    for (file, said) in [
+        ("/usr/share/man/man1/prxy.1", ".TH"),
+        ("/usr/share/bash-completion/completions/prxy", "complete"),
+        ("/usr/share/doc/prxy/LICENSE", "Apache License"),
+        ("/usr/share/doc/prxy/third-party.txt", "sqlcipher-src"),
+        ("/usr/share/doc/prxy/third-party.txt", "rustls"),
+    ] {
+        let content = fs::read_to_string(service.systemd.path(file)).unwrap();
+        assert!(content.contains(said), "{file}: {said}");
+    }
     for unit in ["prxy.service", "prxy.socket"] {
         let checked = service.systemd.run("systemd-analyze", &["verify", unit]).unwrap();
         let said = String::from_utf8_lossy(&checked.stderr).into_owned();

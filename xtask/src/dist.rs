@@ -1,7 +1,5 @@
 //! The packages: a .deb and a tarball of the same tree, the same bytes from the same sources.
 
-mod licences;
-
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::build::{self, Profile};
-use crate::shell;
+use crate::{shell, supply};
 
 /// What `cargo xtask dist` is asked for.
 struct Wanted {
@@ -88,7 +86,7 @@ fn fill(tree: &Path, binary: &Path) -> Result<()> {
         put(tree, place, &content, 0o644)?;
     }
     copy_documents(&root.join("docs"), &tree.join(DOCUMENTS))?;
-    put(tree, &format!("{DOCUMENTS}/third-party.txt"), licences::all()?.as_bytes(), 0o644)?;
+    put(tree, &format!("{DOCUMENTS}/third-party.txt"), supply::texts()?.as_bytes(), 0o644)?;
     for (words, place) in GENERATED {
         let made = Command::new(binary).args(*words).output().context("run the binary")?;
         ensure!(made.status.success(), "`prxy {}` failed", words.join(" "));
@@ -248,7 +246,12 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// What the binary itself prints, and where that is installed.
-const GENERATED: &[(&[&str], &str)] = &[];
+const GENERATED: &[(&[&str], &str)] = &[
+    (&["man"], "usr/share/man/man1/prxy.1"),
+    (&["completions", "bash"], "usr/share/bash-completion/completions/prxy"),
+    (&["completions", "zsh"], "usr/share/zsh/vendor-completions/_prxy"),
+    (&["completions", "fish"], "usr/share/fish/vendor_completions.d/prxy.fish"),
+];
 
 /// Shared libraries, and the packages of Debian and Ubuntu that they are in; `libc6` is there in
 /// any case. `docs/install.md` says what each is for.
