@@ -142,7 +142,7 @@ impl Origin {
             ..pipeline::Stages::default()
         });
         let (allowed, local) = (stages.allowed, stages.local);
-        let mut pipeline = match self.variable("PRXY_PIPE", &mut problems) {
+        let mut pipeline = match self.variable(PIPE, &mut problems) {
             Some(source) => {
                 let mut found = Found::default();
                 let modules = pipeline::from_names(&source.text, stages.modules, &mut found);
@@ -172,7 +172,7 @@ impl Origin {
         }
         check_sorts(&pipeline, &providers, (parts.clients_at, file.as_ref()), &mut problems);
         let option = self.listen.as_ref().map(|text| Source::value("--listen", text));
-        let variable = self.variable("PRXY_LISTEN", &mut problems);
+        let variable = self.variable(LISTEN, &mut problems);
         let mut listen = parts.listen.unwrap_or(DEFAULT_LISTEN);
         for source in [variable, option].into_iter().flatten() {
             match decode::listen(&source.text) {
@@ -401,8 +401,10 @@ fn shown(path: &Path) -> String {
 }
 
 /// All variables but those that name the data directory.
-const VARIABLES: [&str; 2] = ["PRXY_PIPE", "PRXY_LISTEN"];
-const FILE_NAME: &str = "config.yaml";
+const VARIABLES: [&str; 2] = [PIPE, LISTEN];
+pub(super) const PIPE: &str = "PRXY_PIPE";
+pub(super) const LISTEN: &str = "PRXY_LISTEN";
+pub(super) const FILE_NAME: &str = "config.yaml";
 const MISNAMED: &str = "config.yml";
 const ROOT_DIR: &str = "/var/lib/prxy";
 const HOME_DIR: &str = ".prxy";

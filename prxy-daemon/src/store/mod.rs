@@ -12,6 +12,7 @@ mod backup;
 pub mod blob;
 mod cache;
 mod housekeeping;
+mod kept;
 mod key;
 mod ledger;
 pub mod patterns;
@@ -53,6 +54,7 @@ pub use archive::{Archive, ArchiveError, Counted};
 #[cfg(test)]
 pub(crate) use benchmark::{fill_caches, fill_patterns, median, resident};
 pub use blob::{BlobId, Blobs};
+pub use kept::{Kept, Which};
 pub(crate) use key::HEADER;
 pub use key::{Access, Secret, SecretError};
 pub use replace::{Step, Told, convert, exchange};
