@@ -13,8 +13,8 @@ use super::errors::{Problems, Source};
 use super::problem::{Instead, Kind, Quoted};
 use super::providers::{self, Placed};
 use super::{
-    Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, encrypt, hide, pipeline,
-    yaml,
+    Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, encrypt, hide, metrics,
+    pipeline, yaml,
 };
 use crate::audit::sha256;
 use crate::redact::Policy;
@@ -194,6 +194,7 @@ impl Origin {
             audit: parts.audit,
             vault: parts.vault,
             encrypt: parts.encrypt.or(demanded),
+            metrics: parts.metrics,
             embeddings: parts.embeddings,
             file: config_file,
         })
@@ -227,6 +228,7 @@ impl Origin {
         if let Some(encrypt) = &mut parts.encrypt {
             encrypt::anchor(encrypt, &self.folder);
         }
+        metrics::anchor(&mut parts.metrics, &self.folder);
         problems.extend(&source, found.0);
         (parts, Some(source))
     }

@@ -13,6 +13,7 @@ mod errors;
 mod guardrails;
 mod hide;
 mod load;
+mod metrics;
 mod models;
 mod modules;
 mod pins;
@@ -45,6 +46,7 @@ pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
 pub use errors::ConfigErrors;
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
+pub use metrics::Metrics;
 pub use models::ModelPattern;
 pub use modules::{
     CostGuard, ExactCache, Ipc, McpOptimizer, Money, Patterns, Price, SemanticCache, Sharing,
@@ -81,6 +83,8 @@ pub struct Config {
     pub vault: Vault,
     /// That the state is encrypted, and what opens it.
     pub encrypt: Option<Encrypt>,
+    /// Where what is counted can be read.
+    pub metrics: Metrics,
     /// What makes vectors of texts.
     pub embeddings: Embeddings,
     /// The file that was read, if there was one.

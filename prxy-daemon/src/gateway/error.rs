@@ -146,7 +146,7 @@ impl Failure {
     }
 
     /// The stable word in `x-prxy-error`.
-    fn reason(&self) -> HeaderValue {
+    pub(super) fn reason(&self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::ForeignHost => "foreign-host",
             Self::ForeignOrigin => "foreign-origin",
