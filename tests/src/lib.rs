@@ -13,6 +13,7 @@ pub mod capture;
 pub mod clock;
 pub mod daemon;
 pub mod dns;
+#[expect(clippy::unwrap_used, reason = "a reader for tests fails loudly")]
 #[path = "../../prxy-daemon/src/metrics/tests/strict.rs"]
 pub mod exposition;
 pub mod http;

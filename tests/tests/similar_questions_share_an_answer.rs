@@ -85,3 +85,27 @@ fn without_the_module_every_question_is_asked() {
     }
     assert_eq!(scene.anthropic.requests().len(), 2);
 }
+
+#[test]
+fn a_service_compares_questions_over_the_broker_and_sees_them_masked() {
+    let network = "embeddings: { provider: network, via: openai, model: voyage-3.5 }";
+    let mut setting = setting();
+    setting.extra = format!("{}\n{network}", setting.extra);
+    setting.env = vec![("OPENAI_API_KEY".to_owned(), "sk-own".to_owned())];
+    let scene = Scene::start_with(&setting).unwrap();
+    scene.anthropic.script(Script::reply(Reply::Text("Ask <EMAIL_1>.".to_owned())));
+    let say = |text: &str| told(&scene, Format::Anthropic, "ada", text, Delivery::Whole).0;
+    assert_eq!(say("How do I enable 2FA for ada@x-mail.com?"), "miss");
+    assert_eq!(say("Could you tell me how to turn on 2FA for ada@x-mail.com?"), "semantic-cache");
+    assert_eq!(say("How do I disable 2FA for ada@x-mail.com?"), "miss");
+    let asked = scene.openai.requests();
+    let texts: Vec<_> =
+        asked.iter().map(|one| String::from_utf8_lossy(&one.body).into_owned()).collect();
+    assert_eq!(texts.len(), 3, "{texts:?}");
+    assert!(texts[0].contains("How do I enable 2FA for EMAIL:0:0?"), "{texts:?}");
+    assert!(!texts.concat().contains("ada@"), "{texts:?}");
+    assert!(asked.iter().all(|one| {
+        one.head.header("authorization") == Some("Bearer sk-own")
+            && one.head.first.starts_with("POST /v1/embeddings ")
+    }));
+}

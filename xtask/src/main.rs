@@ -13,6 +13,7 @@ mod run;
 mod sdk_test;
 mod setup;
 mod shell;
+mod supply;
 mod test;
 mod tidy;
 
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
 fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
     match verb {
         "setup" => setup::all(),
-        "build" => build::all(build::profile(rest)?),
+        "build" => build::run(rest),
         "run" => run::run(rest),
         "demo" => demo::run(rest),
         "test" => test::run(rest),
@@ -46,6 +47,9 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
         "quality" => quality::run(rest),
         "fuzz" => fuzz::run(rest),
         "model" => model::fetch().map(|dir| eprintln!("{}", dir.display())),
+        "sbom" => supply::sbom(rest),
+        "licences" => supply::texts().map(|texts| print!("{texts}")),
+        "reproduce" => supply::reproduce(rest),
         "ci" => ci::run(),
         "tidy" => tidy::run(),
         "help" | "--help" | "-h" => {
@@ -59,7 +63,7 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
 const HELP: &str = "\
 cargo xtask VERB
   setup   install what the build needs: rust-src, bpf-linker (the other verbs call it)
-  build   kernel object and daemon [--release]
+  build   kernel object and daemon [--release], or the kernel object alone [--kernel]
   run     build, then start the daemon [arguments of `prxy serve`]
   demo    show the whole promise on this machine, without key or internet
   test    all tests, as root [arguments of `cargo test`]
@@ -71,6 +75,9 @@ cargo xtask VERB
           [--format F] [--show-misses N] [--write] [--floors] [--export DIR]
   model   fetch the model for local embeddings (90 MB), and print its directory
   fuzz    random bytes at every parser, 60 seconds each [--seconds N] [TARGET]...
-  tidy    formatting, lints and the project's own rules
+  tidy    formatting, lints, licences and the project's own rules
+  sbom    what a release is made of, in CycloneDX [FILE]
+  licences  the licence texts of everything in a release
+  reproduce  build a release twice and compare the bytes; what is committed [--kernel: that alone]
   ci      what CI runs: tidy, test, quality, demo
 ";

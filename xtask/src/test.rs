@@ -38,4 +38,11 @@ pub(crate) const PROGRAMS: &[(&str, &str)] = &[
     ("nsenter", "util-linux"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("python3", "python3"),
+    ("jq", "jq"),
+    ("strace", "strace"),
+    ("man", "man-db"),
+    ("groff", "groff-base"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
 ];

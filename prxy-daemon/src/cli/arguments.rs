@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use lexopt::Arg;
 use thiserror::Error;
 
-use super::definition::{COMMANDS, Command, OPTIONS, OTHERWISE, Verb};
+use super::definition::{COMMANDS, Command, Verb};
 use super::help::begins;
+use super::options::{OPTIONS, OTHERWISE};
 use crate::config::closest;
 
 /// A command with its options, ready to run.
@@ -43,6 +44,7 @@ pub(super) struct Arguments {
     pub(super) new_key_file: Option<PathBuf>,
     pub(super) merge: bool,
     pub(super) force: bool,
+    pub(super) write: bool,
     /// Further words, of commands that take any.
     pub(super) places: Vec<PathBuf>,
     /// What stands after `--`.
@@ -123,6 +125,12 @@ pub enum UsageError {
     /// A flag was given a value.
     #[error("option `{0}` takes no value")]
     UnexpectedValue(String),
+    /// There are completions for these shells only.
+    #[error("for which shell? prxy completions bash, zsh or fish")]
+    Shell,
+    /// There are these caches only.
+    #[error("which cache? exact, semantic, or neither for both")]
+    Cache,
     /// A word that should be text is not UTF-8.
     #[error("an argument is not UTF-8")]
     NotUtf8,
@@ -212,6 +220,7 @@ impl Arguments {
                 "new-key-file" => arguments.new_key_file = Some(value.into()),
                 "merge" => arguments.merge = true,
                 "force" => arguments.force = true,
+                "write" => arguments.write = true,
                 "head" => arguments.head = Some(text(value)?),
                 "lines" => arguments.lines = Some(number(option, value)?),
                 _ => arguments.listen = Some(text(value)?),

@@ -1,4 +1,4 @@
-//! Every command and option, in the order in which the help prints them.
+//! Every command, in the order in which the help prints them; its options are in `options`.
 
 /// What a command does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +37,13 @@ pub(super) enum Verb {
     ModelRemove,
     ConfigCheck,
     ConfigShow,
+    Doctor,
+    CacheShow,
+    CacheClear,
+    ClientAdd,
+    ClientList,
+    Completions,
+    Man,
     Version,
     #[default]
     Help,
@@ -51,6 +58,24 @@ pub(super) struct Command {
 }
 
 impl Command {
+    /// Its words.
+    pub(super) fn name(&self) -> String {
+        self.words.join(" ")
+    }
+
+    /// Whether the variables of the configuration matter to it.
+    pub(super) fn heeds_variables(&self) -> bool {
+        self.options.contains(&"config")
+    }
+
+    /// What stands behind `--`, of the command that runs another.
+    pub(super) fn program(&self) -> &'static str {
+        match self.verb {
+            Verb::Exec => "-- PROGRAM [ARGUMENTS]",
+            _ => "",
+        }
+    }
+
     /// What else one has to know.
     pub(super) fn note(&self) -> &'static str {
         match self.verb {
@@ -61,6 +86,14 @@ impl Command {
             Verb::Exec => {
                 "ptrace(2) and kill(2) are refused as they are to the role: strace and gdb can \
                  trace nothing,\nand strace waits for ever (end it with Ctrl-C).\n"
+            }
+            Verb::Doctor => {
+                "The exit status is 0 if nothing failed, warnings or not, else 1. It opens no \
+                 socket but the running\ndaemon's own: no nameserver and no provider is asked.\n"
+            }
+            Verb::ClientAdd => {
+                "The token is random, 256 bits, and is kept nowhere: the configuration gets its \
+                 SHA-256. A client\nbrings it where it would bring a provider's key.\n"
             }
             _ => "",
         }
@@ -78,24 +111,13 @@ impl Command {
             Verb::VaultShow | Verb::VaultDelete => "PLACEHOLDER...",
             Verb::VaultImport | Verb::PatternsImport | Verb::Export | Verb::Import => "FILE",
             Verb::Backup | Verb::ModelAdd => "DIR",
-            Verb::ModelRemove => "NAME",
+            Verb::ModelRemove | Verb::ClientAdd => "NAME",
+            Verb::CacheClear => "[exact or semantic]",
+            Verb::Completions => "bash|zsh|fish",
             Verb::PatternsShow | Verb::PatternsDelete => "NUMBER...",
             _ => "",
         }
     }
-}
-
-/// One option; a flag has an empty `value`.
-pub(super) struct Opt {
-    pub(super) name: &'static str,
-    pub(super) value: &'static str,
-    pub(super) summary: &'static str,
-}
-
-/// An environment variable that the commands with options heed.
-pub(super) struct Variable {
-    pub(super) name: &'static str,
-    pub(super) summary: &'static str,
 }
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -256,6 +278,18 @@ pub(super) const COMMANDS: &[Command] = &[
         options: &["json", "data-dir"],
     },
     Command {
+        words: &["cache", "show"],
+        verb: Verb::CacheShow,
+        summary: "Count the answers that are kept to be given again",
+        options: &["json", "key-file", "data-dir"],
+    },
+    Command {
+        words: &["cache", "clear"],
+        verb: Verb::CacheClear,
+        summary: "Delete them, of both caches or of one",
+        options: &["json", "key-file", "data-dir"],
+    },
+    Command {
         words: &["patterns", "list"],
         verb: Verb::PatternsList,
         summary: "Print what solved problems, and how often it helped",
@@ -300,8 +334,38 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         words: &["config", "show"],
         verb: Verb::ConfigShow,
-        summary: "Print the effective configuration",
+        summary: "Print the effective configuration, and where each value comes from",
         options: SOURCES,
+    },
+    Command {
+        words: &["doctor"],
+        verb: Verb::Doctor,
+        summary: "Look for what keeps prxy from running well here, and say what to do",
+        options: &["json", "key-file", "config", "listen", "data-dir"],
+    },
+    Command {
+        words: &["client", "add"],
+        verb: Verb::ClientAdd,
+        summary: "Make a token for a new client, and print it once",
+        options: &["write", "json", "config", "data-dir"],
+    },
+    Command {
+        words: &["client", "list"],
+        verb: Verb::ClientList,
+        summary: "Print the clients of the configuration",
+        options: &["json", "config", "data-dir"],
+    },
+    Command {
+        words: &["completions"],
+        verb: Verb::Completions,
+        summary: "Print what lets a shell complete prxy's command line",
+        options: &[],
+    },
+    Command {
+        words: &["man"],
+        verb: Verb::Man,
+        summary: "Print the manual page, as man(1) reads it",
+        options: &[],
     },
     Command {
         words: &["version"],
@@ -313,114 +377,19 @@ pub(super) const COMMANDS: &[Command] = &[
         words: &["help"],
         verb: Verb::Help,
         summary: "Print help, also for one command: prxy help serve",
-        options: &[],
+        options: &["markdown"],
     },
 ];
 
-/// What other programs call what some command does, and the last word of its name here.
-pub(super) const OTHERWISE: &[(&str, &str)] = &[
-    ("start", "serve"),
-    ("run", "serve"),
-    ("restart", "reload"),
-    ("log", "tail"),
-    ("logs", "tail"),
-    ("scan", "detect"),
-    ("redact", "mask"),
-    ("anonymize", "mask"),
-    ("restore", "unmask"),
-    ("reveal", "unmask"),
-    ("get", "show"),
-    ("print", "show"),
-    ("dump", "show"),
-    ("ls", "list"),
-    ("rm", "delete"),
-    ("remove", "delete"),
-    ("purge", "expire"),
-    ("count", "stats"),
-    ("validate", "check"),
-    ("test", "check"),
-    ("check", "verify"),
-];
+const SOURCES: &[&str] = &["json", "config", "listen", "data-dir"];
 
-pub(super) const OPTIONS: &[Opt] = &[
-    Opt {
-        name: "config",
-        value: "PATH",
-        summary: "Read this file instead of config.yaml in the data directory",
-    },
-    Opt {
-        name: "listen",
-        value: "ADDRESS:PORT",
-        summary: "Where clients connect (default 127.0.0.1:3099)",
-    },
-    Opt {
-        name: "data-dir",
-        value: "DIR",
-        summary: "The data directory (default ~/.prxy, for root /var/lib/prxy)",
-    },
-    Opt {
-        name: "debug",
-        value: "",
-        summary: "Show raw data, masked and unmasked, on this terminal and nowhere else",
-    },
-    Opt { name: "json", value: "", summary: "Print one JSON value instead of a table" },
-    Opt {
-        name: "head",
-        value: "SHA256",
-        summary: "This line, noted elsewhere, must be in the log",
-    },
-    Opt { name: "lines", value: "N", summary: "How many lines (default 20)" },
-    Opt { name: "follow", value: "", summary: "Go on with what is added, over rotations" },
-    Opt {
-        name: "role",
-        value: "ROLE",
-        summary: "One of warden, resolver, netgate, broker, gateway, front",
-    },
-    Opt { name: "technique", value: "NAME", summary: "Try only this one" },
-    Opt {
-        name: "without",
-        value: "LAYER",
-        summary: "See it fail: leave out seccomp, cgroup, landlock or namespace",
-    },
-    Opt { name: "all", value: "", summary: "Show also what no role is: root with rights" },
-    Opt { name: "list", value: "", summary: "Print what would be tried, and try none" },
-    Opt {
-        name: "jsonl",
-        value: "",
-        summary: "Lines of {\"id\",\"text\"} in, lines of {\"id\",\"spans\"} out",
-    },
-    Opt { name: "labels", value: "", summary: "Print the labels, their detectors and actions" },
-    Opt { name: "memory", value: "", summary: "Use no vault: forget the values at the end" },
-    Opt { name: "label", value: "LABEL", summary: "Only entries of this label" },
-    Opt { name: "values", value: "", summary: "Print the values too" },
-    Opt {
-        name: "tenant",
-        value: "NAME",
-        summary: "Only this tenant's; the beginning of a name will do",
-    },
-    Opt { name: "older-than", value: "AGE", summary: "Not used for so long, such as 30d or 12h" },
-    Opt { name: "name", value: "NAME", summary: "What to call it (default: the directory's name)" },
-    Opt { name: "format", value: "NAME", summary: "jsonl (default) or anon-proxy" },
-    Opt {
-        name: "key-file",
-        value: "PATH",
-        summary: "Where the passphrase of an encrypted state is (else PRXY_STATE_KEY)",
-    },
-    Opt { name: "new-key-file", value: "PATH", summary: "Where the new passphrase is" },
-    Opt { name: "merge", value: "", summary: "Add the vault's entries to those that are there" },
-    Opt { name: "force", value: "", summary: "Replace what is there; the daemon must not run" },
-    Opt {
-        name: "markdown",
-        value: "",
-        summary: "With --list: the whole table of docs/threat-model.md",
-    },
+/// What the commands of a group are about, by their first word.
+pub(super) const GROUPS: &[(&str, &str)] = &[
+    ("audit", "Read the audit log, and check that it is whole"),
+    ("vault", "What the placeholders stand for"),
+    ("model", "Local models for embeddings"),
+    ("cache", "Answers that are given again"),
+    ("patterns", "What solved problems before"),
+    ("config", "The configuration, checked or in effect"),
+    ("client", "Who is told apart by a token"),
 ];
-
-pub(super) const VARIABLES: &[Variable] = &[
-    Variable { name: "PRXY_PIPE", summary: "The modules in order, such as airgap,guardrails" },
-    Variable { name: "PRXY_LISTEN", summary: "As --listen, which wins" },
-    Variable { name: "PRXY_DATA_DIR", summary: "As --data-dir, which wins" },
-    Variable { name: "PRXY_STATE_KEY", summary: "The passphrase of an encrypted state" },
-];
-
-const SOURCES: &[&str] = &["config", "listen", "data-dir"];

@@ -4,14 +4,23 @@
 
 mod arguments;
 mod audit;
+mod cache;
+mod client;
+mod colour;
+mod completions;
+mod configuration;
 mod definition;
 mod detect;
+mod doctor;
+mod examples;
 mod exec;
 mod help;
 mod keys;
 mod mask;
 mod model;
+mod options;
 mod patterns;
+mod reference;
 mod reload;
 mod serve;
 mod state;
@@ -30,10 +39,11 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
-use crate::config::{Config, ConfigErrors, Origin, Sources};
+use crate::config::{ConfigErrors, Origin, Sources};
 use crate::sys::fds;
 use crate::warden::Show;
 use arguments::Arguments;
+use colour::Colour;
 use definition::Verb;
 
 pub use arguments::UsageError;
@@ -89,7 +99,10 @@ pub fn run(
 ) -> Result<(), Failure> {
     let arguments = Arguments::parse(args)?;
     let text = match arguments.verb {
-        Verb::Help => help::page(&arguments.topic),
+        Verb::Help if arguments.markdown => reference::markdown(),
+        Verb::Help => help::page(&arguments.topic, Colour::of(env)),
+        Verb::Man => reference::manual(),
+        Verb::Completions => completions::script(&arguments.places)?,
         Verb::Version => format!("prxy {}\n", env!("CARGO_PKG_VERSION")),
         Verb::Serve => {
             let show = if arguments.debug { Show::Differences } else { Show::Nothing };
@@ -136,19 +149,12 @@ pub fn run(
         Verb::ModelAdd | Verb::ModelShow | Verb::ModelRemove => {
             return model::run(arguments, env, out);
         }
-        Verb::ConfigCheck => {
-            let sources = sources(arguments, env);
-            let config = Config::load(&sources)?;
-            let warnings = warnings::of(&config);
-            let warnings: String =
-                warnings.iter().map(|told| format!("warning: {told}\n")).collect();
-            format!("{}: ok\n{warnings}", origin(&sources))
-        }
-        Verb::ConfigShow => {
-            let sources = sources(arguments, env);
-            let config = Config::load(&sources)?;
-            format!("# from {}\n{}", origin(&sources), config.summary())
-        }
+        Verb::ConfigCheck => return configuration::check(arguments, env, out),
+        Verb::ConfigShow => return configuration::show(arguments, env, out),
+        Verb::Doctor => return doctor::run(&arguments, env, out),
+        Verb::CacheShow | Verb::CacheClear => return cache::run(&arguments, env, out),
+        Verb::ClientAdd => return client::add(arguments, env, out),
+        Verb::ClientList => return client::list(arguments, env, out),
     };
     print(out, &text)
 }
@@ -172,10 +178,6 @@ fn data_dir(
     let sources = Sources { config: None, listen: None, data_dir: option, env, root };
     let none = || anyhow::anyhow!("which data directory? Give --data-dir");
     Ok(sources.directory().ok().flatten().ok_or_else(none)?)
-}
-
-fn origin(sources: &Sources<'_>) -> String {
-    sources.file().map_or_else(|| "defaults".to_owned(), |file| file.display().to_string())
 }
 
 /// A reader that has seen enough, such as `head`, is no failure.

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use super::{Failure, run};
 
+mod client;
 mod detect;
+mod pages;
 
 /// The answer, or the error text with the exit code; `DIR` stands for an empty data directory.
 fn prxy(line: &str) -> Result<String, (String, String)> {
@@ -64,6 +66,8 @@ Commands:
   model add        Check a local model for embeddings, and install it
   model show       Print the models that are installed
   model remove     Delete an installed model
+  cache show       Count the answers that are kept to be given again
+  cache clear      Delete them, of both caches or of one
   patterns list    Print what solved problems, and how often it helped
   patterns show    Print some patterns whole, with where they come from
   patterns delete  Delete patterns by their numbers
@@ -71,7 +75,12 @@ Commands:
   patterns import  Add the patterns of a file of such lines
   patterns clear   Delete all patterns, or all of one tenant
   config check     Check the configuration and print every problem
-  config show      Print the effective configuration
+  config show      Print the effective configuration, and where each value comes from
+  doctor           Look for what keeps prxy from running well here, and say what to do
+  client add       Make a token for a new client, and print it once
+  client list      Print the clients of the configuration
+  completions      Print what lets a shell complete prxy's command line
+  man              Print the manual page, as man(1) reads it
   version          Print the version
   help             Print help, also for one command: prxy help serve
 
@@ -96,6 +105,10 @@ Environment:
   PRXY_LISTEN     As --listen, which wins
   PRXY_DATA_DIR   As --data-dir, which wins
   PRXY_STATE_KEY  The passphrase of an encrypted state
+  NO_COLOR        If set to anything: no colours, also on a terminal
+
+Examples:
+  prxy serve --listen 127.0.0.1:3100 --data-dir ./try
 ";
 
 const HELP_EXEC: &str = "\
@@ -116,6 +129,10 @@ Environment:
   PRXY_LISTEN     As --listen, which wins
   PRXY_DATA_DIR   As --data-dir, which wins
   PRXY_STATE_KEY  The passphrase of an encrypted state
+  NO_COLOR        If set to anything: no colours, also on a terminal
+
+Examples:
+  prxy exec --role gateway -- ls /proc/self/net
 ";
 
 const HELP_VERIFY: &str = "\
@@ -127,6 +144,10 @@ Options:
   --data-dir DIR  The data directory (default ~/.prxy, for root /var/lib/prxy)
   --json          Print one JSON value instead of a table
   --head SHA256   This line, noted elsewhere, must be in the log
+
+Examples:
+  prxy audit verify
+  prxy audit verify /var/lib/prxy/audit --json
 ";
 
 const HELP_CONFIG: &str = "\
@@ -134,7 +155,7 @@ Usage: prxy config COMMAND [OPTIONS]
 
 Commands:
   config check  Check the configuration and print every problem
-  config show   Print the effective configuration
+  config show   Print the effective configuration, and where each value comes from
 
 Options of any command:
   -h, --help     Print help
@@ -168,7 +189,7 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
     for (line, text) in [
         (
             "",
-            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, vault list, vault show, vault delete, vault expire, vault stats, vault import, vault export, encrypt, decrypt, rekey, backup, export, import, model add, model show, model remove, patterns list, patterns show, patterns delete, patterns export, patterns import, patterns clear, config check, config show, version, help",
+            "which command? One of: serve, reload, status, audit verify, audit tail, verify, exec, detect, mask, unmask, vault list, vault show, vault delete, vault expire, vault stats, vault import, vault export, encrypt, decrypt, rekey, backup, export, import, model add, model show, model remove, cache show, cache clear, patterns list, patterns show, patterns delete, patterns export, patterns import, patterns clear, config check, config show, doctor, client add, client list, completions, man, version, help",
         ),
         ("config", "which command? One of: config check, config show"),
         ("srve", "unknown command `srve`; did you mean `serve`?"),
@@ -188,6 +209,11 @@ fn a_command_line_that_cannot_be_meant_ends_with_64_and_a_hint() {
         ("audit check", "unknown command `audit check`; did you mean `audit verify`?"),
         ("vault get", "unknown command `vault get`; did you mean `vault show`?"),
         ("vault rm", "unknown command `vault rm`; did you mean `vault delete`?"),
+        ("completions", "for which shell? prxy completions bash, zsh or fish"),
+        ("completions tcsh", "for which shell? prxy completions bash, zsh or fish"),
+        ("cache clear all", "which cache? exact, semantic, or neither for both"),
+        ("cache flush", "unknown command `cache flush`; did you mean `cache clear`?"),
+        ("help --write", "`prxy help` takes no option `--write`"),
         ("audit fly", "unknown command `audit fly`; one of: audit verify, audit tail"),
         ("help nothing", "unknown command `nothing`"),
         ("serve --conf x", "unknown option `--conf`; did you mean `--config`?"),
@@ -249,7 +275,11 @@ fn config_check_and_show_answer_with_the_file_or_end_with_64() {
     assert_eq!(prxy("config check"), Ok("defaults: ok\n".into()));
     let shown = prxy("config show --listen [::1]:1").unwrap();
     assert!(
-        shown.starts_with("# from defaults\n# data directory: DIR\nlisten: '[::1]:1'\npipeline:\n")
+        shown.starts_with(
+            "# from defaults\n# data directory: DIR (PRXY_DATA_DIR)\nlisten: '[::1]:1' # --listen\n\
+             pipeline: # default\n"
+        ),
+        "{shown}"
     );
 
     let dir = tempfile::tempdir().unwrap();

@@ -7,8 +7,8 @@ use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
 use super::{
-    Audit, Embeddings, Encrypt, Enforcement, Metrics, OnFull, Vault, clients, embeddings, encrypt,
-    guardrails, metrics, pipeline, providers, vault,
+    Audit, Encrypt, Enforcement, Metrics, OnFull, Vault, clients, embeddings, encrypt, guardrails,
+    metrics, pipeline, providers, vault,
 };
 use crate::redact::Rules;
 
@@ -30,7 +30,7 @@ pub(super) struct Parts {
     pub(super) vault: Vault,
     pub(super) encrypt: Option<Encrypt>,
     pub(super) metrics: Metrics,
-    pub(super) embeddings: Embeddings,
+    pub(super) embeddings: embeddings::Placed,
 }
 
 /// Reads the top level. Parts with problems are missing or incomplete.

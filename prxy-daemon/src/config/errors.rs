@@ -22,6 +22,11 @@ impl ConfigErrors {
     pub fn count(&self) -> usize {
         self.problems.len()
     }
+
+    /// All of them, for machines.
+    pub fn told(&self) -> Vec<Told> {
+        self.problems.iter().map(Problem::told).collect()
+    }
 }
 
 impl fmt::Display for ConfigErrors {
@@ -37,6 +42,19 @@ impl fmt::Display for ConfigErrors {
             more => write!(f, "\nand {more} more"),
         }
     }
+}
+
+/// One problem, for machines.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Told {
+    /// A path, a variable or an option.
+    pub source: String,
+    /// From 1; none for what is no file.
+    pub line: Option<usize>,
+    /// From 1, in characters.
+    pub column: Option<usize>,
+    /// What is wrong.
+    pub message: String,
 }
 
 /// Collects problems from all sources, in the order in which they should be read.
@@ -94,6 +112,19 @@ struct Problem {
     source: Arc<Source>,
     span: Option<Span>,
     kind: Kind,
+}
+
+impl Problem {
+    fn told(&self) -> Told {
+        let at = self.span.filter(|_| self.source.has_lines);
+        let at = at.map(|span| Place::of(&self.source.text, span));
+        Told {
+            source: self.source.name.clone(),
+            line: at.as_ref().map(|at| at.line),
+            column: at.as_ref().map(|at| at.column),
+            message: self.kind.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Problem {

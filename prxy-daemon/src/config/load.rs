@@ -13,8 +13,8 @@ use super::errors::{Problems, Source};
 use super::problem::{Instead, Kind, Quoted};
 use super::providers::{self, Placed};
 use super::{
-    Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, encrypt, hide, metrics,
-    pipeline, yaml,
+    Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, embeddings, encrypt,
+    hide, metrics, pipeline, yaml,
 };
 use crate::audit::sha256;
 use crate::redact::Policy;
@@ -142,7 +142,7 @@ impl Origin {
             ..pipeline::Stages::default()
         });
         let (allowed, local) = (stages.allowed, stages.local);
-        let mut pipeline = match self.variable("PRXY_PIPE", &mut problems) {
+        let mut pipeline = match self.variable(PIPE, &mut problems) {
             Some(source) => {
                 let mut found = Found::default();
                 let modules = pipeline::from_names(&source.text, stages.modules, &mut found);
@@ -159,11 +159,20 @@ impl Origin {
             }
         }
         let list = List { allowed: &allowed, log_only: pipeline::is_log_only(&pipeline) };
+        let known = parts.providers.as_ref().map_or_else(
+            || providers::built_in().into_iter().map(|provider| provider.name).collect(),
+            |placed| placed.iter().map(|(_, provider)| provider.name.clone()).collect::<Vec<_>>(),
+        );
         let providers = choose(parts.providers, &list, file.as_ref(), &mut problems);
         check_local(&local, &providers, file.as_ref(), &mut problems);
+        if let Some(file) = &file {
+            let mut found = Found::default();
+            embeddings::check(&parts.embeddings, &known, &providers, &mut found);
+            problems.extend(file, found.0);
+        }
         check_sorts(&pipeline, &providers, (parts.clients_at, file.as_ref()), &mut problems);
         let option = self.listen.as_ref().map(|text| Source::value("--listen", text));
-        let variable = self.variable("PRXY_LISTEN", &mut problems);
+        let variable = self.variable(LISTEN, &mut problems);
         let mut listen = parts.listen.unwrap_or(DEFAULT_LISTEN);
         for source in [variable, option].into_iter().flatten() {
             match decode::listen(&source.text) {
@@ -195,7 +204,7 @@ impl Origin {
             vault: parts.vault,
             encrypt: parts.encrypt.or(demanded),
             metrics: parts.metrics,
-            embeddings: parts.embeddings,
+            embeddings: parts.embeddings.0,
             file: config_file,
         })
     }
@@ -394,8 +403,10 @@ fn shown(path: &Path) -> String {
 }
 
 /// All variables but those that name the data directory.
-const VARIABLES: [&str; 2] = ["PRXY_PIPE", "PRXY_LISTEN"];
-const FILE_NAME: &str = "config.yaml";
+const VARIABLES: [&str; 2] = [PIPE, LISTEN];
+pub(super) const PIPE: &str = "PRXY_PIPE";
+pub(super) const LISTEN: &str = "PRXY_LISTEN";
+pub(super) const FILE_NAME: &str = "config.yaml";
 const MISNAMED: &str = "config.yml";
 const ROOT_DIR: &str = "/var/lib/prxy";
 const HOME_DIR: &str = ".prxy";

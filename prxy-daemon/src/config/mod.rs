@@ -7,6 +7,7 @@ mod bundles;
 mod clients;
 mod decode;
 mod difference;
+mod edit;
 mod embeddings;
 mod encrypt;
 mod errors;
@@ -16,6 +17,7 @@ mod load;
 mod metrics;
 mod models;
 mod modules;
+mod origins;
 mod pins;
 mod pipeline;
 mod problem;
@@ -40,10 +42,11 @@ use crate::redact::Policy;
 pub use bundles::{BundleError, Bundles};
 pub use clients::Client;
 pub(crate) use difference::difference;
+pub(crate) use edit::{lines as client_lines, with_client};
 pub use embeddings::Embeddings;
 pub use encrypt::Encrypt;
 pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
-pub use errors::ConfigErrors;
+pub use errors::{ConfigErrors, Told};
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
 pub use metrics::Metrics;
@@ -52,7 +55,9 @@ pub use modules::{
     CostGuard, ExactCache, Ipc, McpOptimizer, Money, Patterns, Price, SemanticCache, Sharing,
     Unpriced,
 };
+pub(crate) use origins::explain;
 pub use pins::{Addresses, KeyPin, Network};
+pub(crate) use providers::is_name as is_client_name;
 pub(crate) use suggest::closest;
 pub use url::{Scope, scope};
 pub(crate) use vault::age;

@@ -148,8 +148,16 @@ pub(super) enum Kind {
     // Embeddings.
     #[error("`local` needs `model`: the name of one that `prxy model add` has installed")]
     LocalWithoutModel,
-    #[error("`model` has no effect without `provider: local`")]
-    ModelOfNobody,
+    #[error("this has no effect with this `provider`, or without any")]
+    EmbedderOfNobody,
+    #[error("`network` needs `via` and `model`: a provider, and what it calls the model")]
+    NetworkWithoutService,
+    #[error("this is no name of a model: expected up to 128 letters, digits and signs, no blanks")]
+    BadModelOfService,
+    #[error(
+        "embeddings come from a provider with `api: openai` and a `key` of its own, and without `client_key_sha256`"
+    )]
+    NotForEmbeddings,
     #[error(
         "{0} is no name of a model: use a to z, 0 to 9, `-`, `_` and `.`, a letter or digit first, at most 64"
     )]

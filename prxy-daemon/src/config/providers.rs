@@ -178,7 +178,7 @@ fn check_name(entry: &Entry, found: &mut Found) {
 }
 
 /// Whether a provider or a client can be called so.
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
     let letter = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
     letter && name.bytes().all(plain) && name.len() <= 32

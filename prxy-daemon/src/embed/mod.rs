@@ -4,6 +4,7 @@
 //! have vectors that are nearly the same, see `pipeline::semantic_cache`.
 
 pub mod model;
+mod network;
 mod offline;
 pub mod search;
 
@@ -12,9 +13,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::config::Embeddings;
 use model::{Model, ModelError, installed};
 
+pub use network::{Network, Service};
 pub use offline::{NAME as OFFLINE, Offline};
 pub use search::Packed;
 
@@ -23,11 +24,13 @@ pub trait Embedder: Send + Sync {
     /// What it is and its version: vectors of another name cannot be compared with its own.
     fn name(&self) -> &str;
 
-    /// How many numbers a vector has.
-    fn dimensions(&self) -> usize;
-
     /// What it makes its vectors of.
     fn reads(&self) -> Reads;
+
+    /// Whether it is asked over the network, so that every text costs a round trip.
+    fn is_remote(&self) -> bool {
+        false
+    }
 
     /// The vector of `text`.
     ///
@@ -45,14 +48,15 @@ pub enum Reads {
     Sentences,
 }
 
-/// The embedder that is configured; a local model is read from `state`, the gateway's directory.
+/// The installed model of that name, in `state`, the gateway's directory; without a name the offline
+/// embedder.
 ///
 /// # Errors
 /// The model is not there, or not as it was installed.
-pub fn open(configured: &Embeddings, state: &Path) -> Result<Arc<dyn Embedder>, ModelError> {
-    Ok(match configured {
-        Embeddings::Offline => Arc::new(Offline),
-        Embeddings::Local { model } => Arc::new(installed::load(state, model)?) as Arc<Model>,
+pub fn open(model: Option<&str>, state: &Path) -> Result<Arc<dyn Embedder>, ModelError> {
+    Ok(match model {
+        None => Arc::new(Offline),
+        Some(model) => Arc::new(installed::load(state, model)?) as Arc<Model>,
     })
 }
 

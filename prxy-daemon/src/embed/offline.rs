@@ -14,10 +14,6 @@ impl Embedder for Offline {
         NAME
     }
 
-    fn dimensions(&self) -> usize {
-        DIMENSIONS
-    }
-
     fn reads(&self) -> Reads {
         Reads::Words
     }

@@ -12,6 +12,7 @@ mod admit;
 mod answer;
 mod coding;
 mod doors;
+mod embedder;
 mod error;
 mod local;
 mod log_only;

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::answer::{self, Reply, Source};
 use super::coding::{Codings, DecodeError};
+use super::embedder;
 use super::error::{Failure, guess_api};
 use super::local::{self, Local};
 use super::log_only::LogOnly;
@@ -29,9 +30,8 @@ use super::tenant::tenant;
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
 use crate::client::Clients;
-use crate::config::{Config, Embeddings, Provider, TenantBy};
+use crate::config::{Config, Provider, TenantBy};
 use crate::embed::model::ModelError;
-use crate::embed::{self, Embedder};
 use crate::hop::{self, CollectError, Connect, Holding, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::metrics::{Counts, Metrics, Sizes, Surface, Trace, Whole};
@@ -50,7 +50,7 @@ use crate::store::Store;
 pub struct Gateway<L> {
     listen: SocketAddr,
     store: Store,
-    broker: Pool<Link<L>>,
+    broker: Arc<Pool<Link<L>>>,
     policy: watch::Sender<Arc<Policy>>,
     screen: Option<Arc<Screen>>,
     flights: Arc<Flights>,
@@ -75,8 +75,7 @@ pub(crate) struct Policy {
     pipeline: Pipeline,
     /// The modules that protect.
     safety: Chosen,
-    /// A model is read once, as long as it is the configured one.
-    embedder: (Embeddings, Arc<dyn Embedder>),
+    embedder: embedder::Chosen,
     modules: HeaderValue,
     log_only: Option<LogOnly>,
     local: Local,
@@ -91,11 +90,10 @@ impl Policy {
         config: &Config,
         epoch: u32,
         store: &Store,
-        embedder: Arc<dyn Embedder>,
+        embedder: embedder::Chosen,
         metrics: &Metrics,
     ) -> Result<Self, BuildError> {
-        let pipeline = Pipeline::build(config, store, &embedder)?.timed(metrics);
-        let embedder = (config.embeddings.clone(), embedder);
+        let pipeline = Pipeline::build(config, store, &embedder.embedder)?.timed(metrics);
         // Module names are lower-case words.
         let names: Vec<_> = pipeline.modules().map(|(name, _)| name).collect();
         let modules =
@@ -121,10 +119,6 @@ impl Policy {
     }
 }
 
-fn embedder(config: &Config) -> Result<Arc<dyn Embedder>, ModelError> {
-    embed::open(&config.embeddings, &config.data_dir.join("state"))
-}
-
 impl<L: BrokerLink> Gateway<L> {
     /// Builds it with its first configuration.
     ///
@@ -136,12 +130,12 @@ impl<L: BrokerLink> Gateway<L> {
         broker: L,
         store: Store,
     ) -> Result<Self, BuildError> {
-        let embedder = embedder(config)?;
+        let broker = Arc::new(Pool::new(Link(broker)));
+        let embedder = embedder::Chosen::of(config, FIRST_EPOCH, &broker, None)?;
         let metrics = Arc::<Metrics>::default();
         let policy = Policy::new(config, FIRST_EPOCH, &store, embedder, &metrics)?;
         let policy = watch::Sender::new(Arc::new(policy));
-        let (broker, flights) = (Pool::new(Link(broker)), Arc::default());
-        Ok(Self { listen, store, broker, policy, screen: None, flights, metrics })
+        Ok(Self { listen, store, broker, policy, screen: None, flights: Arc::default(), metrics })
     }
 
     /// Shows what is masked and restored.
@@ -153,10 +147,8 @@ impl<L: BrokerLink> Gateway<L> {
 
     /// Builds what another configuration needs, beside the one in force.
     pub(crate) fn prepare(&self, config: &Config, epoch: u32) -> Result<Policy, BuildError> {
-        let embedder = match &self.policy().embedder {
-            (known, embedder) if *known == config.embeddings => Arc::clone(embedder),
-            _ => embedder(config)?,
-        };
+        let before = self.policy();
+        let embedder = embedder::Chosen::of(config, epoch, &self.broker, Some(&before.embedder))?;
         Policy::new(config, epoch, &self.store, embedder, &self.metrics)
     }
 
@@ -546,7 +538,8 @@ impl Policy {
         let modules: Vec<_> = modules.collect();
         let active = self.pipeline.names(&chosen);
         let active: Vec<_> = active.split(',').filter(|name| !name.is_empty()).collect();
-        Ok(serde_json::json!({ "configured": modules, "active": active }))
+        let embeddings = self.embedder.tell();
+        Ok(serde_json::json!({ "configured": modules, "active": active, "embeddings": embeddings }))
     }
 
     /// What the body says; the limit is for that as well.
@@ -750,7 +743,7 @@ fn pipe(headers: &HeaderMap) -> Option<&str> {
 const GOOGLE: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// Opens connections to the broker for the pool.
-struct Link<L>(L);
+pub(super) struct Link<L>(L);
 
 impl<L: BrokerLink> Connect for Link<L> {
     type Io = UnixStream;

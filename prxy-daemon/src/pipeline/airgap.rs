@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::{Exchange, Kind, Module, Refusal, Verdict};
-use crate::config::{Host, OnViolation, Provider};
+use crate::config::{self, Config, Host, OnViolation, Provider};
 
 /// The hosts that may be reached.
 pub(super) struct Airgap {
@@ -27,6 +27,21 @@ impl Airgap {
         };
         Self { allowed, on_violation }
     }
+
+    /// Whether the provider's host is on the list, whatever happens if it is not.
+    fn allows(&self, provider: &Provider) -> bool {
+        self.allowed.contains(&text(&provider.host))
+    }
+}
+
+/// Whether all lists that are configured have a place for a provider.
+pub(crate) fn allows(config: &Config, provider: &Provider) -> bool {
+    config.pipeline.iter().all(|module| match module {
+        config::Module::Airgap { allowed_hosts, on_violation } => {
+            Airgap::new(allowed_hosts, *on_violation, &config.providers).allows(provider)
+        }
+        _ => true,
+    })
 }
 
 impl Module for Airgap {
@@ -39,7 +54,7 @@ impl Module for Airgap {
     }
 
     fn request(&self, exchange: &mut Exchange<'_>) -> Verdict {
-        if self.allowed.contains(&text(&exchange.provider.host)) {
+        if self.allows(exchange.provider) {
             return Verdict::Continue;
         }
         match self.on_violation {

@@ -45,6 +45,7 @@ use mcp_optimizer::McpOptimizer;
 use patterns::Patterns;
 use semantic_cache::SemanticCache;
 
+pub(crate) use airgap::allows;
 pub use answer::{Answered, End, Flight, Listener, Recorded};
 pub use cost_guard::Refusal as CostRefusal;
 pub use exchange::{Cached, Exchange, Sent, Watch};
@@ -156,13 +157,17 @@ impl Pipeline {
         store: &Store,
         embedder: &Arc<dyn Embedder>,
     ) -> Result<Self, ScannerError> {
+        // Guardrails stand before every module that adds text.
+        let mut maskers = None;
         let module = |module: &config::Module| -> Result<Box<dyn Module>, ScannerError> {
             Ok(match module {
                 config::Module::Airgap { allowed_hosts, on_violation } => {
                     Box::new(Airgap::new(allowed_hosts, *on_violation, &config.providers))
                 }
                 config::Module::Guardrails(policy) => {
-                    Box::new(Guardrails::new(policy, &config.providers)?)
+                    let guardrails = Guardrails::new(policy, &config.providers)?;
+                    maskers = Some(Arc::clone(guardrails.maskers()));
+                    Box::new(guardrails)
                 }
                 config::Module::LocalEncrypt => Box::new(LocalEncrypt),
                 config::Module::CostGuard(options) => {
@@ -175,7 +180,9 @@ impl Pipeline {
                     Box::new(Patterns::new(*options, config.policy(), store.patterns())?)
                 }
                 config::Module::Ipc(options) => {
-                    Box::new(Ipc::new(options.clone(), ipc::archive(store), None))
+                    let archive = ipc::archive(store, options);
+                    let ipc = Ipc::new(options.clone(), archive, ipc::likeness(embedder));
+                    Box::new(ipc.with_maskers(maskers.clone()))
                 }
                 config::Module::McpOptimizer(options) => {
                     Box::new(McpOptimizer::new(options.clone()))

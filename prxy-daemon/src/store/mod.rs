@@ -12,6 +12,7 @@ mod backup;
 pub mod blob;
 mod cache;
 mod housekeeping;
+mod kept;
 mod key;
 mod ledger;
 pub mod patterns;
@@ -20,6 +21,7 @@ mod room;
 mod schema;
 mod scratch;
 mod seal;
+mod shelf;
 mod similar;
 mod spend;
 mod vault;
@@ -50,12 +52,14 @@ pub use anon::{AnonError, AnonStore};
 pub use answers::{Answer, Answers, Kind};
 pub use archive::{Archive, ArchiveError, Counted};
 #[cfg(test)]
-pub(crate) use benchmark::{fill_caches, median, resident};
+pub(crate) use benchmark::{fill_caches, fill_patterns, median, resident};
 pub use blob::{BlobId, Blobs};
+pub use kept::{Kept, Which};
 pub(crate) use key::HEADER;
 pub use key::{Access, Secret, SecretError};
 pub use replace::{Step, Told, convert, exchange};
 pub use room::Limits;
+pub use shelf::{Room as ShelfRoom, Shelf};
 pub use similar::{Asked, Similar};
 pub use spend::{Amount, Day, Limit, Over, Period, Reserved, Spend};
 pub use vault::TenantVault;
@@ -70,6 +74,7 @@ pub struct Store {
     answers: Arc<Answers>,
     patterns: Arc<patterns::Patterns>,
     blobs: Blobs,
+    shelf: Arc<Shelf>,
     similar: Arc<Similar>,
 }
 
@@ -240,7 +245,8 @@ impl Store {
         let answers = Arc::new(Answers::new(Arc::clone(&database)));
         let patterns = Arc::new(patterns::Patterns::new(Arc::clone(&database)));
         let similar = Arc::new(Similar::new(Arc::clone(&database)));
-        Ok(Self { database, vaults: Vaults::Kept, answers, similar, patterns, blobs })
+        let shelf = Arc::new(Shelf::new(blobs.clone()));
+        Ok(Self { database, vaults: Vaults::Kept, answers, similar, patterns, blobs, shelf })
     }
 
     /// The vault of one tenant, for one request and its answer.
@@ -285,6 +291,11 @@ impl Store {
     /// The long texts beside the tables.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
+    }
+
+    /// The same within limits.
+    pub fn shelf(&self) -> &Arc<Shelf> {
+        &self.shelf
     }
 
     /// Deletes, now and then, what has not been used for so long.

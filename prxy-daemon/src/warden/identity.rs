@@ -133,7 +133,7 @@ pub(crate) fn remove_all(dir: &Path) -> io::Result<()> {
 }
 
 /// Whoever may write to the directory could put a socket or a lock of his own in place of ours.
-fn check_owner(owner: u32, mode: u32, own: Uid) -> Result<(), String> {
+pub(crate) fn check_owner(owner: u32, mode: u32, own: Uid) -> Result<(), String> {
     if owner != own.as_raw() {
         return Err(format!("it belongs to user {owner}; chown it to {own} first"));
     }

@@ -11,7 +11,7 @@ mod children;
 mod confine;
 pub(crate) mod control;
 mod drains;
-mod floor;
+pub(crate) mod floor;
 pub(crate) mod front;
 pub(crate) mod identity;
 pub(crate) mod inspect;

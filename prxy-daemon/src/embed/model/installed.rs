@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{self, ALL, json, malformed, unreadable};
 use super::{Model, ModelError};
-use crate::embed::Embedder as _;
 
 /// What is noted of a model when it is installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ pub mod installed;
 mod tokens;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::Path;
 
@@ -127,13 +127,16 @@ impl Model {
     }
 }
 
+impl Model {
+    /// How many numbers a vector has.
+    pub fn dimensions(&self) -> usize {
+        self.bert.shape().hidden
+    }
+}
+
 impl Embedder for Model {
     fn name(&self) -> &str {
         &self.name
-    }
-
-    fn dimensions(&self) -> usize {
-        self.bert.shape().hidden
     }
 
     fn reads(&self) -> Reads {

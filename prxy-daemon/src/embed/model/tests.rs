@@ -11,7 +11,7 @@ use super::installed::{self, Note, Source};
 use super::*;
 
 /// MiniLM-L6, as `cargo xtask model` fetches it; `None`, and a word on why, where it is not there.
-fn minilm() -> Option<PathBuf> {
+pub(crate) fn minilm() -> Option<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"));
     let dir = target.join("model/minilm");

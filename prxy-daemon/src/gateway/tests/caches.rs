@@ -244,6 +244,7 @@ async fn a_request_can_go_past_the_cache_and_never_past_the_guardrails() {
             { "name": "exact-cache", "optional": true },
         ],
         "active": ["airgap", "guardrails"],
+        "embeddings": { "embedder": "offline-1" },
     });
     assert_eq!(told.json(), expected);
     assert_eq!(bed.call(Method::POST, "/v1/pipeline", &[], b"").await.status.as_u16(), 405);

@@ -6,6 +6,7 @@ mod bad_input;
 mod caches;
 mod clients;
 mod coded;
+mod embeddings;
 mod http2;
 mod life;
 mod mock;

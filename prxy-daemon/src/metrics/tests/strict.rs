@@ -1,5 +1,4 @@
 //! Reads the text of metrics as strictly as Prometheus does, and more. The harness of the promises uses it too.
-#![expect(clippy::unwrap_used, reason = "a reader for tests fails loudly")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Likeness;
 use super::digest::clipped;
+use super::{Likeness, gate};
 use crate::pipeline::words::{Weights, words};
 use crate::provider::conversation::memo::Memo;
 use crate::provider::conversation::{Item, Role};
@@ -23,7 +23,8 @@ impl Default for Recall {
 }
 
 impl Recall {
-    /// What the user's text brings back, of at most `budget` tokens, and how many it takes.
+    /// What the user's text brings back, of at most `budget` tokens and of what `admits` takes, and
+    /// how many tokens that is.
     pub(super) fn of(
         &self,
         user: &Item<'_>,
@@ -31,6 +32,7 @@ impl Recall {
         budget: u64,
         likeness: Option<&dyn Likeness>,
         count: impl Fn(&str) -> u64,
+        admits: impl Fn(&str) -> bool,
     ) -> Option<(String, u64)> {
         let asked = user.texts().collect::<Vec<_>>().join("\n");
         if asked.len() > MOST_ASKED || budget < LEAST_BUDGET {
@@ -51,11 +53,13 @@ impl Recall {
         let weights = Weights::of(known.iter().map(|words| &**words));
         let whole = weights.sum(query.iter());
         let meant = likeness.and_then(|likeness| self.vector(&asked, likeness));
+        let read = turns.len().saturating_sub(MOST_READ);
         let mut found: Vec<(f64, usize)> = Vec::new();
         for (at, words) in known.iter().enumerate() {
             let shared: Vec<&String> = query.intersection(words).collect();
             let covered = if shared.len() < 2 { 0.0 } else { weights.sum(shared) / whole };
-            let like = meant.as_ref().zip(likeness).and_then(|(meant, likeness)| {
+            let meant = meant.as_ref().filter(|_| at >= read);
+            let like = meant.zip(likeness).and_then(|(meant, likeness)| {
                 let vector = self.vector(&turns[at].1, likeness)?;
                 let cosine: f32 = meant.iter().zip(vector.iter()).map(|(a, b)| a * b).sum();
                 (cosine >= likeness.threshold()).then_some(f64::from(cosine))
@@ -84,12 +88,14 @@ impl Recall {
                 chosen.push((at, line));
             }
         }
-        if chosen.is_empty() {
+        chosen.sort();
+        let written = |lines: &[&str]| format!("{OPEN}{}{CLOSE}", lines.concat());
+        let lines: Vec<&str> = chosen.iter().map(|(_, line)| line.as_str()).collect();
+        let lines = gate::passing(&lines, |lines| admits(&written(lines)));
+        if lines.is_empty() {
             return None;
         }
-        chosen.sort();
-        let lines: String = chosen.into_iter().map(|(_, line)| line).collect();
-        let text = format!("{OPEN}{lines}{CLOSE}");
+        let text = written(&lines);
         let takes = count(&text) + 16;
         (takes <= budget).then_some((text, takes))
     }
@@ -99,7 +105,8 @@ impl Recall {
     }
 
     fn vector(&self, text: &str, likeness: &dyn Likeness) -> Option<Arc<Vec<f32>>> {
-        self.vectors.remember(0, text.as_bytes(), || likeness.vector(text).map(Arc::new))
+        let text = clipped(text, LONGEST);
+        self.vectors.remember(0, text.as_bytes(), || likeness.vector(&text).map(Arc::new))
     }
 }
 
@@ -133,5 +140,7 @@ const LEAST_BUDGET: u64 = 100;
 const MOST_ASKED: usize = 4_096;
 /// In characters.
 const LONGEST: usize = 800;
+/// Of the turns that left, the latest ones are read by a model: each takes it milliseconds.
+const MOST_READ: usize = 32;
 const MOST_LINES: usize = 5_000;
 const MEMORY: usize = 4_096;

@@ -42,7 +42,7 @@ impl Reading {
     pub fn seen_by(&self, reads: Reads, text: &str) -> String {
         match reads {
             Reads::Words => self.words(),
-            Reads::Sentences => renumbered(text),
+            Reads::Sentences => renumbered(text).replace(ROLE, ""),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a shortened conversation must be, for conversations made up at random.
 
+mod gated;
 #[expect(unreachable_pub, reason = "the harness in `tests/` has them too")]
 pub(crate) mod session;
 #[expect(unreachable_pub, reason = "the harness in `tests/` has them too")]
@@ -11,6 +12,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::ModelPattern;
+use crate::embed::Offline;
+use crate::embed::model::Model;
+use crate::embed::model::tests::minilm;
 use session::{Session, Shape};
 use strict::Rules;
 
@@ -27,18 +31,24 @@ const WINDOW: u64 = 8_100;
 struct Shelf(Mutex<Vec<Vec<u8>>>);
 
 impl Archive for Shelf {
-    fn keep(&self, turns: &[u8]) -> bool {
+    fn keep(&self, turns: &[u8]) -> Option<BlobId> {
         self.0.lock().unwrap().push(turns.to_vec());
-        true
+        Some(BlobId::of(turns))
+    }
+
+    fn used(&self, turns: &BlobId) {
+        assert!(self.0.lock().unwrap().iter().any(|kept| BlobId::of(kept) == *turns));
     }
 }
 
 struct Full;
 
 impl Archive for Full {
-    fn keep(&self, _: &[u8]) -> bool {
-        false
+    fn keep(&self, _: &[u8]) -> Option<BlobId> {
+        None
     }
+
+    fn used(&self, _: &BlobId) {}
 }
 
 fn options(window: u64, recall_tokens: u64) -> config::Ipc {
@@ -250,38 +260,58 @@ fn one_token_more_than_the_target_is_too_many() {
 
 #[test]
 fn what_the_user_refers_back_to_comes_back_behind_the_question() {
-    let filler = "Plain filler words without any meaning at all here. ".repeat(60);
-    let said = "The invoice exporter retries seven times with a ceiling of ninety seconds.";
-    let mut messages = vec![
-        r#"{"role":"user","content":"Build the exporter."}"#.to_owned(),
-        format!(r#"{{"role":"assistant","content":"{said}"}}"#),
-    ];
-    for _ in 0..8 {
-        messages.push(format!(r#"{{"role":"user","content":"{filler}"}}"#));
-        messages.push(format!(r#"{{"role":"assistant","content":"{filler}"}}"#));
-    }
-    let ask = |question: &str| {
-        let last = format!(r#"{{"role":"user","content":"{question}"}}"#);
-        let list = [messages.join(","), last].join(",");
-        let body = format!(r#"{{"model":"lab","max_tokens":100,"messages":[{list}]}}"#);
-        let (ipc, _) = ipc(5_000, 400);
-        match ipc.shorten(Surface::Messages, None, body.as_bytes()) {
-            Outcome::Cut { body, .. } => turns(Surface::Messages, &body).0.pop().unwrap(),
-            other => panic!("{other:?}"),
-        }
-    };
-    let last = String::from_utf8(ask("How many retries has the invoice exporter?")).unwrap();
+    let last = recalled("How many retries has the invoice exporter?", None);
     assert_eq!(
         last,
         format!(
             "{{\"role\":\"user\",\"content\":\"How many retries has the invoice exporter?\\n\\n\
              <recalled-from-earlier>\\nThese messages were left out above and may be meant here.\\n\
-             assistant: {said}\\n</recalled-from-earlier>\"}}"
+             assistant: {SAID}\\n</recalled-from-earlier>\"}}"
         )
     );
-    let last = String::from_utf8(ask("What is the weather in Lisbon?")).unwrap();
+    let last = recalled("What is the weather in Lisbon?", None);
     assert_eq!(last, r#"{"role":"user","content":"What is the weather in Lisbon?"}"#);
 }
+
+#[test]
+fn a_model_finds_what_is_meant_in_other_words() {
+    let Some(dir) = minilm() else { return };
+    let model: Arc<dyn Embedder> = Arc::new(Model::load(&dir, "minilm").unwrap());
+    let question = "How often does the bill tool try again before it gives up?";
+    for (likeness, expected) in [(None, false), (likeness(&model), true)] {
+        let last = recalled(question, likeness.clone());
+        assert_eq!(last.contains(SAID), expected, "{last}");
+        let last = recalled("What is the weather in Lisbon?", likeness);
+        assert!(!last.contains("recalled"), "{last}");
+    }
+    let offline: Arc<dyn Embedder> = Arc::new(Offline);
+    assert!(likeness(&offline).is_none());
+}
+
+/// The question as it is sent, at the end of a conversation in which [`SAID`] was said.
+fn recalled(question: &str, likeness: Option<Arc<dyn Likeness>>) -> String {
+    let filler = "Plain filler words without any meaning at all here. ".repeat(60);
+    let mut messages = vec![
+        r#"{"role":"user","content":"Build the exporter."}"#.to_owned(),
+        format!(r#"{{"role":"assistant","content":"{SAID}"}}"#),
+    ];
+    for _ in 0..8 {
+        messages.push(format!(r#"{{"role":"user","content":"{filler}"}}"#));
+        messages.push(format!(r#"{{"role":"assistant","content":"{filler}"}}"#));
+    }
+    messages.push(format!(r#"{{"role":"user","content":"{question}"}}"#));
+    let list = messages.join(",");
+    let body = format!(r#"{{"model":"lab","max_tokens":100,"messages":[{list}]}}"#);
+    let ipc = Ipc::new(options(5_000, 400), Arc::new(Shelf::default()), likeness);
+    match ipc.shorten(Surface::Messages, None, body.as_bytes()) {
+        Outcome::Cut { body, .. } => {
+            String::from_utf8(turns(Surface::Messages, &body).0.pop().unwrap()).unwrap()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+const SAID: &str = "The invoice exporter retries seven times with a ceiling of ninety seconds.";
 
 #[test]
 fn a_digest_quotes_what_mattered_and_marks_what_tools_said() {
@@ -294,7 +324,7 @@ fn a_digest_quotes_what_mattered_and_marks_what_tools_said() {
     let root = Node::read(body.as_bytes()).unwrap();
     let conversation = Conversation::read(Surface::Messages, &root).unwrap();
     let count = |text: &str| Tokenizer::Estimate.count(text);
-    let digest = |budget| digest::digest(conversation.items.iter(), budget, count);
+    let digest = |budget| digest::digest(conversation.items.iter(), budget, count, |_| true);
     assert_eq!(
         digest(1_000),
         "<earlier-conversation messages-left-out=\"4\">\n\
