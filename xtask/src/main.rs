@@ -6,6 +6,7 @@ mod bench_kernel;
 mod build;
 mod ci;
 mod demo;
+mod dist;
 mod fuzz;
 mod model;
 mod quality;
@@ -40,6 +41,7 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
         "build" => build::run(rest),
         "run" => run::run(rest),
         "demo" => demo::run(rest),
+        "dist" => dist::run(rest),
         "test" => test::run(rest),
         "sdk-test" => sdk_test::run(rest),
         "bench" => bench::run(rest),
@@ -68,6 +70,8 @@ cargo xtask VERB
   build   kernel object and daemon [--release], or the kernel object alone [--kernel]
   run     build, then start the daemon [arguments of `prxy serve`]
   demo    show the whole promise on this machine, without key or internet
+  dist    a .deb and a tarball, the same bytes from the same sources [--binary FILE]
+          [--version VERSION] [--out DIR] [--quick]
   test    all tests, as root [arguments of `cargo test`]
   sdk-test  the providers' own SDKs for Python and Node drive the daemon; part of `test`
   bench   measure latency, throughput, memory and start [--json FILE]

@@ -1,6 +1,7 @@
 //! Where clients connect, and where metrics are read. TCP listeners are made by a process that lives in the `front`
 //! cgroup just long enough, because a socket belongs to the cgroup in which it was created.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
@@ -9,6 +10,7 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
 use prxy_common::Role;
 
+use super::activation::Doorbell;
 use super::identity::{Home, user};
 use super::kernel::Kernel;
 use super::unix::Name;
@@ -16,6 +18,7 @@ use super::{During, WardenError};
 use crate::config::Config;
 use crate::sys::channel::Channel;
 use crate::sys::clone::{Clone, Network, into_cgroup};
+use crate::sys::handed;
 
 /// Every listener of a daemon.
 #[derive(Debug)]
@@ -30,9 +33,15 @@ pub(crate) struct Doors {
 }
 
 /// Makes all of them.
-pub(crate) fn open(kernel: &Kernel, config: &Config, home: &Home) -> Result<Doors, WardenError> {
-    let clients = bind(kernel, config.listen)?;
-    let metrics_tcp = config.metrics.listen.map(|address| bind(kernel, address)).transpose()?;
+pub(crate) fn open(
+    kernel: &Kernel,
+    config: &Config,
+    home: &Home,
+    doorbell: Option<Doorbell>,
+) -> Result<Doors, WardenError> {
+    let clients = bind(kernel, config.listen, doorbell)?;
+    let metrics_tcp =
+        config.metrics.listen.map(|address| bind(kernel, address, None)).transpose()?;
     let path = config.metrics.socket_in(home.dir());
     // Whoever is in the gateway's group may read, where it has one.
     let group = user(Role::Gateway).map(|(_, group)| group);
@@ -75,15 +84,19 @@ impl Doors {
     }
 }
 
-/// Binds and listens on `address` from inside the `front` cgroup.
-#[expect(clippy::disallowed_methods, reason = "the one place that listens")]
-pub(crate) fn bind(kernel: &Kernel, address: SocketAddr) -> Result<TcpListener, WardenError> {
+/// Binds and listens on `address` from inside the `front` cgroup; beside a doorbell, if there is
+/// one, whose connections are ended.
+pub(crate) fn bind(
+    kernel: &Kernel,
+    address: SocketAddr,
+    doorbell: Option<Doorbell>,
+) -> Result<TcpListener, WardenError> {
     let step = "listen for clients";
     let (ours, theirs) = Channel::pair().during(step)?;
     let group = kernel.group(Role::Front)?;
     match into_cgroup(Some(group.dir()), Network::Inherit).during(step)? {
         Clone::Child => {
-            let result = TcpListener::bind(address);
+            let result = make(address, doorbell.as_ref());
             let sent = match &result {
                 Ok(listener) => theirs.send(b"+", Some(listener.as_fd())).is_ok(),
                 Err(error) => theirs.send(error.to_string().as_bytes(), None).is_ok(),
@@ -91,7 +104,7 @@ pub(crate) fn bind(kernel: &Kernel, address: SocketAddr) -> Result<TcpListener, 
             std::process::exit(i32::from(!sent));
         }
         Clone::Parent { pid, .. } => {
-            drop(theirs);
+            drop((theirs, doorbell));
             let mut text = [0; 256];
             let received = ours.receive(&mut text);
             waitpid(pid, None).during(step)?;
@@ -108,3 +121,12 @@ pub(crate) fn bind(kernel: &Kernel, address: SocketAddr) -> Result<TcpListener, 
 
 /// Monitoring is one reader, or a few.
 const BACKLOG: i32 = 16;
+
+#[expect(clippy::disallowed_methods, reason = "the one place that listens")]
+fn make(address: SocketAddr, doorbell: Option<&Doorbell>) -> io::Result<TcpListener> {
+    let Some(doorbell) = doorbell else { return TcpListener::bind(address) };
+    let beside = handed::listen_beside(address)?;
+    // No new one goes there any more; those that did get an end, not a wait for ever.
+    handed::hang_up(doorbell.listener())?;
+    Ok(beside)
+}
