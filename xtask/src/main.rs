@@ -14,6 +14,7 @@ mod run;
 mod sdk_test;
 mod setup;
 mod shell;
+mod soak;
 mod supply;
 mod test;
 mod tidy;
@@ -46,6 +47,7 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "bench-context" => bench_context::run(rest),
         "bench-kernel" => bench_kernel::run(rest),
+        "soak" => soak::run(rest),
         "quality" => quality::run(rest),
         "fuzz" => fuzz::run(rest),
         "model" => model::fetch().map(|dir| eprintln!("{}", dir.display())),
@@ -75,6 +77,7 @@ cargo xtask VERB
   bench   measure latency, throughput, memory and start [--json FILE]
   bench-context  tokens that ipc and mcp-optimizer save on a made-up day of an agent
   bench-kernel  measure the kernel programs: nanoseconds a run, throughput with and without
+  soak    conversations without end while everything fails, judged [--minutes N] [--plot FILE]
   quality measure the detectors on the corpus, against its floors [--quick] [--label L] [--lang L]
           [--format F] [--show-misses N] [--write] [--floors] [--export DIR]
   model   fetch the model for local embeddings (90 MB), and print its directory

@@ -99,7 +99,7 @@ impl Scratch {
         let name = format!("{PREFIX}{}", home.instance());
         let free = Cgroup::make(&own.join(name));
         let set_up = |kernel: &mut Kernel| -> Result<(), WardenError> {
-            kernel.close_front(listener.during("listen in the scratch world")?)?;
+            kernel.close_front(listener.during("listen in the scratch world")?, None)?;
             kernel.install(&config, &nameservers)
         };
         let ready = set_up(&mut kernel);

@@ -25,6 +25,7 @@ mod reload;
 pub(crate) mod roles;
 mod status;
 mod supervise;
+mod unix;
 mod watchdog;
 
 use std::fmt::Display;
@@ -98,21 +99,23 @@ pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenE
     floor::tell(kernel.layers());
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
-    let front = match front::bind(&kernel, config.listen, doorbell) {
-        Ok(front) => front,
+    let doors = match front::open(&kernel, config, &home, doorbell) {
+        Ok(doors) => doors,
         Err(error) => {
             // Such as a port in use: common, and nothing of ours runs yet.
             let _ = kernel.abandon();
             return Err(error);
         }
     };
-    let address = front.local_addr().during("read the listener's address")?;
-    kernel.close_front(address)?;
+    let (address, metrics) = doors.addresses()?;
+    kernel.close_front(address, metrics)?;
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
     let plan = Plan::of(Role::Warden, config, &nameservers, &kernel.places(&home));
     let settings = Settings::new(config, origin, &nameservers);
-    let clients = roles::Clients { front, show };
+    // Until the end.
+    let (doors, _names) = doors.split();
+    let clients = roles::Clients { doors, show };
     let roles = roles::start(config, origin, &bundles, &home, &kernel, clients, nameservers)?;
     let mut supervisor = Supervisor::new(settings, kernel, roles, signals, &home)?;
     if let Err(error) = supervisor.wait_ready() {
