@@ -61,8 +61,6 @@ fn it_serves_and_every_layer_holds_with_the_named_capabilities_only() {
         assert!(held.contains(layer), "{layer}: {held}");
     }
     assert!(!said.contains("not in this kernel"), "{said}");
-    let status = podman("exec prxy /usr/bin/prxy status");
-    assert!(status.contains("gateway"), "{status}");
     podman("stop prxy");
     assert_eq!(podman("inspect -f '{{.State.ExitCode}}' prxy"), "0");
 }

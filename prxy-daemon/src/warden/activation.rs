@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn one_socket_of_our_name_is_taken_none_is_fine_and_all_else_is_refused() {
-        let cases: &[(&[(&str, &str)], Result<bool, &str>)] = &[
+        type Environment = &'static [(&'static str, &'static str)];
+        let cases: &[(Environment, Result<bool, &str>)] = &[
             (&[], Ok(false)),
             (&[("LISTEN_FDS", "1")], Ok(false)),
             (&[("LISTEN_PID", "8"), ("LISTEN_FDS", "1")], Ok(false)),
