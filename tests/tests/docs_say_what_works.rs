@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use prxy_tests::daemon;
 use prxy_tests::manual::{self, Block, Run};
@@ -80,7 +80,8 @@ fn is_typed(block: &Block) -> bool {
 
 /// What the machine has beside prxy.
 fn prepare(service: &Service) {
-    let lines = "mkdir -p /root /etc/bash_completion.d && mount -t tmpfs tmpfs /root";
+    let lines = "mkdir -p /root /etc/bash_completion.d && mount -t tmpfs tmpfs /root && \
+                 printf 'fail-with-body\nsilent\nshow-error\n' > /root/.curlrc";
     let output = service.systemd.run("bash", &["-c", lines]).unwrap();
     assert!(output.status.success(), "{}", said(&output));
 }
@@ -139,24 +140,48 @@ fn console(service: &Service, text: &str) -> Result<(), String> {
 }
 
 fn shell(service: &Service, program: &[&str], script: &str) -> Output {
-    let keys = ["ANTHROPIC_API_KEY=sk-ant-of-a-test", "OPENAI_API_KEY=sk-of-a-test", "KEY=a-test"];
-    let mut words = vec!["-C", "/root/here", "HOME=/root", "TERM=dumb", "MANPAGER=cat"];
-    words.extend(keys);
-    words.extend(program);
-    words.extend(["-eu", "-o", "pipefail", "-c", script]);
-    service.systemd.run("env", &words).unwrap()
+    let root = service.systemd.path("");
+    let init = root.iter().nth(2).unwrap().to_str().unwrap();
+    let stage = fs::read_link(&root).unwrap();
+    Command::new("nsenter")
+        .args(["-t", init, "-m", "-p", "-C", "-i", "-u", "-n", "--", "unshare", "-m"])
+        .args(["sh", "-ec", SESSION])
+        .arg(stage)
+        .args(["env", "-i", "-C", "/root/here", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
+        .args(["HOME=/root", "TERM=dumb", "KEY=a-test", "OPENAI_API_KEY=sk-of-a-test"])
+        .arg("ANTHROPIC_API_KEY=sk-ant-of-a-test")
+        .args(program)
+        .args(["-eu", "-o", "pipefail", "-c", script])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 fn said(output: &Output) -> String {
     let mut text = String::new();
     for stream in [&output.stdout, &output.stderr] {
         let stream = String::from_utf8_lossy(stream);
-        let end = stream.floor_char_boundary(2000);
-        let _ = writeln!(text, "{}", &stream[..end]);
+        let begin = stream.ceil_char_boundary(stream.len().saturating_sub(2000));
+        let _ = writeln!(text, "{}", &stream[begin..]);
     }
     text
 }
 
+/// As whoever logs in has it: the machine's root as its own (in a chroot, no user namespace can be
+/// made), a cgroup, and the network's settings, which the machine has read-only.
+const SESSION: &str = r#"
+cd "$0"
+mount --rbind /dev dev
+pivot_root . tmp
+cd /
+umount -l /tmp
+mkdir -p /run/proc /sys/fs/cgroup/session.scope
+echo $$ > /sys/fs/cgroup/session.scope/cgroup.procs
+mount -t proc proc /run/proc
+mount --bind /run/proc/sys/net /proc/sys/net
+umount -l /run/proc
+exec "$@"
+"#;
 /// The status of timeout(1).
 const TIMED_OUT: i32 = 124;
 /// Below this, the blocks are not found any more.
