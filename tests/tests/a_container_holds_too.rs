@@ -4,7 +4,6 @@
 //! The image is a folder with the binary, its libraries and the trust roots, because there is no
 //! registry to fetch Debian from; `packaging/Containerfile` itself is not built. podman runs in the
 //! booted systemd, where there is nothing but cgroup v2.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::fs;
 use std::path::Path;
