@@ -125,7 +125,9 @@ pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenE
     if config.is_log_only() {
         supervisor.relax()?;
     }
-    supervisor.run(address)
+    let unix = config.listen.unix.as_ref().map(|path| format!("unix:{}", path.display()));
+    let places = address.map(|address| address.to_string()).into_iter().chain(unix);
+    supervisor.run(&places.collect::<Vec<_>>().join(" and "))
 }
 
 /// Nothing that the starter left open gets in, and no log line goes straight into a network.
