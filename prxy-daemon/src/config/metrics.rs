@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::decode::{self, Fields, Found};
+use super::decode::{Fields, Found};
+use super::listen;
 use super::problem::{Kind, Quoted};
 use super::providers::path;
 
@@ -28,7 +29,7 @@ pub(super) fn decode(fields: Fields<'_>, found: &mut Found) -> Metrics {
     let socket = fields.get("socket").and_then(|node| path(node, found));
     let listen = fields.get("listen").and_then(|node| {
         let text = found.text(node, "an address")?;
-        let address = decode::listen(text).filter(|address| address.ip().is_loopback());
+        let address = listen::address(text).filter(|address| address.ip().is_loopback());
         if address.is_none() {
             found.add(node.span, Kind::MetricsListen(Quoted::new(text)));
         }

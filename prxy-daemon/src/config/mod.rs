@@ -13,6 +13,7 @@ mod encrypt;
 mod errors;
 mod guardrails;
 mod hide;
+mod listen;
 mod load;
 mod metrics;
 mod models;
@@ -40,7 +41,7 @@ use crate::provider::{Api, fetch};
 use crate::redact::Policy;
 
 pub use bundles::{BundleError, Bundles};
-pub use clients::Client;
+pub use clients::{Client, ClientLimits, Peer};
 pub(crate) use difference::difference;
 pub(crate) use edit::{lines as client_lines, with_client};
 pub use embeddings::Embeddings;
@@ -48,12 +49,13 @@ pub use encrypt::Encrypt;
 pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
 pub use errors::{ConfigErrors, Told};
 pub(crate) use hide::printable;
+pub use listen::Listen;
 pub use load::{Origin, Sources, Text};
 pub use metrics::Metrics;
 pub use models::ModelPattern;
 pub use modules::{
-    CostGuard, ExactCache, Ipc, McpOptimizer, Money, Patterns, Price, SemanticCache, Sharing,
-    Unpriced,
+    CostGuard, CostLimits, ExactCache, Ipc, McpOptimizer, Money, Patterns, Price, SemanticCache,
+    Sharing, Unpriced,
 };
 pub(crate) use origins::explain;
 pub use pins::{Addresses, KeyPin, Network};
@@ -66,8 +68,8 @@ pub use vault::{Scope as VaultScope, TenantBy, Vault};
 /// The effective configuration of one daemon.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where clients connect. Port 0 lets the kernel choose (tests).
-    pub listen: SocketAddr,
+    /// Where clients connect.
+    pub listen: Listen,
     /// Holds `config.yaml`, `state/` (the gateway's) and `audit/` (the warden's).
     pub data_dir: PathBuf,
     /// The modules that a request passes, in order.

@@ -31,6 +31,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 /// A connection that was accepted.
 pub(super) struct Visit {
     pub(super) line: Box<dyn Io>,
+    pub(super) visitor: Visitor,
+}
+
+/// Who has connected, and at what kind of door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Visitor {
+    /// Anybody who reaches the address.
+    Tcp,
+    /// A process of this host, as the kernel names it.
+    Unix {
+        /// Its user when it connected.
+        uid: u32,
+        /// Its group then.
+        gid: u32,
+    },
 }
 
 impl Doors {
@@ -87,11 +102,14 @@ impl Door {
                     // Slower, not wrong.
                     tracing::debug!(kind = %error.kind(), "no TCP_NODELAY");
                 }
-                Visit { line: Box::new(stream) }
+                Visit { line: Box::new(stream), visitor: Visitor::Tcp }
             }),
-            Self::Unix(listener) => {
-                listener.poll_accept(cx).map_ok(|(stream, _)| Visit { line: Box::new(stream) })
-            }
+            Self::Unix(listener) => listener.poll_accept(cx).map(|accepted| {
+                let (stream, _) = accepted?;
+                let peer = stream.peer_cred()?;
+                let visitor = Visitor::Unix { uid: peer.uid(), gid: peer.gid() };
+                Ok(Visit { line: Box::new(stream), visitor })
+            }),
         }
     }
 }

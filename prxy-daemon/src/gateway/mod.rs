@@ -4,16 +4,18 @@
 //! Not for TLS, keys or hosts (that is `broker`), and not for detection (that is `redact`).
 //!
 //! Reading order: `request` (the way of a request), `admit` (who may ask), `route` (what a path
-//! means), `coding` (what a body's bytes say), `answer` (the way back), `shared` (one answer for several), `error` (every failure in the
+//! means), `coding` (what a body's bytes say), `call` (what is made of it), `limits` (how much a client may ask for), `answer` (the way back), `shared` (one answer for several), `error` (every failure in the
 //! provider's own format), `screen` (`--debug`). Before it `doors` (where connections come in), beside
 //! it `scrape` (where the metrics are read).
 
 mod admit;
 mod answer;
+mod call;
 mod coding;
 mod doors;
 mod embedder;
 mod error;
+mod limits;
 mod local;
 mod log_only;
 mod outcomes;
@@ -39,6 +41,7 @@ use crate::hop::{Holding, Limits, Seat, Tasks, serve};
 
 pub use doors::Doors;
 use doors::Visit;
+pub(crate) use limits::Place;
 pub use request::{BuildError, Gateway};
 pub use scrape::run as serve_metrics;
 pub use screen::Screen;
@@ -57,9 +60,10 @@ pub async fn run<L: BrokerLink>(
 ) {
     // As many requests as connections, however they are spread over these.
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let visit = |Visit { line }: Visit, seat: Seat| {
+    let visit = |Visit { line, visitor }: Visit, seat: Seat| {
         let (gateway, places) = (Arc::clone(&gateway), Arc::clone(&places));
-        let answer = move |request: Request<Incoming>| {
+        let answer = move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(visitor);
             let (gateway, places) = (Arc::clone(&gateway), Arc::clone(&places));
             async move {
                 // Never closed, so there is always one in the end.

@@ -1,26 +1,28 @@
 //! The way of one request: admitted, routed, read, masked, sent to the broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
 use super::answer::{self, Reply, Source};
+use super::call::{Call, GOOGLE, Prepared, Routed, headers, pipe, strip};
 use super::coding::{Codings, DecodeError};
+use super::doors::Visitor;
 use super::embedder;
 use super::error::{Failure, guess_api};
-use super::local::{self, Local};
+use super::limits::Limits;
+use super::local::Local;
 use super::log_only::LogOnly;
 use super::outcomes;
 use super::route::{Aim, Target, route};
@@ -29,21 +31,19 @@ use super::shared::{self, Flights, Head, Place, Waited};
 use super::tenant::tenant;
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
-use crate::client::Clients;
-use crate::config::{Config, Provider, TenantBy};
+use crate::client::{CREDENTIALS, Clients};
+use crate::config::{ClientLimits, Config, Provider, TenantBy};
 use crate::embed::model::ModelError;
 use crate::hop::{self, CollectError, Connect, Holding, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::metrics::{Counts, Metrics, Sizes, Surface, Trace, Whole};
 use crate::pipeline::{
-    Cached, Chosen, Exchange, Flight, Kind, Listener, Pipeline, Recorded, Sent, Translated,
-    Verdict, Watch,
+    Cached, Chosen, Exchange, Flight, Kind, Pipeline, Recorded, Sent, Translated, Verdict, Watch,
 };
 use crate::provider::endpoint::{Endpoint, Takes};
-use crate::provider::fetch;
+use crate::redact::Vault;
 use crate::redact::rehydrate::Form;
 use crate::redact::scan::ScannerError;
-use crate::redact::{Label, Vault};
 use crate::store::Store;
 
 /// The gateway, whose configuration can be replaced while it serves.
@@ -55,6 +55,7 @@ pub struct Gateway<L> {
     screen: Option<Arc<Screen>>,
     flights: Arc<Flights>,
     metrics: Arc<Metrics>,
+    limits: Limits,
 }
 
 /// Why the gateway cannot be built; holds no text of requests.
@@ -83,6 +84,16 @@ pub(crate) struct Policy {
     tenant_by: TenantBy,
     clients: Clients,
     counts: Counts,
+    /// At which doors only known clients are served.
+    strict: Strict,
+    limits: HashMap<String, ClientLimits>,
+}
+
+/// Where whoever is not known is refused.
+#[derive(Clone, Copy)]
+struct Strict {
+    tcp: bool,
+    unix: bool,
 }
 
 impl Policy {
@@ -102,6 +113,7 @@ impl Policy {
         let log_only = config.is_log_only().then(LogOnly::new);
         let tenant_by = config.vault.tenant_by;
         let (local, clients) = (Local::of(config), Clients::new(&config.clients));
+        let limits = config.clients.iter().map(|client| (client.name.clone(), client.limits));
         Ok(Self {
             epoch,
             providers,
@@ -115,6 +127,11 @@ impl Policy {
             tenant_by,
             clients,
             counts: metrics.counts(config),
+            strict: Strict {
+                tcp: config.listen.is_open(),
+                unix: config.clients.iter().any(|client| client.peer.is_some()),
+            },
+            limits: limits.collect(),
         })
     }
 }
@@ -135,7 +152,16 @@ impl<L: BrokerLink> Gateway<L> {
         let metrics = Arc::<Metrics>::default();
         let policy = Policy::new(config, FIRST_EPOCH, &store, embedder, &metrics)?;
         let policy = watch::Sender::new(Arc::new(policy));
-        Ok(Self { listen, store, broker, policy, screen: None, flights: Arc::default(), metrics })
+        Ok(Self {
+            listen,
+            store,
+            broker,
+            policy,
+            screen: None,
+            flights: Arc::default(),
+            metrics,
+            limits: Limits::default(),
+        })
     }
 
     /// Shows what is masked and restored.
@@ -190,7 +216,11 @@ impl<L: BrokerLink> Gateway<L> {
         let (head, body) = request.into_parts();
         let policy = self.policy();
         let target = admit::admit(self.listen, head.version, &head.uri, &head.headers)
-            .and_then(|()| route(&policy.providers, &head.method, &head.uri, &head.headers));
+            .and_then(|()| route(&policy.providers, &head.method, &head.uri, &head.headers))
+            .and_then(|target| {
+                self.let_in(&policy, &head, &target, trace)?;
+                Ok(target)
+            });
         let refusal = |failure: Failure| {
             let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
             failure.into_response(api).map(answer::whole)
@@ -211,7 +241,7 @@ impl<L: BrokerLink> Gateway<L> {
             }
             Ok(Target::Outcomes) => {
                 trace.asks(Surface::OUTCOMES);
-                let noted = self.note_outcome(&policy, &head.headers, body).await;
+                let noted = self.note_outcome(&policy, &head, body).await;
                 noted.unwrap_or_else(refusal)
             }
             Ok(Target::Provider(Aim { endpoint, .. })) => {
@@ -236,13 +266,45 @@ impl<L: BrokerLink> Gateway<L> {
         }
     }
 
+    /// Whether whoever asks is served at this door, and within the limits of the client that it is.
+    fn let_in(
+        &self,
+        policy: &Policy,
+        head: &Parts,
+        target: &Target,
+        trace: &mut Trace,
+    ) -> Result<(), Failure> {
+        let in_query = match target {
+            // Whoever asks whether we live may be anybody.
+            Target::Alive | Target::Ready => return Ok(()),
+            Target::Provider(aim) => aim.key.as_ref(),
+            Target::Pipeline | Target::Outcomes => None,
+        };
+        let client = policy.whose(head, in_query)?;
+        trace.comes_from(&policy.counts, client);
+        let strict = match head.extensions.get::<Visitor>() {
+            Some(Visitor::Tcp) | None => policy.strict.tcp,
+            Some(Visitor::Unix { .. }) => policy.strict.unix,
+        };
+        match client {
+            None if strict => Err(Failure::UnknownClient),
+            None => Ok(()),
+            Some(name) => {
+                let place = self.limits.enter(name, policy.limits.get(name).copied())?;
+                place.into_iter().for_each(|place| trace.holds(place));
+                Ok(())
+            }
+        }
+    }
+
     /// Counts what a client says came of patterns that it was offered.
     async fn note_outcome(
         &self,
         policy: &Policy,
-        headers: &HeaderMap,
+        head: &Parts,
         body: Incoming,
     ) -> Result<Response<Reply>, Failure> {
+        let headers = &head.headers;
         let codings = match policy.check_head(Takes::Json, headers) {
             Ok(codings) => codings,
             Err(failure) => {
@@ -253,7 +315,7 @@ impl<L: BrokerLink> Gateway<L> {
         let body = policy.collect(body, outcomes::MAX_BYTES).await?;
         let body = policy.decode(&codings, body)?;
         let report = outcomes::Report::read(&body)?;
-        let tenant = tenant(policy.tenant_by, policy.clients.of(headers)?, headers, None)?;
+        let tenant = tenant(policy.tenant_by, policy.whose(head, None)?, headers, None)?;
         let told = report.note(&self.store.patterns(), &tenant)?;
         let mut response = answer::own(&told);
         *response.status_mut() = StatusCode::CREATED;
@@ -319,7 +381,6 @@ impl<L: BrokerLink> Gateway<L> {
         let number = aim.provider(&policy.providers, &body)?;
         trace.goes_to(&policy.counts, number);
         let mut call = policy.call(head, number, aim)?;
-        trace.comes_from(&policy.counts, call.client);
         let endpoint = call.aim.endpoint;
         let tenant = tenant(policy.tenant_by, call.client, &head.headers, call.aim.key.as_ref())?;
         let vault: Arc<dyn Vault> = self.store.vault(&tenant);
@@ -505,12 +566,37 @@ impl Policy {
         }
     }
 
+    /// Whose a request is, by all that it brings and by who has connected.
+    fn whose(&self, head: &Parts, in_query: Option<&HeaderValue>) -> Result<Option<&str>, Failure> {
+        let mut brought = HeaderMap::new();
+        for name in &CREDENTIALS {
+            for value in head.headers.get_all(name) {
+                brought.append(name, value.clone());
+            }
+        }
+        if let Some(key) = in_query {
+            brought.append(GOOGLE, key.clone());
+        }
+        if let Some(name) = self.peer(head) {
+            brought.insert(hop::CLIENT, name);
+        }
+        Ok(self.clients.of(&brought)?)
+    }
+
+    /// The client that has connected, if the kernel says who that is.
+    fn peer(&self, head: &Parts) -> Option<HeaderValue> {
+        let Some(Visitor::Unix { uid, gid }) = head.extensions.get::<Visitor>() else {
+            return None;
+        };
+        HeaderValue::try_from(self.clients.of_peer(*uid, *gid)?).ok()
+    }
+
     /// A request to one of the providers.
     fn call(&self, head: &Parts, number: usize, aim: Aim) -> Result<Call<'_>, Failure> {
         let provider = self.providers.get(number).ok_or(Failure::UnknownPath)?;
         let route = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
         let route = RouteId { epoch: self.epoch, number: route };
-        let headers = headers(head, route, &aim);
+        let headers = headers(head, route, &aim, self.peer(head));
         // By what the broker gets, so that both come to the same.
         let client = self.clients.of(&headers)?;
         Ok(Call { headers, client, provider, number, aim, routed: Routed::AsAsked })
@@ -625,122 +711,12 @@ struct Lent<'a> {
     shown: Option<&'a Shown>,
 }
 
-/// What is sent or answered, and what was done to it.
-struct Prepared {
-    body: Bytes,
-    masked: BTreeMap<Label, u32>,
-    stripped: Option<HeaderValue>,
-    passed: Vec<(&'static str, String)>,
-    /// What modules tell in headers of their own.
-    told: HeaderMap,
-    /// Known already: nothing is sent.
-    answer: Option<Recorded>,
-    cached: Option<Cached>,
-    flight: Option<Flight>,
-    listeners: Vec<Listener>,
-    sent: Sent,
-}
-
-impl Prepared {
-    /// What the client is told of its request.
-    fn told(&self, call: &Call<'_>) -> HeaderMap {
-        let mut told = self.told.clone();
-        if let Some(value) = counts(&self.masked) {
-            told.insert(hop::MASKED, value);
-        }
-        if let Some(value) = self.stripped.clone() {
-            told.insert(hop::STRIPPED, value);
-        }
-        if call.routed == Routed::Locally
-            && let Ok(name) = HeaderValue::try_from(&call.provider.name)
-        {
-            told.insert(hop::ROUTED, name);
-        }
-        let passed: Vec<_> =
-            self.passed.iter().map(|(name, said)| format!("{name}{said}")).collect();
-        if let Ok(value) = HeaderValue::try_from(passed.join(",")) {
-            told.insert(hop::MODULES, value);
-        }
-        told
-    }
-}
-
 /// An answer that is about to be restored.
 struct Answering {
     answer: Response<Source>,
     vault: Arc<dyn Vault>,
     cached: Option<Cached>,
 }
-
-/// Whether a request goes where it was meant to go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Routed {
-    AsAsked,
-    /// To a local provider instead: what it holds must not leave.
-    Locally,
-}
-
-/// A request on its way to a known endpoint of a known provider.
-struct Call<'a> {
-    /// What the broker gets; it chooses itself which of them go on.
-    headers: HeaderMap,
-    /// Whose it is, if that is somebody with a name.
-    client: Option<&'a str>,
-    provider: &'a Provider,
-    /// The provider's.
-    number: usize,
-    aim: Aim,
-    routed: Routed,
-}
-
-impl Call<'_> {
-    /// What the broker gets.
-    fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
-        let mut headers = self.headers.clone();
-        if self.routed == Routed::Locally {
-            local::withhold_credentials(&mut headers);
-        }
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = self.aim.endpoint.method.clone();
-        *request.uri_mut() = self.aim.uri.clone();
-        *request.headers_mut() = headers;
-        request
-    }
-}
-
-/// What the broker gets of a request's head.
-fn headers(head: &Parts, route: RouteId, aim: &Aim) -> HeaderMap {
-    let mut headers = head.headers.clone();
-    hop::strip_hop_by_hop(&mut headers);
-    // The body goes on plain, whatever it came as.
-    for name in [
-        header::HOST,
-        header::CONTENT_ENCODING,
-        header::CONTENT_LENGTH,
-        header::EXPECT,
-        header::COOKIE,
-    ] {
-        headers.remove(name);
-    }
-    headers.insert(header::HOST, HeaderValue::from_static("broker"));
-    // Two numbers and a dot always make a value.
-    let route = HeaderValue::try_from(route.to_string());
-    headers.insert(hop::ROUTE, route.unwrap_or(HeaderValue::from_static("")));
-    if let Some(key) = &aim.key {
-        // Beside another one it goes no further than to the broker, which must know whose it is.
-        let place = if headers.contains_key(GOOGLE) { hop::CALLER } else { GOOGLE };
-        headers.insert(place, key.clone());
-    }
-    headers
-}
-
-/// The modules that a request wants to pass, if it says so.
-fn pipe(headers: &HeaderMap) -> Option<&str> {
-    // What is no text names no module.
-    headers.get(hop::PIPE).map(|value| value.to_str().unwrap_or("?"))
-}
-
-const GOOGLE: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// Opens connections to the broker for the pool.
 pub(super) struct Link<L>(L);
@@ -752,27 +728,6 @@ impl<L: BrokerLink> Connect for Link<L> {
     async fn connect(&self) -> io::Result<(UnixStream, Protocol)> {
         Ok((self.0.connect().await?, Protocol::Http1))
     }
-}
-
-/// Takes out what the provider must not be asked for, and says what that was: `web-tool`.
-fn strip(provider: &Provider, endpoint: &Endpoint, body: Bytes) -> (Bytes, Option<HeaderValue>) {
-    let kinds = provider.fetch.strip;
-    if kinds.is_empty() {
-        return (body, None);
-    }
-    match hop::on_cpu(body.len(), || fetch::strip(endpoint.surface, kinds, &body)) {
-        Some(stripped) => {
-            (stripped.body.into(), HeaderValue::try_from(stripped.kinds.to_string()).ok())
-        }
-        None => (body, None),
-    }
-}
-
-/// `EMAIL=2,PHONE=1`; nothing when nothing was masked.
-fn counts(masked: &BTreeMap<Label, u32>) -> Option<HeaderValue> {
-    let entries: Vec<_> =
-        masked.iter().map(|(label, count)| format!("{}={count}", label.as_str())).collect();
-    if entries.is_empty() { None } else { HeaderValue::try_from(entries.join(",")).ok() }
 }
 
 /// How long a request waits for the rest of a change of the configuration.

@@ -20,7 +20,7 @@ pub async fn run<L: BrokerLink>(
     doors: Doors,
     shutdown: impl Future<Output = ()>,
 ) {
-    let visit = |Visit { line }: Visit, seat: Seat| {
+    let visit = |Visit { line, .. }: Visit, seat: Seat| {
         let gateway = Arc::clone(&gateway);
         let answer = move |request: Request<Incoming>| {
             let gateway = Arc::clone(&gateway);

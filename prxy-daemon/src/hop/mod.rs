@@ -18,6 +18,8 @@ pub(crate) use serve::{Holding, Limits, Seat, Tasks, serve};
 pub(crate) const ROUTE: HeaderName = HeaderName::from_static("x-prxy-route");
 /// A credential that tells whose request it is, and goes nowhere; set by the gateway, read by the broker.
 pub(crate) const CALLER: HeaderName = HeaderName::from_static("x-prxy-caller");
+/// Whose request it is, by who has connected; set by the gateway, read by the broker.
+pub(crate) const CLIENT: HeaderName = HeaderName::from_static("x-prxy-client");
 /// Why a request was refused or failed: a stable kebab-case word.
 pub(crate) const ERROR: HeaderName = HeaderName::from_static("x-prxy-error");
 /// How many values of each label were masked, such as `EMAIL=2,PHONE=1`.

@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::definition::{CLASSES, SURFACES, reason};
 use super::{Client, Counts, Metrics, Provider};
+use crate::gateway::Place;
 use crate::pipeline::Cached;
 use crate::provider;
 
@@ -46,6 +47,8 @@ pub(crate) struct Trace {
     surface: Surface,
     provider: Arc<Provider>,
     client: Option<Arc<Client>>,
+    /// Of a client with limits.
+    place: Option<Place>,
     _in_flight: InFlight,
 }
 
@@ -61,6 +64,7 @@ impl Drop for InFlight {
 pub(crate) struct Whole {
     metrics: Arc<Metrics>,
     began: Instant,
+    _place: Option<Place>,
     _in_flight: InFlight,
 }
 
@@ -79,6 +83,7 @@ impl Metrics {
             surface: Surface::UNKNOWN,
             provider: Arc::clone(&self.nobody),
             client: None,
+            place: None,
             _in_flight: InFlight(Arc::clone(self)),
             metrics: Arc::clone(self),
         }
@@ -94,6 +99,11 @@ impl Trace {
     /// Its body is there.
     pub(crate) fn is_read(&self) {
         self.metrics.stages[READ].observe(self.began.elapsed());
+    }
+
+    /// What is given back when its answer has ended.
+    pub(crate) fn holds(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     /// Which provider it goes to, by its number in the configuration.
@@ -142,8 +152,8 @@ impl Trace {
             let count: &AtomicU64 = if refused.is_some() { not } else { served };
             count.fetch_add(1, Ordering::Relaxed);
         }
-        let Self { metrics, began, _in_flight, .. } = self;
-        Whole { metrics, began, _in_flight }
+        let Self { metrics, began, place, _in_flight, .. } = self;
+        Whole { metrics, began, _place: place, _in_flight }
     }
 }
 

@@ -171,7 +171,8 @@ impl Pipeline {
                 }
                 config::Module::LocalEncrypt => Box::new(LocalEncrypt),
                 config::Module::CostGuard(options) => {
-                    Box::new(CostGuard::new(options.clone(), store.spend()))
+                    let guard = CostGuard::new(options.clone(), store.spend());
+                    Box::new(guard.for_clients(&config.clients))
                 }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
@@ -321,7 +322,7 @@ mod tests {
 
     fn config(pipeline: Vec<config::Module>) -> Config {
         Config {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            listen: std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
             data_dir: "unused".into(),
             pipeline,
             providers: vec![lab()],

@@ -21,12 +21,16 @@ impl Doorbell {
     /// listens. To be called before anything is closed, and before the policy is in force.
     pub(crate) fn find(
         env: &dyn Fn(&str) -> Option<OsString>,
-        listen: SocketAddr,
+        listen: Option<SocketAddr>,
     ) -> Result<Option<Self>, WardenError> {
         if !is_announced(env, std::process::id()).during(STEP)? {
             return Ok(None);
         }
-        Self::check(handed::first().during(STEP)?, listen).map(Some)
+        let socket = handed::first().during(STEP)?;
+        match listen {
+            Some(listen) => Self::check(socket, listen).map(Some),
+            None => Err(WardenError::new(STEP, "`listen` has no address for it")),
+        }
     }
 
     fn check(socket: OwnedFd, listen: SocketAddr) -> Result<Self, WardenError> {

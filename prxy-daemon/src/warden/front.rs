@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 
 use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
@@ -16,20 +17,26 @@ use super::kernel::Kernel;
 use super::unix::Name;
 use super::{During, WardenError};
 use crate::config::Config;
+use crate::gateway;
 use crate::sys::channel::Channel;
 use crate::sys::clone::{Clone, Network, into_cgroup};
 use crate::sys::handed;
 
 /// Every listener of a daemon.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Doors {
     /// Where clients connect.
-    pub(crate) clients: TcpListener,
+    pub(crate) clients: Listeners,
     /// Where metrics are read.
-    pub(crate) metrics: UnixListener,
-    /// The same on loopback.
-    pub(crate) metrics_tcp: Option<TcpListener>,
+    pub(crate) metrics: Listeners,
     names: Vec<Name>,
+}
+
+/// Listeners of one kind each.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    pub(crate) tcp: Option<TcpListener>,
+    pub(crate) unix: Option<UnixListener>,
 }
 
 /// Makes all of them.
@@ -39,26 +46,42 @@ pub(crate) fn open(
     home: &Home,
     doorbell: Option<Doorbell>,
 ) -> Result<Doors, WardenError> {
-    let clients = bind(kernel, config.listen, doorbell)?;
-    let metrics_tcp =
-        config.metrics.listen.map(|address| bind(kernel, address, None)).transpose()?;
-    let path = config.metrics.socket_in(home.dir());
-    // Whoever is in the gateway's group may read, where it has one.
+    let mut doors = Doors::default();
+    let tcp = |address: Option<SocketAddr>, doorbell| {
+        address.map(|address| bind(kernel, address, doorbell)).transpose()
+    };
+    doors.clients.tcp = tcp(config.listen.tcp, doorbell)?;
+    doors.metrics.tcp = tcp(config.metrics.listen, None)?;
+    // Whoever is in the gateway's group may connect, where it has one.
     let group = user(Role::Gateway).map(|(_, group)| group);
-    let (name, metrics) = Name::listen(&path, Mode::from_bits_truncate(0o660), group, BACKLOG)
-        .map_err(|error| {
+    let mut unix = |path: &Path, mode: u32| -> Result<UnixListener, WardenError> {
+        let made = Name::listen(path, Mode::from_bits_truncate(mode), group, BACKLOG);
+        let (name, listener) = made.map_err(|error| {
             let cause = format_args!("{}: {error}", path.display()).to_string();
-            WardenError::new("make the socket of the metrics", cause)
+            WardenError::new("make a unix socket", cause)
         })?;
-    Ok(Doors { clients, metrics, metrics_tcp, names: vec![name] })
+        doors.names.push(name);
+        Ok(listener)
+    };
+    doors.metrics.unix = Some(unix(&config.metrics.socket_in(home.dir()), 0o660)?);
+    if let Some(path) = &config.listen.unix {
+        // Where the kernel tells clients apart, it also tells who is none.
+        let told = config.clients.iter().any(|client| client.peer.is_some());
+        doors.clients.unix = Some(unix(path, if told { 0o666 } else { 0o660 })?);
+    }
+    Ok(doors)
 }
 
 impl Doors {
-    /// Where clients connect, and where metrics are read.
-    pub(crate) fn addresses(&self) -> Result<(SocketAddr, Option<SocketAddr>), WardenError> {
-        let step = "read the listener's address";
-        let metrics = self.metrics_tcp.as_ref().map(TcpListener::local_addr).transpose();
-        Ok((self.clients.local_addr().during(step)?, metrics.during(step)?))
+    /// Where clients connect and where metrics are read, by TCP.
+    pub(crate) fn addresses(
+        &self,
+    ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), WardenError> {
+        let of = |listeners: &Listeners| {
+            let address = listeners.tcp.as_ref().map(TcpListener::local_addr).transpose();
+            address.during("read the listener's address")
+        };
+        Ok((of(&self.clients)?, of(&self.metrics)?))
     }
 
     /// What the gateway gets, and the names of its sockets, which stay with the warden.
@@ -69,18 +92,38 @@ impl Doors {
 
     /// Their descriptors.
     pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let tcp = self.metrics_tcp.iter().map(AsFd::as_fd);
-        [self.clients.as_fd(), self.metrics.as_fd()].into_iter().chain(tcp)
+        self.clients.fds().chain(self.metrics.fds())
     }
 
     /// The same listeners by other descriptors.
-    pub(crate) fn try_clone(&self) -> std::io::Result<Self> {
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        let (clients, metrics) = (self.clients.try_clone()?, self.metrics.try_clone()?);
+        Ok(Self { clients, metrics, names: Vec::new() })
+    }
+}
+
+impl Listeners {
+    fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.tcp.iter().map(AsFd::as_fd).chain(self.unix.iter().map(AsFd::as_fd))
+    }
+
+    fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
-            clients: self.clients.try_clone()?,
-            metrics: self.metrics.try_clone()?,
-            metrics_tcp: self.metrics_tcp.as_ref().map(TcpListener::try_clone).transpose()?,
-            names: Vec::new(),
+            tcp: self.tcp.as_ref().map(TcpListener::try_clone).transpose()?,
+            unix: self.unix.as_ref().map(UnixListener::try_clone).transpose()?,
         })
+    }
+
+    /// As the gateway takes them; needs a running runtime.
+    pub(crate) fn into_doors(self) -> io::Result<gateway::Doors> {
+        let mut doors = gateway::Doors::default();
+        if let Some(listener) = self.tcp {
+            doors = doors.and_tcp(listener)?;
+        }
+        match self.unix {
+            Some(listener) => doors.and_unix(listener),
+            None => Ok(doors),
+        }
     }
 }
 
@@ -119,8 +162,7 @@ pub(crate) fn bind(
     }
 }
 
-/// Monitoring is one reader, or a few.
-const BACKLOG: i32 = 16;
+const BACKLOG: i32 = 128;
 
 #[expect(clippy::disallowed_methods, reason = "the one place that listens")]
 fn make(address: SocketAddr, doorbell: Option<&Doorbell>) -> io::Result<TcpListener> {

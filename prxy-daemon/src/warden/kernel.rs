@@ -160,14 +160,14 @@ impl Kernel {
     /// So does that of the metrics, which is on loopback, if there is one.
     pub(crate) fn close_front(
         &mut self,
-        listener: SocketAddr,
+        listener: Option<SocketAddr>,
         metrics: Option<SocketAddr>,
     ) -> Result<(), WardenError> {
         let next = State {
-            listen_port: listener.port(),
+            listen_port: listener.map_or(0, |address| address.port()),
             metrics_port: metrics.map_or(0, |address| address.port()),
             front_setup: 0,
-            front_loopback: u8::from(listener.ip().is_loopback()),
+            front_loopback: u8::from(listener.is_none_or(|address| address.ip().is_loopback())),
             ..self.current
         };
         self.write(next)

@@ -85,7 +85,7 @@ pub enum Show {
 /// # Errors
 /// Anything that keeps one of the layers from holding. Nothing is served then.
 pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenError> {
-    let doorbell = Doorbell::find(&|name| std::env::var_os(name), config.listen)?;
+    let doorbell = Doorbell::find(&|name| std::env::var_os(name), config.listen.tcp)?;
     close_inherited(doorbell.as_ref())?;
     if config.enforcement == Enforcement::BestEffort {
         tracing::warn!("enforcement: best-effort relaxes nothing yet; all layers hold or I stop");
@@ -129,7 +129,9 @@ pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenE
     if config.is_log_only() {
         supervisor.relax()?;
     }
-    supervisor.run(address)
+    let unix = config.listen.unix.as_ref().map(|path| format!("unix:{}", path.display()));
+    let places = address.map(|address| address.to_string()).into_iter().chain(unix);
+    supervisor.run(&places.collect::<Vec<_>>().join(" and "))
 }
 
 /// Nothing that the starter left open gets in, and no log line goes straight into a network.

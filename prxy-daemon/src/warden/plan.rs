@@ -129,8 +129,10 @@ fn warden_files(config: &Config, places: &Places) -> Vec<(PathBuf, Use)> {
         (Pins::of(data), Use::Remove),
         (PINS.into(), Use::RemoveEmpty),
     ];
-    if let Some(folder) = config.metrics.socket_in(data).parent() {
-        files.push((folder.to_owned(), Use::Remove));
+    for socket in [Some(config.metrics.socket_in(data)), config.listen.unix.clone()] {
+        if let Some(folder) = socket.as_deref().and_then(Path::parent) {
+            files.push((folder.to_owned(), Use::Remove));
+        }
     }
     // Kills roles, and leaves its own group so that it can be removed.
     for role in Role::ALL {

@@ -162,13 +162,10 @@ fn serve_clients(
 ) -> io::Result<()> {
     let (drain, mut drained) = watch::channel(());
     many_threads()?.block_on(async {
-        let listen = doors.clients.local_addr()?;
-        let clients = gateway::Doors::default().and_tcp(doors.clients)?;
-        let metrics = gateway::Doors::default().and_unix(doors.metrics)?;
-        let metrics = match doors.metrics_tcp {
-            Some(listener) => metrics.and_tcp(listener)?,
-            None => metrics,
-        };
+        // Over a unix socket, clients say `localhost`.
+        let listen = doors.clients.tcp.as_ref().map(std::net::TcpListener::local_addr);
+        let listen = listen.transpose()?.unwrap_or(([127, 0, 0, 1], 0).into());
+        let (clients, metrics) = (doors.clients.into_doors()?, doors.metrics.into_doors()?);
         let broker = ToBroker::new(broker)?;
         let gateway = Gateway::new(config, listen, broker, store);
         let gateway = Arc::new(gateway.map_err(io::Error::other)?.showing(screen));

@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -166,9 +165,9 @@ impl Supervisor {
     }
 
     /// Serves until a signal asks for the end, or a role fails.
-    pub(crate) fn run(mut self, listening: SocketAddr) -> Result<(), WardenError> {
+    pub(crate) fn run(mut self, listening: &str) -> Result<(), WardenError> {
         let generation = self.kernel.generation();
-        tracing::info!(%listening, generation, "prxy: ready, listening on {listening}");
+        tracing::info!(listening, generation, "prxy: ready, listening on {listening}");
         self.status = format!("listening on {listening}");
         self.notify.ready(&self.status);
         self.tell_figures()?;

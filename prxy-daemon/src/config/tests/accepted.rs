@@ -179,8 +179,10 @@ fn a_full_file_is_shown_as_it_takes_effect_and_the_summary_says_the_same_again()
 
 #[test]
 fn a_listener_that_other_machines_reach_is_marked() {
-    let first = |text| shown(load(text)).lines().next().unwrap().to_owned();
-    assert_eq!(first("listen: 0.0.0.0:0"), "listen: '0.0.0.0:0' # other machines can reach it");
+    let first = |text: &str| shown(load(text)).lines().next().unwrap().to_owned();
+    let key = "ab".repeat(32);
+    let open = format!("listen: 0.0.0.0:0\nclients: {{ ward: {{ key_sha256: ['{key}'] }} }}");
+    assert_eq!(first(&open), "listen: '0.0.0.0:0' # other machines can reach it");
     assert_eq!(first("listen: 127.0.0.2:80"), "listen: '127.0.0.2:80'");
 }
 
@@ -297,6 +299,7 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("guardrails.", guardrails::GUARDRAILS_KEYS),
         ("", providers::PROVIDER_KEYS),
         ("clients.", clients::KEYS),
+        ("clients.limits.", clients::LIMIT_KEYS),
     ] {
         for key in keys {
             let row = format!("\n| `{prefix}{key}` |");
