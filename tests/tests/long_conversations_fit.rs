@@ -3,14 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::fs;
+use std::time::{Duration, UNIX_EPOCH};
 
-use prxy_tests::agent;
 use prxy_tests::http::Answer;
 use prxy_tests::provider::{Format, Recorded, Script};
 use prxy_tests::samples;
 use prxy_tests::scene::{Scene, Setting};
 use prxy_tests::session::{Session, Shape};
 use prxy_tests::strict::{self, Rules};
+use prxy_tests::{agent, eventually};
 use serde_json::{Value, json};
 
 const SHAPE: Shape = Shape { turns: 30, rounds: 3, words: 60, said: 200, pictures: 0, topics: &[] };
@@ -75,6 +76,78 @@ fn a_growing_conversation_fits_and_begins_as_it_began() {
     }
     let kept = fs::read_dir(scene.data().join("state/blob")).unwrap().count();
     assert!(kept > 0, "what left is kept");
+}
+
+/// Two sentences that the broker reads as a patient's number once they stand side by side.
+fn touchy() -> Value {
+    let filler = "Plain filler words without any meaning at all here. ".repeat(60);
+    let mut turns = vec![
+        json!({"role": "user", "content": "Write the report."}),
+        json!({"role": "assistant", "content": "We decided to sort by MRN:"}),
+        json!({"role": "user", "content": "00482913 must be the smallest."}),
+    ];
+    for _ in 0..10 {
+        turns.push(json!({"role": "assistant", "content": filler}));
+        turns.push(json!({"role": "user", "content": filler}));
+    }
+    json!({"model": "claude-sonnet-4-5", "max_tokens": 100, "messages": turns})
+}
+
+#[test]
+fn a_conversation_is_not_refused_for_what_its_digest_says() {
+    let scene = scene("[airgap, guardrails, ipc: { contextSize: 8100, recallTokens: 0 }]");
+    let (answer, sent) = send(&scene, Format::Anthropic, touchy().to_string().as_bytes());
+    assert!(said(&answer, "ipc", "left-out").is_some());
+    let sent = String::from_utf8(sent.body).unwrap();
+    assert!(sent.contains("sort by MRN:") && !sent.contains("00482913"), "{sent}");
+}
+
+#[test]
+fn the_archive_keeps_its_limit_and_what_it_has_over_a_restart() {
+    let pipeline = |most| {
+        format!(
+            "[airgap, guardrails, ipc: {{ contextSize: 8100, recallTokens: 0, archiveMaxBytes: {most} }}]"
+        )
+    };
+    let files = |scene: &Scene| -> Vec<(String, u64)> {
+        let all = fs::read_dir(scene.data().join("state/blob")).unwrap().map(Result::unwrap);
+        let named = |file: fs::DirEntry| {
+            (file.file_name().into_string().unwrap(), file.metadata().unwrap().len())
+        };
+        let mut all: Vec<_> = all.map(named).collect();
+        all.sort();
+        all
+    };
+    let bytes = |scene: &Scene| files(scene).iter().map(|(_, bytes)| bytes).sum::<u64>();
+    let mut scene = scene(&pipeline(1 << 20));
+    let session = Session::new(Rules::Messages, 11, SHAPE, &["read_file", "search"]);
+    let whole = session.unmarked(*session.requests.last().unwrap());
+    let spoken = |scene: &Scene| drop(send(scene, Format::Anthropic, &whole));
+    spoken(&scene);
+    let (before, all) = (files(&scene), bytes(&scene));
+    assert!(before.len() > 3, "{before:?}");
+    scene.stop().unwrap();
+    let old = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    for (name, _) in &before {
+        let file = fs::File::open(scene.data().join("state/blob").join(name)).unwrap();
+        file.set_modified(old).unwrap();
+    }
+    // They are older than the usual limit, which is looked at from the start on.
+    let long = pipeline(1 << 20).replace("}]", ", archiveTtlSeconds: 300000000 }]");
+    scene.launch(&Setting { pipeline: long, ..Setting::default() }).unwrap();
+    spoken(&scene);
+    assert_eq!(files(&scene), before, "the same turns are kept once");
+    let modified = |name: &str| {
+        let of = scene.data().join("state/blob").join(name);
+        fs::metadata(of).unwrap().modified().unwrap()
+    };
+    assert!(before.iter().all(|(name, _)| modified(name) > old), "a use is noted");
+    scene.stop().unwrap();
+    let most = all / 2;
+    scene.launch(&Setting { pipeline: pipeline(most), ..Setting::default() }).unwrap();
+    eventually!(bytes(&scene) <= most, "{} of {most}", bytes(&scene));
+    spoken(&scene);
+    assert!((1..=most).contains(&bytes(&scene)), "{} of {most}", bytes(&scene));
 }
 
 #[test]

@@ -15,12 +15,19 @@ pub(crate) enum Profile {
     Release,
 }
 
-/// Reads the arguments of `build`.
-pub(crate) fn profile(arguments: &[String]) -> Result<Profile> {
+/// The verb `build`.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    match arguments {
+        [one] if one == "--kernel" => kernel_object().map(drop),
+        _ => all(profile(arguments)?),
+    }
+}
+
+fn profile(arguments: &[String]) -> Result<Profile> {
     match arguments {
         [] => Ok(Profile::Dev),
         [one] if one == "--release" => Ok(Profile::Release),
-        _ => bail!("takes only --release"),
+        _ => bail!("takes only --release or --kernel"),
     }
 }
 
@@ -31,8 +38,24 @@ pub(crate) fn all(profile: Profile) -> Result<()> {
     build.args(["build", "--package", "prxy-daemon"]);
     if profile == Profile::Release {
         build.arg("--release");
+        build.env("CARGO_ENCODED_RUSTFLAGS", anywhere()?.join("\u{1f}")).env_remove("RUSTFLAGS");
     }
     shell::run(&mut build)
+}
+
+/// Flags that keep the folders of this machine out of what is built, so that it comes to the same
+/// bytes on another one.
+fn anywhere() -> Result<Vec<String>> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let home = home.context("no home folder")?;
+    let remap =
+        |from: &std::path::Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
+    Ok(vec![
+        remap(&home, "cargo"),
+        remap(&shell::target(), "target"),
+        remap(&shell::root(), "prxy"),
+    ])
 }
 
 /// Where the daemon is after [`all`].
@@ -61,6 +84,8 @@ pub(crate) fn kernel_object() -> Result<PathBuf> {
     let tools = linker.parent().context("bpf-linker lies in no folder")?.to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)))?;
+    let mut flags = anywhere()?;
+    flags.extend(["-Cdebuginfo=2".to_owned(), "-Clink-arg=--btf".to_owned()]);
     build
         .args(["build", "--package", "prxy-ebpf", "--release", "--target", TARGET])
         .args(["-Z", "build-std=core", "--target-dir"])
@@ -68,7 +93,7 @@ pub(crate) fn kernel_object() -> Result<PathBuf> {
         .env("PATH", path)
         // `-Z` on the pinned stable toolchain, for this one build.
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_ENCODED_RUSTFLAGS", "-Cdebuginfo=2\u{1f}-Clink-arg=--btf")
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .env_remove("RUSTFLAGS");
     shell::run(&mut build)?;
     let object = folder.join("prxy-ebpf.o");

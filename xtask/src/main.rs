@@ -6,6 +6,7 @@ mod bench_kernel;
 mod build;
 mod ci;
 mod demo;
+mod dist;
 mod fuzz;
 mod model;
 mod quality;
@@ -13,6 +14,8 @@ mod run;
 mod sdk_test;
 mod setup;
 mod shell;
+mod soak;
+mod supply;
 mod test;
 mod tidy;
 
@@ -35,17 +38,22 @@ fn main() -> ExitCode {
 fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
     match verb {
         "setup" => setup::all(),
-        "build" => build::all(build::profile(rest)?),
+        "build" => build::run(rest),
         "run" => run::run(rest),
         "demo" => demo::run(rest),
+        "dist" => dist::run(rest),
         "test" => test::run(rest),
         "sdk-test" => sdk_test::run(rest),
         "bench" => bench::run(rest),
         "bench-context" => bench_context::run(rest),
         "bench-kernel" => bench_kernel::run(rest),
+        "soak" => soak::run(rest),
         "quality" => quality::run(rest),
         "fuzz" => fuzz::run(rest),
         "model" => model::fetch().map(|dir| eprintln!("{}", dir.display())),
+        "sbom" => supply::sbom(rest),
+        "licences" => supply::texts().map(|texts| print!("{texts}")),
+        "reproduce" => supply::reproduce(rest),
         "ci" => ci::run(),
         "tidy" => tidy::run(),
         "help" | "--help" | "-h" => {
@@ -59,18 +67,24 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
 const HELP: &str = "\
 cargo xtask VERB
   setup   install what the build needs: rust-src, bpf-linker (the other verbs call it)
-  build   kernel object and daemon [--release]
+  build   kernel object and daemon [--release], or the kernel object alone [--kernel]
   run     build, then start the daemon [arguments of `prxy serve`]
   demo    show the whole promise on this machine, without key or internet
+  dist    a .deb and a tarball, the same bytes from the same sources [--binary FILE]
+          [--version VERSION] [--out DIR] [--quick]
   test    all tests, as root [arguments of `cargo test`]
   sdk-test  the providers' own SDKs for Python and Node drive the daemon; part of `test`
   bench   measure latency, throughput, memory and start [--json FILE]
   bench-context  tokens that ipc and mcp-optimizer save on a made-up day of an agent
   bench-kernel  measure the kernel programs: nanoseconds a run, throughput with and without
+  soak    conversations without end while everything fails, judged [--minutes N] [--plot FILE]
   quality measure the detectors on the corpus, against its floors [--quick] [--label L] [--lang L]
           [--format F] [--show-misses N] [--write] [--floors] [--export DIR]
   model   fetch the model for local embeddings (90 MB), and print its directory
   fuzz    random bytes at every parser, 60 seconds each [--seconds N] [TARGET]...
-  tidy    formatting, lints and the project's own rules
+  tidy    formatting, lints, licences and the project's own rules
+  sbom    what a release is made of, in CycloneDX [FILE]
+  licences  the licence texts of everything in a release
+  reproduce  build a release twice and compare the bytes; what is committed [--kernel: that alone]
   ci      what CI runs: tidy, test, quality, demo
 ";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{build, shell};
+use crate::{build, shell, supply};
 
 /// Checks everything and reports all findings at once.
 pub(crate) fn run() -> Result<()> {
@@ -20,6 +20,7 @@ pub(crate) fn run() -> Result<()> {
         check_file(&root, &file, &mut findings)?;
     }
     check_dependencies(&root, &mut findings)?;
+    findings.extend(supply::findings()?);
     if findings.is_empty() {
         eprintln!("tidy: ok");
         return Ok(());

@@ -7,8 +7,8 @@ use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
 use super::{
-    Audit, Encrypt, Enforcement, OnFull, Vault, clients, embeddings, encrypt, guardrails, pipeline,
-    providers, vault,
+    Audit, Encrypt, Enforcement, Metrics, OnFull, Vault, clients, embeddings, encrypt, guardrails,
+    metrics, pipeline, providers, vault,
 };
 use crate::redact::Rules;
 
@@ -29,6 +29,7 @@ pub(super) struct Parts {
     pub(super) audit: Audit,
     pub(super) vault: Vault,
     pub(super) encrypt: Option<Encrypt>,
+    pub(super) metrics: Metrics,
     pub(super) embeddings: embeddings::Placed,
 }
 
@@ -85,6 +86,9 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
             _ => found.fields(node, encrypt::KEYS),
         };
         parts.encrypt = own.map(|own| encrypt::decode(node, own, found));
+    }
+    if let Some(fields) = fields.get("metrics").and_then(|node| found.fields(node, metrics::KEYS)) {
+        parts.metrics = metrics::decode(fields, found);
     }
     let embedder = fields.get("embeddings").and_then(|node| found.fields(node, embeddings::KEYS));
     if let Some(fields) = embedder {
@@ -294,6 +298,7 @@ pub(super) const TOP_KEYS: &[&str] = &[
     "audit",
     "vault",
     "encrypt",
+    "metrics",
     "embeddings",
 ];
 pub(super) const DNS_KEYS: &[&str] = &["nameservers"];

@@ -14,7 +14,7 @@ use super::problem::{Instead, Kind, Quoted};
 use super::providers::{self, Placed};
 use super::{
     Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, embeddings, encrypt,
-    hide, pipeline, yaml,
+    hide, metrics, pipeline, yaml,
 };
 use crate::audit::sha256;
 use crate::redact::Policy;
@@ -203,6 +203,7 @@ impl Origin {
             audit: parts.audit,
             vault: parts.vault,
             encrypt: parts.encrypt.or(demanded),
+            metrics: parts.metrics,
             embeddings: parts.embeddings.0,
             file: config_file,
         })
@@ -236,6 +237,7 @@ impl Origin {
         if let Some(encrypt) = &mut parts.encrypt {
             encrypt::anchor(encrypt, &self.folder);
         }
+        metrics::anchor(&mut parts.metrics, &self.folder);
         problems.extend(&source, found.0);
         (parts, Some(source))
     }

@@ -14,6 +14,7 @@ mod errors;
 mod guardrails;
 mod hide;
 mod load;
+mod metrics;
 mod models;
 mod modules;
 mod origins;
@@ -48,6 +49,7 @@ pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
 pub use errors::{ConfigErrors, Told};
 pub(crate) use hide::printable;
 pub use load::{Origin, Sources, Text};
+pub use metrics::Metrics;
 pub use models::ModelPattern;
 pub use modules::{
     CostGuard, ExactCache, Ipc, McpOptimizer, Money, Patterns, Price, SemanticCache, Sharing,
@@ -86,6 +88,8 @@ pub struct Config {
     pub vault: Vault,
     /// That the state is encrypted, and what opens it.
     pub encrypt: Option<Encrypt>,
+    /// Where what is counted can be read.
+    pub metrics: Metrics,
     /// What makes vectors of texts.
     pub embeddings: Embeddings,
     /// The file that was read, if there was one.

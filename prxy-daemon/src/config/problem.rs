@@ -170,6 +170,10 @@ pub(super) enum Kind {
     Host(#[from] super::url::HostProblem),
     #[error("bad listen address {0}: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099")]
     BadListen(Quoted),
+    #[error(
+        "metrics are read on an address on loopback: {0} is none, expected ADDRESS:PORT, such as 127.0.0.1:9464"
+    )]
+    MetricsListen(Quoted),
     #[error("the secret comes from one place: either `key` or `key_file`")]
     KeyAndFile,
     #[error("bad time {0}: expected two hours or more, such as 90d or 36h")]

@@ -6,8 +6,8 @@ use std::fmt::{self, Write as _};
 
 use super::providers::api_name;
 use super::{
-    Addresses, Audit, Config, Embeddings, Enforcement, Host, Module, OnFull, OnViolation, Provider,
-    Transport, guardrails,
+    Addresses, Audit, Config, Embeddings, Enforcement, Host, Metrics, Module, OnFull, OnViolation,
+    Provider, Transport, guardrails,
 };
 use crate::audit::Rotation;
 use crate::provider::fetch;
@@ -101,6 +101,9 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "vault: {}", config.vault)?;
         if let Some(encrypt) = &config.encrypt {
             writeln!(f, "encrypt: {encrypt}")?;
+        }
+        if config.metrics != Metrics::default() {
+            writeln!(f, "metrics: {}", config.metrics)?;
         }
         match &config.embeddings {
             Embeddings::Offline => Ok(()),

@@ -32,8 +32,9 @@ use crate::broker::gate::is_json;
 use crate::client::Clients;
 use crate::config::{Config, Provider, TenantBy};
 use crate::embed::model::ModelError;
-use crate::hop::{self, CollectError, Connect, Pool, Protocol};
+use crate::hop::{self, CollectError, Connect, Holding, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
+use crate::metrics::{Counts, Metrics, Sizes, Surface, Trace, Whole};
 use crate::pipeline::{
     Cached, Chosen, Exchange, Flight, Kind, Listener, Pipeline, Recorded, Sent, Translated,
     Verdict, Watch,
@@ -53,6 +54,7 @@ pub struct Gateway<L> {
     policy: watch::Sender<Arc<Policy>>,
     screen: Option<Arc<Screen>>,
     flights: Arc<Flights>,
+    metrics: Arc<Metrics>,
 }
 
 /// Why the gateway cannot be built; holds no text of requests.
@@ -80,6 +82,7 @@ pub(crate) struct Policy {
     max_body_bytes: usize,
     tenant_by: TenantBy,
     clients: Clients,
+    counts: Counts,
 }
 
 impl Policy {
@@ -88,8 +91,9 @@ impl Policy {
         epoch: u32,
         store: &Store,
         embedder: embedder::Chosen,
+        metrics: &Metrics,
     ) -> Result<Self, BuildError> {
-        let pipeline = Pipeline::build(config, store, &embedder.embedder)?;
+        let pipeline = Pipeline::build(config, store, &embedder.embedder)?.timed(metrics);
         // Module names are lower-case words.
         let names: Vec<_> = pipeline.modules().map(|(name, _)| name).collect();
         let modules =
@@ -110,6 +114,7 @@ impl Policy {
             max_body_bytes,
             tenant_by,
             clients,
+            counts: metrics.counts(config),
         })
     }
 }
@@ -127,9 +132,10 @@ impl<L: BrokerLink> Gateway<L> {
     ) -> Result<Self, BuildError> {
         let broker = Arc::new(Pool::new(Link(broker)));
         let embedder = embedder::Chosen::of(config, FIRST_EPOCH, &broker, None)?;
-        let policy = Policy::new(config, FIRST_EPOCH, &store, embedder)?;
+        let metrics = Arc::<Metrics>::default();
+        let policy = Policy::new(config, FIRST_EPOCH, &store, embedder, &metrics)?;
         let policy = watch::Sender::new(Arc::new(policy));
-        Ok(Self { listen, store, broker, policy, screen: None, flights: Arc::default() })
+        Ok(Self { listen, store, broker, policy, screen: None, flights: Arc::default(), metrics })
     }
 
     /// Shows what is masked and restored.
@@ -143,7 +149,7 @@ impl<L: BrokerLink> Gateway<L> {
     pub(crate) fn prepare(&self, config: &Config, epoch: u32) -> Result<Policy, BuildError> {
         let before = self.policy();
         let embedder = embedder::Chosen::of(config, epoch, &self.broker, Some(&before.embedder))?;
-        Policy::new(config, epoch, &self.store, embedder)
+        Policy::new(config, epoch, &self.store, embedder, &self.metrics)
     }
 
     /// Puts a prepared configuration in force for every request that is not on its way yet.
@@ -155,16 +161,32 @@ impl<L: BrokerLink> Gateway<L> {
         Arc::clone(&self.policy.borrow())
     }
 
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// All that is counted, as text.
+    pub(super) fn report(&self) -> String {
+        let (entries, bytes) = (self.store.count(), self.store.size());
+        self.metrics.report(Sizes { entries, bytes })
+    }
+
     /// Answers one request, whatever happens.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
-        let mut response = self.answer_to(request).await;
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Response<Holding<Reply, Whole>> {
+        let mut trace = self.metrics.trace();
+        let mut response = self.answer_to(request, &mut trace).await;
         if let Some(log_only) = &self.policy().log_only {
             log_only.mark(response.headers_mut());
         }
-        response
+        let whole = trace.ends(response.status(), response.headers().get(hop::ERROR));
+        response.map(|body| Holding::new(body, whole))
     }
 
-    async fn answer_to(&self, request: Request<Incoming>) -> Response<Reply> {
+    async fn answer_to(&self, request: Request<Incoming>, trace: &mut Trace) -> Response<Reply> {
         let (head, body) = request.into_parts();
         let policy = self.policy();
         let target = admit::admit(self.listen, head.version, &head.uri, &head.headers)
@@ -174,18 +196,33 @@ impl<L: BrokerLink> Gateway<L> {
             failure.into_response(api).map(answer::whole)
         };
         match target {
-            Ok(Target::Local) => answer::alive(),
+            Ok(Target::Alive) => {
+                trace.asks(Surface::HEALTH);
+                answer::alive()
+            }
+            Ok(Target::Ready) => {
+                trace.asks(Surface::READY);
+                answer::ready(self.metrics.readiness())
+            }
             Ok(Target::Pipeline) => {
+                trace.asks(Surface::PIPELINE);
                 let told = policy.tell_pipeline(&head.headers);
                 told.map_or_else(refusal, |told| answer::own(&told))
             }
             Ok(Target::Outcomes) => {
+                trace.asks(Surface::OUTCOMES);
                 let noted = self.note_outcome(&policy, &head.headers, body).await;
                 noted.unwrap_or_else(refusal)
             }
             Ok(Target::Provider(Aim { endpoint, .. })) => {
+                trace.asks(endpoint.surface);
                 let api = endpoint.surface.api();
-                let (answered, policy) = self.exchange(policy, endpoint, &head, body).await;
+                let (answered, policy) = self.exchange(policy, endpoint, &head, body, trace).await;
+                if let Err(Failure::Pipeline(refusal)) = &answered
+                    && let Some(label) = refusal.label()
+                {
+                    policy.counts.note_blocked(label);
+                }
                 let mut response = answered
                     .unwrap_or_else(|failure| failure.into_response(api).map(answer::whole));
                 let modules = response.headers_mut().entry(hop::MODULES);
@@ -230,6 +267,7 @@ impl<L: BrokerLink> Gateway<L> {
         endpoint: &Endpoint,
         head: &Parts,
         body: Incoming,
+        trace: &mut Trace,
     ) -> (Result<Response<Reply>, Failure>, Arc<Policy>) {
         let codings = match policy.check_head(endpoint.takes, &head.headers) {
             Ok(codings) => codings,
@@ -249,11 +287,12 @@ impl<L: BrokerLink> Gateway<L> {
         if endpoint.takes == Takes::Nothing && !body.is_empty() {
             return (Err(Failure::UnexpectedBody), policy);
         }
+        trace.is_read();
         // The body may have taken a while to come.
         policy = self.policy();
         let give_up = tokio::time::Instant::now() + CHANGE_PATIENCE;
         loop {
-            let answered = self.attempt(&policy, head, body.clone()).await;
+            let answered = self.attempt(&policy, head, body.clone(), trace).await;
             match answered {
                 // Nothing was sent, and the policy that the broker has already comes here next.
                 Err(failure) if failure.is_policy_change() => {
@@ -273,11 +312,14 @@ impl<L: BrokerLink> Gateway<L> {
         policy: &Policy,
         head: &Parts,
         body: Bytes,
+        trace: &mut Trace,
     ) -> Result<Response<Reply>, Failure> {
         let target = route(&policy.providers, &head.method, &head.uri, &head.headers)?;
         let Target::Provider(aim) = target else { return Err(Failure::UnknownPath) };
         let number = aim.provider(&policy.providers, &body)?;
+        trace.goes_to(&policy.counts, number);
         let mut call = policy.call(head, number, aim)?;
+        trace.comes_from(&policy.counts, call.client);
         let endpoint = call.aim.endpoint;
         let tenant = tenant(policy.tenant_by, call.client, &head.headers, call.aim.key.as_ref())?;
         let vault: Arc<dyn Vault> = self.store.vault(&tenant);
@@ -298,17 +340,22 @@ impl<L: BrokerLink> Gateway<L> {
             // Everything anew, as if the local provider had been asked.
             let (body, uri) = policy.local.renamed(endpoint, body, call.aim.uri.clone());
             call.aim.uri = uri;
+            trace.goes_to(&policy.counts, number);
             call = Call { routed: Routed::Locally, ..policy.call(head, number, call.aim)? };
             prepared = policy.prepare(&call, body, &lent);
         }
-        let prepared = prepared?;
         let masking = began.elapsed();
+        trace.is_prepared(masking);
+        let prepared = prepared?;
+        policy.counts.note_masked(&prepared.masked);
         let vault = match shown {
             Some(shown) => shown.watch(vault),
             None => vault,
         };
         let told = prepared.told(&call);
-        let Answering { answer, vault, cached } = self.answering(&call, prepared, vault).await?;
+        let answering = self.answering(&call, prepared, vault, trace).await?;
+        let Answering { answer, vault, cached } = answering;
+        cached.into_iter().for_each(|cached| trace.is_cached(cached));
         let vault = policy.pipeline.masks().then_some(vault);
         let restorer = vault.map(|vault| answer::Restorer {
             endpoint,
@@ -339,6 +386,7 @@ impl<L: BrokerLink> Gateway<L> {
         call: &Call<'_>,
         prepared: Prepared,
         vault: Arc<dyn Vault>,
+        trace: &Trace,
     ) -> Result<Answering, Failure> {
         let Prepared { body, answer, cached, flight, listeners, sent, .. } = prepared;
         if let Some(Recorded { kind, body, theirs, own }) = answer {
@@ -373,6 +421,7 @@ impl<L: BrokerLink> Gateway<L> {
             }
         }
         sent.note();
+        let began = Instant::now();
         let opened = match self.broker.send(call.request(body)).await {
             Ok(answer) => answer::open(answer).await,
             Err(error) => {
@@ -381,8 +430,12 @@ impl<L: BrokerLink> Gateway<L> {
             }
         };
         let (head, body) = match opened {
-            Ok(answer) => answer.into_parts(),
+            Ok(answer) => {
+                trace.is_answered(answer.status(), began.elapsed());
+                answer.into_parts()
+            }
             Err(failure) => {
+                trace.is_lost(&failure.reason());
                 if failure.is_before_sending() {
                     sent.forget();
                 }

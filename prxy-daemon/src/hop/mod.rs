@@ -12,7 +12,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub(crate) use body::{Answer, CollectError, collect, content_length, discard};
 pub(crate) use pool::{Connect, Pool, Protocol, SendError};
-pub(crate) use serve::{Holding, Limits, Tasks, serve};
+pub(crate) use serve::{Holding, Limits, Seat, Tasks, serve};
 
 /// Names the route as a [`RouteId`](crate::link::RouteId); set by the gateway, read by the broker, never sent on.
 pub(crate) const ROUTE: HeaderName = HeaderName::from_static("x-prxy-route");

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 use tempfile::TempDir;
 
+use super::ipc::tests::session::{Session, Shape};
+use super::ipc::tests::strict::Rules;
 use super::*;
 use crate::config::tests::load;
 use crate::embed::{Embedder, Offline};
@@ -24,18 +26,54 @@ fn pipeline_figures() {
     println!("| module | rows | hit | no hit | answer kept | database | memory |");
     println!("|---|---|---|---|---|---|---|");
     for rows in [10, 10_000, 1_000_000] {
-        for module in ["exact-cache", "semantic-cache"] {
+        for module in ["exact-cache", "semantic-cache", "patterns"] {
             measure(module, rows);
         }
     }
     measure("cost-guard: { perDay: 1000000 }", 0);
     measure("guardrails", 0);
+    println!("\n| files in the archive | guardrails | and ipc | the slowest 1 % | memory |");
+    println!("|---|---|---|---|---|");
+    for files in [10, 10_000, 100_000] {
+        measure_ipc(files);
+    }
+}
+
+/// Every request of a conversation that is cut now and then, as it grows.
+fn measure_ipc(files: u32) {
+    let session = Session::new(Rules::Messages, 7, LONG, &["read_file", "search"]);
+    let bodies: Vec<Bytes> =
+        session.requests.iter().map(|end| session.unmarked(*end).into()).collect();
+    let dir = TempDir::new().unwrap();
+    let archive = dir.path().join("blob");
+    std::fs::create_dir(&archive).unwrap();
+    for n in 0..files {
+        std::fs::write(archive.join(format!("{n:064x}")), [0; 1000]).unwrap();
+    }
+    let store = Store::open(dir.path()).unwrap();
+    let embedder: Arc<dyn Embedder> = Arc::new(Offline);
+    let before = resident();
+    let [alone, both] = ["guardrails", "guardrails, ipc: { contextSize: 32000 }"].map(|modules| {
+        let config = load(&format!("pipeline: [{modules}]")).unwrap();
+        let pipeline = Pipeline::build(&config, &store, &embedder).unwrap();
+        let took = |body| run(&pipeline, &config, &store, body).0;
+        bodies.iter().map(took).collect::<Vec<Duration>>()
+    });
+    let mut slowest = both.clone();
+    slowest.sort_unstable();
+    let slowest = slowest[slowest.len() * 99 / 100];
+    let (alone, both) = (median(alone), median(both));
+    let memory = resident().saturating_sub(before) as f64 / 1e6;
+    println!("| {files} | {alone:.0?} | {both:.0?} | {slowest:.0?} | {memory:.1} MB |");
 }
 
 fn measure(module: &str, rows: u32) {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    crate::store::fill_caches(&store, rows);
+    match module {
+        "patterns" => crate::store::fill_patterns(&store, rows),
+        _ => crate::store::fill_caches(&store, rows),
+    }
     let options = if module.contains(':') { module } else { &format!("{module}: {{}}") };
     let modules = if module == "guardrails" { "" } else { "guardrails, " };
     let mut config = load(&format!("pipeline: [{modules}{options}]")).unwrap();
@@ -140,3 +178,4 @@ fn answer() -> String {
 }
 
 const ROUNDS: u32 = 1000;
+const LONG: Shape = Shape { turns: 60, rounds: 3, words: 60, said: 200, pictures: 0, topics: &[] };

@@ -15,7 +15,7 @@ use crate::redact::scan::ScannerError;
 
 /// The maskers of all providers and clients.
 pub(super) struct Guardrails {
-    maskers: Maskers,
+    maskers: Arc<Maskers>,
     kept: KeptTools,
     note: Note,
 }
@@ -27,7 +27,13 @@ impl Guardrails {
             masked: Arc::clone(&policy.tools_keep_masked),
             secrets: Some(Arc::clone(&policy.tools_restore_secrets)),
         };
-        Ok(Self { maskers: Maskers::new(policy, names)?, kept, note: policy.system_inject })
+        let maskers = Arc::new(Maskers::new(policy, names)?);
+        Ok(Self { maskers, kept, note: policy.system_inject })
+    }
+
+    /// By which the broker judges as well.
+    pub(super) fn maskers(&self) -> &Arc<Maskers> {
+        &self.maskers
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::Store;
+use crate::embed::Embedder as _;
 use crate::provider::Surface;
 use crate::redact::mask::Masker;
 use crate::redact::{Label, Number, Policy};
@@ -109,3 +110,24 @@ pub(crate) fn fill_caches(store: &Store, rows: u32) {
     );
     store.database.connection().execute_batch(&fill).unwrap();
 }
+
+/// So many patterns of other problems, of which one tenant has no more than its share.
+pub(crate) fn fill_patterns(store: &Store, rows: u32) {
+    let vector = crate::embed::Packed::new(&crate::embed::Offline.embed("a problem").unwrap());
+    let size = vector.bytes().len();
+    let fill = format!(
+        "BEGIN;
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+         INSERT INTO pattern (tenant, problem, remedy, evidence, model, conversation, seen, uses,
+                 successes, failures, created, used, embedder, vector)
+             SELECT CASE WHEN i <= {MOST} THEN 't' ELSE 't' || i / {MOST} END, 'problem ' || i,
+                 hex(randomblob(100)), 'said', 'm', '', 1, 0, 0, 0, unixepoch(), unixepoch(),
+                 '{}', randomblob({size}) FROM n;
+         COMMIT;",
+        crate::embed::OFFLINE
+    );
+    store.database.connection().execute_batch(&fill).unwrap();
+}
+
+/// Patterns of one tenant.
+const MOST: u32 = 10_000;

@@ -8,9 +8,10 @@
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
 use std::{fmt, str};
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
@@ -19,6 +20,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::StoreError;
 use super::seal::Seal;
+use super::shelf::Kept;
 use crate::sys::random;
 
 /// The name of a text: the BLAKE3 hash of its bytes.
@@ -80,27 +82,110 @@ impl Blobs {
     /// It is longer than [`MAX_BYTES`], or the disk does not take it.
     pub fn put(&self, content: &[u8]) -> Result<BlobId, StoreError> {
         let id = BlobId::of(content);
-        if content.len() as u64 > MAX_BYTES {
-            return Err(StoreError::TooLong { most: MAX_BYTES });
-        }
         match &*self.0 {
-            Place::Memory(all) => {
+            Place::Memory(all) if content.len() as u64 <= MAX_BYTES => {
                 let packed = || compress_to_vec(content, CompressionLevel::Fastest);
                 locked(all).entry(id).or_insert_with(packed);
             }
-            Place::Dir { dir, seal } => {
-                let path = dir.join(file_name(seal.as_ref(), &id));
-                if !path.is_file() {
-                    let mut packed = compress_to_vec(content, CompressionLevel::Fastest);
-                    if let Some(seal) = seal {
-                        packed = seal.close(&id.0, &packed)?;
-                    }
-                    write(dir, &path, &packed, RenameFlags::empty())
-                        .map_err(|source| unusable(&path, source))?;
-                }
-            }
+            _ => drop(self.add(content, u64::MAX)?),
         }
         Ok(id)
+    }
+
+    /// Keeps `content` on the disk, if it takes at most so many bytes there; says in which file, and
+    /// how many they are, if it is new.
+    pub(super) fn add(
+        &self,
+        content: &[u8],
+        most: u64,
+    ) -> Result<Option<(PathBuf, u64)>, StoreError> {
+        if content.len() as u64 > MAX_BYTES {
+            return Err(StoreError::TooLong { most: MAX_BYTES });
+        }
+        let Place::Dir { dir, seal } = &*self.0 else { return Ok(None) };
+        let id = BlobId::of(content);
+        let path = dir.join(file_name(seal.as_ref(), &id));
+        if path.is_file() {
+            return Ok(None);
+        }
+        let mut packed = compress_to_vec(content, CompressionLevel::Fastest);
+        if let Some(seal) = seal {
+            packed = seal.close(&id.0, &packed)?;
+        }
+        let bytes = packed.len() as u64;
+        if bytes > most {
+            return Ok(None);
+        }
+        write(dir, &path, &packed, RenameFlags::empty())
+            .map_err(|source| unusable(&path, source))?;
+        Ok(Some((path, bytes)))
+    }
+
+    /// Notes that `id` is used now, if it is there; says whether it is.
+    pub(super) fn touch(&self, id: &BlobId, now: i64) -> Result<bool, StoreError> {
+        let Some(path) = self.path(id) else { return Ok(false) };
+        let known = match path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            known => known.map_err(|source| unusable(&path, source))?,
+        };
+        if known.mtime() + USED_EVERY <= now {
+            let used = UNIX_EPOCH + Duration::from_secs(now.unsigned_abs());
+            let mut options = OpenOptions::new();
+            options.read(true).custom_flags(libc::O_NOFOLLOW);
+            // Somebody else's, put there by hand, is there all the same.
+            let _ = options.open(&path).and_then(|file| file.set_modified(used));
+        }
+        Ok(true)
+    }
+
+    /// The file of `id`, whether or not it is there.
+    pub(super) fn path(&self, id: &BlobId) -> Option<PathBuf> {
+        let Place::Dir { dir, seal } = &*self.0 else { return None };
+        Some(dir.join(file_name(seal.as_ref(), id)))
+    }
+
+    /// The directory, if they are on a disk.
+    pub(super) fn dir(&self) -> Option<&Path> {
+        match &*self.0 {
+            Place::Dir { dir, .. } => Some(dir),
+            Place::Memory(_) => None,
+        }
+    }
+
+    /// Every whole file, in no order.
+    pub(super) fn listed(&self) -> Result<Vec<Kept>, StoreError> {
+        let Some(dir) = self.dir() else { return Ok(Vec::new()) };
+        let mut all = Vec::new();
+        for path in files(dir)? {
+            if is_unfinished(&path) {
+                continue;
+            }
+            match path.symlink_metadata() {
+                // Removed since the directory was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(unusable(&path, source)),
+                Ok(known) => all.push(Kept { bytes: known.len(), used: known.mtime(), path }),
+            }
+        }
+        Ok(all)
+    }
+
+    /// What a file in the directory holds; `None` if it is gone.
+    fn opened(&self, path: &Path) -> Result<Option<(BlobId, Vec<u8>)>, StoreError> {
+        let Place::Dir { seal, .. } = &*self.0 else { return Ok(None) };
+        let Some(packed) = read(path)? else { return Ok(None) };
+        let strange = || StoreError::Strange { path: path.to_owned() };
+        let packed = match seal {
+            Some(seal) => seal.open_named(&packed).ok_or_else(strange)?,
+            None => packed,
+        };
+        let content = inflate(&packed).ok_or_else(strange)?;
+        let id = BlobId::of(&content);
+        let name = path.file_name().unwrap_or_default();
+        if *name != *file_name(seal.as_ref(), &id) {
+            return Err(strange());
+        }
+        Ok(Some((id, content)))
     }
 
     /// The content of `id`; `None` if there is none.
@@ -122,46 +207,12 @@ impl Blobs {
         }
     }
 
-    /// Forgets `id`; one that is not there is no error.
-    ///
-    /// # Errors
-    /// The file cannot be removed.
-    pub fn remove(&self, id: &BlobId) -> Result<(), StoreError> {
-        match &*self.0 {
-            Place::Memory(all) => drop(locked(all).remove(id)),
-            Place::Dir { dir, seal } => {
-                let path = dir.join(file_name(seal.as_ref(), id));
-                match fs::remove_file(&path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(unusable(&path, error));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Shows every text that is on the disk, in no order.
     pub(super) fn each(&self, see: &mut See<'_>) -> Result<(), StoreError> {
-        let Place::Dir { dir, seal } = &*self.0 else { return Ok(()) };
-        for path in files(dir)? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with(UNFINISHED) {
-                continue;
+        for kept in self.listed()? {
+            if let Some((id, content)) = self.opened(&kept.path)? {
+                see(&id, &content)?;
             }
-            let Some(packed) = read(&path)? else { continue };
-            let strange = || StoreError::Strange { path: path.clone() };
-            let packed = match seal {
-                Some(seal) => seal.open_named(&packed).ok_or_else(strange)?,
-                None => packed,
-            };
-            let content = inflate(&packed).ok_or_else(strange)?;
-            let id = BlobId::of(&content);
-            if file_name(seal.as_ref(), &id) != name {
-                return Err(strange());
-            }
-            see(&id, &content)?;
         }
         Ok(())
     }
@@ -170,7 +221,6 @@ impl Blobs {
     pub(super) fn sweep(&self) {
         let Place::Dir { dir, .. } = &*self.0 else { return };
         for path in files(dir).unwrap_or_default() {
-            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
             let old = || {
                 let modified = path.symlink_metadata().and_then(|known| known.modified());
                 modified
@@ -178,7 +228,7 @@ impl Blobs {
                     .and_then(|at| at.elapsed().ok())
                     .is_some_and(|age| age.as_secs() > 3600)
             };
-            if name.starts_with(UNFINISHED.as_bytes()) && old() {
+            if is_unfinished(&path) && old() {
                 // What stays is found again next time.
                 let _ = fs::remove_file(&path);
             }
@@ -195,6 +245,14 @@ impl fmt::Debug for Blobs {
     }
 }
 
+/// Removes a file; one that is not there is no error.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unusable(path, error)),
+        _ => Ok(()),
+    }
+}
+
 /// Every file of the directory; none if there is no directory.
 pub(super) fn files(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let entries = match fs::read_dir(dir) {
@@ -203,6 +261,11 @@ pub(super) fn files(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     };
     let path = |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.path());
     entries.map(path).collect::<Result<_, _>>().map_err(|source| unusable(dir, source))
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }
 
 /// Either the whole file is there afterwards, or none.
@@ -267,6 +330,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The longest text; no request is longer.
 pub const MAX_BYTES: u64 = 256 << 20;
 pub(super) const UNFINISHED: &str = "new-";
+/// A use is noted if the last note is this old, in seconds.
+const USED_EVERY: i64 = 60;
 
 #[cfg(test)]
 mod tests {
@@ -280,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_is_found_until_it_is_removed() {
+    fn what_is_put_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let all = [
             Blobs::open(&dir.path().join("plain"), None),
@@ -295,10 +360,7 @@ mod tests {
                 assert_eq!(id, BlobId::of(content));
                 assert_eq!(blobs.get(&id).unwrap().as_deref(), Some(content));
             }
-            let id = BlobId::of(&long);
-            blobs.remove(&id).unwrap();
-            blobs.remove(&id).unwrap();
-            assert_eq!(blobs.get(&id).unwrap(), None);
+            assert_eq!(blobs.get(&BlobId::of(b"b")).unwrap(), None);
         }
         for (at, blobs) in all.iter().enumerate().take(2) {
             let mut seen = Vec::new();
@@ -310,7 +372,7 @@ mod tests {
                 .unwrap();
             seen.sort();
             let mut expected: Vec<_> =
-                [&b""[..], b"a"].map(|it| (BlobId::of(it), it.to_owned())).into();
+                [&b""[..], b"a", &long].map(|it| (BlobId::of(it), it.to_owned())).into();
             expected.sort();
             assert_eq!(seen, expected, "{at}");
         }

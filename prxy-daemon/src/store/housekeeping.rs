@@ -63,7 +63,12 @@ pub(super) fn expire(database: &Arc<Database>, unused: Duration) -> Result<(), S
     spawn("prxy-expire", &path, run)
 }
 
-fn spawn(name: &str, path: &Path, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+/// A thread that ends when there is nothing left to do.
+pub(super) fn spawn(
+    name: &str,
+    path: &Path,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<(), StoreError> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
     spawned.map_err(|source| StoreError::Unusable { path: path.to_owned(), source })?;
     Ok(())

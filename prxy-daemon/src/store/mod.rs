@@ -21,6 +21,7 @@ mod room;
 mod schema;
 mod scratch;
 mod seal;
+mod shelf;
 mod similar;
 mod spend;
 mod vault;
@@ -36,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{fmt, io};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -51,13 +52,14 @@ pub use anon::{AnonError, AnonStore};
 pub use answers::{Answer, Answers, Kind};
 pub use archive::{Archive, ArchiveError, Counted};
 #[cfg(test)]
-pub(crate) use benchmark::{fill_caches, median, resident};
+pub(crate) use benchmark::{fill_caches, fill_patterns, median, resident};
 pub use blob::{BlobId, Blobs};
 pub use kept::{Kept, Which};
 pub(crate) use key::HEADER;
 pub use key::{Access, Secret, SecretError};
 pub use replace::{Step, Told, convert, exchange};
 pub use room::Limits;
+pub use shelf::{Room as ShelfRoom, Shelf};
 pub use similar::{Asked, Similar};
 pub use spend::{Amount, Day, Limit, Over, Period, Reserved, Spend};
 pub use vault::TenantVault;
@@ -72,6 +74,7 @@ pub struct Store {
     answers: Arc<Answers>,
     patterns: Arc<patterns::Patterns>,
     blobs: Blobs,
+    shelf: Arc<Shelf>,
     similar: Arc<Similar>,
 }
 
@@ -236,12 +239,14 @@ impl Store {
             path: path.map(Path::to_owned),
             checkpoints,
             unsaved: AtomicUsize::new(0),
+            counted: Mutex::default(),
         });
         housekeeping::start(&database, key.as_ref(), orders)?;
         let answers = Arc::new(Answers::new(Arc::clone(&database)));
         let patterns = Arc::new(patterns::Patterns::new(Arc::clone(&database)));
         let similar = Arc::new(Similar::new(Arc::clone(&database)));
-        Ok(Self { database, vaults: Vaults::Kept, answers, similar, patterns, blobs })
+        let shelf = Arc::new(Shelf::new(blobs.clone()));
+        Ok(Self { database, vaults: Vaults::Kept, answers, similar, patterns, blobs, shelf })
     }
 
     /// The vault of one tenant, for one request and its answer.
@@ -256,9 +261,41 @@ impl Store {
         }
     }
 
+    /// How many placeholders there are, of all tenants; `None` if nobody knows.
+    ///
+    /// Counting takes milliseconds for each hundred thousand, and others wait for it: what was counted
+    /// a while ago is said again.
+    pub fn count(&self) -> Option<u64> {
+        let mut counted = self.database.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, took, entries)) = *counted
+            && at.elapsed() < MIN_RECOUNT.max(took * RECOUNT_SHARE)
+        {
+            return Some(entries);
+        }
+        let began = Instant::now();
+        let connection = self.database.connection();
+        let count = connection.query_row("SELECT count(*) FROM entry", [], |row| row.get(0));
+        let entries = count.map(i64::cast_unsigned).ok()?;
+        *counted = Some((began, began.elapsed(), entries));
+        Some(entries)
+    }
+
+    /// Of the database; `None` if nobody knows.
+    pub fn size(&self) -> Option<u64> {
+        let connection = self.database.connection();
+        let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let (pages, size) = (number("page_count").ok()?, number("page_size").ok()?);
+        Some(pages.cast_unsigned().saturating_mul(size.cast_unsigned()))
+    }
+
     /// The long texts beside the tables.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
+    }
+
+    /// The same within limits.
+    pub fn shelf(&self) -> &Arc<Shelf> {
+        &self.shelf
     }
 
     /// Deletes, now and then, what has not been used for so long.
@@ -316,6 +353,8 @@ struct Database {
     checkpoints: SyncSender<()>,
     /// Rows that were written since a checkpoint was asked for.
     unsaved: AtomicUsize,
+    /// When entries were counted, how long that took, and how many there were.
+    counted: Mutex<Option<(Instant, Duration, u64)>>,
 }
 
 impl Database {
@@ -418,6 +457,10 @@ const FILE: &str = "prxy.db";
 const BLOBS: &str = "blob";
 const ROWS_PER_CHECKPOINT: usize = 5_000;
 const FALLBACK_CHECKPOINT_PAGES: i64 = 20_000;
+/// Nobody counts more often.
+const MIN_RECOUNT: Duration = Duration::from_secs(5);
+/// Nor for more than this part of the time.
+const RECOUNT_SHARE: u32 = 200;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than there are in `ledger` and `admin`.
 const STATEMENTS: usize = 64;

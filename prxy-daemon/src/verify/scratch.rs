@@ -92,14 +92,14 @@ impl Scratch {
         let listener = match world {
             Some(world) => world
                 .inside
-                .within(|| front::bind(&kernel, config.listen).map_err(std::io::Error::other))
+                .within(|| front::bind(&kernel, config.listen, None).map_err(std::io::Error::other))
                 .and_then(|listener| listener.local_addr()),
             None => Ok(SocketAddr::from(([127, 0, 0, 1], 0))),
         };
         let name = format!("{PREFIX}{}", home.instance());
         let free = Cgroup::make(&own.join(name));
         let set_up = |kernel: &mut Kernel| -> Result<(), WardenError> {
-            kernel.close_front(listener.during("listen in the scratch world")?)?;
+            kernel.close_front(listener.during("listen in the scratch world")?, None)?;
             kernel.install(&config, &nameservers)
         };
         let ready = set_up(&mut kernel);

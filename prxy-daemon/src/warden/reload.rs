@@ -75,6 +75,9 @@ impl Settings {
         if new.listen != old.listen {
             fix("listen", "the listener is made before the roles");
         }
+        if new.metrics != old.metrics {
+            fix("metrics", "its sockets are made before the roles");
+        }
         if new.data_dir != old.data_dir {
             fix("--data-dir", "the data directory is locked");
         }

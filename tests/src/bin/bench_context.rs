@@ -14,6 +14,7 @@ use prxy::pipeline::ipc::{Archive, Ipc, Outcome};
 use prxy::pipeline::mcp_optimizer::McpOptimizer;
 use prxy::provider::Surface;
 use prxy::provider::conversation::{Conversation, tokens::Counter};
+use prxy::store::BlobId;
 use prxy_tests::agent;
 use prxy_tests::strict::{self, Rules};
 
@@ -23,9 +24,11 @@ const WINDOWS: [u64; 2] = [128_000, 32_000];
 struct Nowhere;
 
 impl Archive for Nowhere {
-    fn keep(&self, _: &[u8]) -> bool {
-        true
+    fn keep(&self, turns: &[u8]) -> Option<BlobId> {
+        Some(BlobId::of(turns))
     }
+
+    fn used(&self, _: &BlobId) {}
 }
 
 /// Tokens of all requests together.

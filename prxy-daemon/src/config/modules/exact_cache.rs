@@ -72,4 +72,4 @@ pub(super) const SCOPES: [(&str, Sharing); 2] =
     [("tenant", Sharing::Tenant), ("global", Sharing::Global)];
 pub(super) const MAX_TTL: u64 = 10 * 365 * 24 * 3600;
 const MIN_BYTES: u64 = 1 << 16;
-const MAX_BYTES: u64 = 1 << 40;
+pub(super) const MAX_BYTES: u64 = 1 << 40;

@@ -1,12 +1,15 @@
 //! `ipc:` — conversations that are kept inside a share of the model's window.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Row;
+use super::exact_cache::{MAX_BYTES, MAX_TTL};
 use crate::config::decode::{Fields, Found};
 use crate::config::problem::Kind;
 use crate::config::yaml::{Node, Value};
 use crate::config::{ModelPattern, Module};
+use crate::store::ShelfRoom;
 
 /// How far conversations may grow.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,11 +21,15 @@ pub struct Ipc {
     pub context_size: Vec<(ModelPattern, u64)>,
     /// How many tokens are brought back for one text of the user; 0 for none.
     pub recall_tokens: u64,
+    /// How much of what left is kept, and how long.
+    pub archive: ShelfRoom,
 }
 
 impl Default for Ipc {
     fn default() -> Self {
-        Self { target_utilization: 0.75, context_size: Vec::new(), recall_tokens: 2_000 }
+        let archive =
+            ShelfRoom { max_bytes: 256 << 20, unused: Duration::from_secs(30 * 24 * 3600) };
+        Self { target_utilization: 0.75, context_size: Vec::new(), recall_tokens: 2_000, archive }
     }
 }
 
@@ -40,6 +47,16 @@ fn decode(fields: Fields<'_>, found: &mut Found) -> Module {
         && let Some(tokens) = found.number(node, 0, MAX_RECALL)
     {
         ipc.recall_tokens = tokens as u64;
+    }
+    if let Some(node) = fields.get("archiveMaxBytes")
+        && let Some(bytes) = found.number(node, 0, MAX_BYTES)
+    {
+        ipc.archive.max_bytes = bytes as u64;
+    }
+    if let Some(node) = fields.get("archiveTtlSeconds")
+        && let Some(seconds) = found.number(node, 1, MAX_TTL)
+    {
+        ipc.archive.unused = Duration::from_secs(seconds as u64);
     }
     Module::Ipc(ipc)
 }
@@ -72,15 +89,26 @@ impl fmt::Display for Ipc {
         let windows: Vec<_> = self.context_size.iter().map(window).collect();
         let (share, windows, recall) =
             (self.target_utilization, windows.join(", "), self.recall_tokens);
+        let (bytes, seconds) = (self.archive.max_bytes, self.archive.unused.as_secs());
         write!(
             f,
-            "{{ targetUtilization: {share}, contextSize: {{ {windows} }}, recallTokens: {recall} }}"
+            "{{ targetUtilization: {share}, contextSize: {{ {windows} }}, recallTokens: {recall}, \
+             archiveMaxBytes: {bytes}, archiveTtlSeconds: {seconds} }}"
         )
     }
 }
 
-pub(super) const ROW: Row =
-    Row { name: "ipc", keys: &["targetUtilization", "contextSize", "recallTokens"], decode };
+pub(super) const ROW: Row = Row {
+    name: "ipc",
+    keys: &[
+        "targetUtilization",
+        "contextSize",
+        "recallTokens",
+        "archiveMaxBytes",
+        "archiveTtlSeconds",
+    ],
+    decode,
+};
 const MIN_WINDOW: u64 = 1_024;
 const MAX_WINDOW: u64 = 1_000_000_000;
 const MAX_RECALL: u64 = 100_000;

@@ -279,7 +279,7 @@ proptest! {
 #[test]
 fn the_guide_names_everything_and_its_example_loads() {
     use crate::config::{
-        clients, decode, embeddings, encrypt, guardrails, pipeline, providers, vault,
+        clients, decode, embeddings, encrypt, guardrails, metrics, pipeline, providers, vault,
     };
 
     let guide = include_str!("../../../../docs/configuration.md");
@@ -290,6 +290,7 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("audit.", decode::AUDIT_KEYS),
         ("vault.", vault::KEYS),
         ("encrypt.", encrypt::KEYS),
+        ("metrics.", metrics::KEYS),
         ("embeddings.", embeddings::KEYS),
         ("provider_fetch.", providers::FETCH_KEYS),
         ("airgap.", pipeline::AIRGAP_KEYS),
@@ -299,7 +300,8 @@ fn the_guide_names_everything_and_its_example_loads() {
     ] {
         for key in keys {
             let row = format!("\n| `{prefix}{key}` |");
-            let sections = ["clients", "dns", "limits", "audit", "vault", "embeddings", "encrypt"];
+            let sections =
+                ["clients", "dns", "limits", "audit", "vault", "embeddings", "encrypt", "metrics"];
             let section = sections.contains(key);
             assert!(section || guide.contains(&row), "{row}");
         }

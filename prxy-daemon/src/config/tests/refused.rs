@@ -98,7 +98,7 @@ config.yaml:3:64: error: expected true or false, found a string: take the quotes
 fn a_long_line_is_cut_around_its_carets() {
     let blank = |n| " ".repeat(n);
     let text = format!("{}{{ 'bad': 1 }}{}", blank(300), blank(300));
-    let known = "known: `listen`, `pipeline`, `providers`, `clients`, `dns`, `enforcement`, `limits`, `audit`, `vault`, `encrypt`, `embeddings`";
+    let known = "known: `listen`, `pipeline`, `providers`, `clients`, `dns`, `enforcement`, `limits`, `audit`, `vault`, `encrypt`, `metrics`, `embeddings`";
     let told = format!("config.yaml:1:303: error: unknown key `bad`; {known}\n");
     assert_eq!(
         errors(load(&text)),

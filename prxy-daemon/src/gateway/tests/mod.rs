@@ -165,6 +165,7 @@ impl Bed {
             embeddings: Default::default(),
             vault: Default::default(),
             encrypt: None,
+            metrics: Default::default(),
             file: None,
         };
         change(&mut config);
@@ -194,7 +195,7 @@ impl Bed {
         let serving = Arc::clone(&gateway);
         let gateway_task = tokio::spawn(async move {
             let ended = async { drop(ended.await) };
-            gateway::run(serving, listener, ended).await;
+            gateway::run(serving, listener.into(), ended).await;
         });
         Self {
             address,

@@ -6,14 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::gate;
 use crate::provider::conversation::{Item, Part, Role};
 
-/// The digest of these items, of at most `budget` tokens as `count` counts them; empty if there is
-/// no room for any.
+/// The digest of these items, of at most `budget` tokens as `count` counts them, and of what
+/// `admits` takes; empty if there is no room for any.
 pub(super) fn digest<'i, 't: 'i>(
     items: impl Iterator<Item = &'i Item<'t>> + Clone,
     budget: u64,
     count: impl Fn(&str) -> u64,
+    admits: impl Fn(&str) -> bool,
 ) -> String {
     let total = items.clone().count();
     let open = format!("<earlier-conversation messages-left-out=\"{total}\">\n{NOTE}\n");
@@ -36,7 +38,7 @@ pub(super) fn digest<'i, 't: 'i>(
     files.reverse();
     let mut seen = BTreeSet::new();
     files.retain(|file| seen.insert(file.clone()));
-    let mut lists = String::new();
+    let mut lists = Vec::new();
     for (title, list) in [("Tools called", tools), ("Files named", files)] {
         let share = left / 5;
         let mut text = String::new();
@@ -51,7 +53,7 @@ pub(super) fn digest<'i, 't: 'i>(
         if !text.is_empty() {
             let line = format!("{title}: {text}\n");
             left = left.saturating_sub(count(&line) + 1);
-            lists.push_str(&line);
+            lists.push(line);
         }
     }
     // The best first, and of equals the latest.
@@ -67,16 +69,32 @@ pub(super) fn digest<'i, 't: 'i>(
         }
     }
     chosen.sort_by_key(|line| (line.class, line.at, line.nth));
-    let mut digest = open;
-    let mut class = None;
-    for line in chosen {
-        if class != Some(line.class) {
-            class = Some(line.class);
-            let _ = writeln!(digest, "{}:", line.class.title());
+    let sentences = chosen.iter().map(|line| (Some(line.class), line.text.as_str()));
+    let lists = lists.iter().map(|list| (None, list.as_str()));
+    let pieces: Vec<_> = sentences.chain(lists).collect();
+    let kept = gate::passing(&pieces, |pieces| admits(&written(&open, pieces)));
+    let digest = written(&open, &kept);
+    let judged = kept.len() == pieces.len() && !kept.is_empty();
+    if judged || admits(&digest) { digest } else { String::new() }
+}
+
+/// Sentences below the title of their class, and lists.
+fn written(open: &str, pieces: &[(Option<Class>, &str)]) -> String {
+    let mut digest = open.to_owned();
+    let mut titled = None;
+    for (class, text) in pieces {
+        match class {
+            None => digest.push_str(text),
+            Some(class) => {
+                if titled != Some(class) {
+                    titled = Some(class);
+                    let _ = writeln!(digest, "{}:", class.title());
+                }
+                let _ = writeln!(digest, "- {text}");
+            }
         }
-        let _ = writeln!(digest, "- {}", line.text);
     }
-    digest + &lists + CLOSE
+    digest + CLOSE
 }
 
 /// A sentence that may stand in the digest.

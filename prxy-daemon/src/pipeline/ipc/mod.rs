@@ -7,6 +7,7 @@
 
 mod cut;
 mod digest;
+mod gate;
 mod recall;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use self::cut::{Marks, Plan};
+use self::gate::Gate;
 use self::recall::Recall;
 use super::{Exchange, Module, Verdict};
 use crate::config;
@@ -26,12 +28,16 @@ use crate::provider::conversation::memo::Memo;
 use crate::provider::conversation::tokens::{Counter, Tokenizer};
 use crate::provider::conversation::{Conversation, Item, Tail, window};
 use crate::provider::endpoint::unescaped;
-use crate::store::{Blobs, Store};
+use crate::redact::mask::Maskers;
+use crate::store::{BlobId, Shelf, Store};
 
 /// Where turns go that leave.
 pub trait Archive: Send + Sync {
-    /// Keeps the bytes of turns, as they stood in the request; says whether they are safe.
-    fn keep(&self, turns: &[u8]) -> bool;
+    /// Keeps the bytes of turns, as they stood in the request; `None` if it cannot.
+    fn keep(&self, turns: &[u8]) -> Option<BlobId>;
+
+    /// Turns that were kept are part of a conversation that goes on.
+    fn used(&self, turns: &BlobId);
 }
 
 /// Texts as vectors of length 1, whose product says how alike they are.
@@ -63,19 +69,24 @@ impl Likeness for Meanings {
 }
 
 /// Where the turns go that leave a conversation of this state.
-pub(super) fn archive(store: &Store) -> Arc<dyn Archive> {
-    Arc::new(store.blobs().clone())
+pub(super) fn archive(store: &Store, options: &config::Ipc) -> Arc<dyn Archive> {
+    let shelf = store.shelf();
+    shelf.limit(options.archive);
+    Arc::clone(shelf) as Arc<dyn Archive>
 }
 
-impl Archive for Blobs {
-    fn keep(&self, turns: &[u8]) -> bool {
-        match self.put(turns) {
-            Ok(_) => true,
-            Err(error) => {
-                let reason = error.reason();
-                tracing::warn!(reason, %error, "turns are not archived, so the request is not cut");
-                false
-            }
+impl Archive for Shelf {
+    fn keep(&self, turns: &[u8]) -> Option<BlobId> {
+        let kept = Self::keep(self, turns).inspect_err(|error| {
+            let reason = error.reason();
+            tracing::warn!(reason, %error, "turns are not archived, so the request is not cut");
+        });
+        kept.ok()
+    }
+
+    fn used(&self, turns: &BlobId) {
+        if let Err(error) = Self::used(self, turns) {
+            tracing::warn!(reason = error.reason(), %error, "archived turns look unused");
         }
     }
 }
@@ -85,11 +96,12 @@ pub struct Ipc {
     options: config::Ipc,
     archive: Arc<dyn Archive>,
     likeness: Option<Arc<dyn Likeness>>,
+    maskers: Option<Arc<Maskers>>,
     counter: Counter,
     recall: Recall,
     recalled: Memo<Option<(String, u64)>>,
     digests: Memo<String>,
-    archived: Memo<()>,
+    archived: Memo<BlobId>,
 }
 
 /// What became of a request.
@@ -125,16 +137,33 @@ impl Ipc {
             options,
             archive,
             likeness,
+            maskers: None,
             counter: Counter::default(),
             recall: Recall::default(),
             recalled: Memo::new(MANY),
             digests: Memo::new(MEMORY),
-            archived: Memo::new(MEMORY),
+            archived: Memo::new(MANY),
         }
+    }
+
+    /// Adds nothing to requests that the broker, which judges by the same rules, would refuse.
+    #[must_use]
+    pub fn with_maskers(self, maskers: Option<Arc<Maskers>>) -> Self {
+        Self { maskers, ..self }
     }
 
     /// Shortens a request; `model` is what its path names, where its body does not.
     pub fn shorten(&self, surface: Surface, model: Option<&str>, body: &[u8]) -> Outcome {
+        self.shortened(surface, model, body, None)
+    }
+
+    fn shortened(
+        &self,
+        surface: Surface,
+        model: Option<&str>,
+        body: &[u8],
+        gate: Option<Gate<'_>>,
+    ) -> Outcome {
         let Ok(root) = Node::read(body) else { return Outcome::LeftAlone("unclear") };
         let Some(conversation) = Conversation::read(surface, &root) else { return Outcome::Fits };
         let Some(model) = conversation.model.as_deref().or(model) else {
@@ -172,10 +201,13 @@ impl Ipc {
             hashed = left.end;
             let mut key = hasher.finalize().as_bytes().to_vec();
             key.extend(budget.to_le_bytes());
+            key.extend(gate.map_or("", |gate| gate.whose).as_bytes());
+            key.push(0);
             key.extend(&body[items[user].node.range.clone()]);
             let count = |text: &str| tokenizer.count(text);
-            let likeness = self.likeness.as_deref();
-            let find = || Some(self.recall.of(&items[user], &items[left], budget, likeness, count));
+            let admits = |text: &str| gate.is_none_or(|it| it.admits(body, &items[user], text));
+            let (likeness, item) = (self.likeness.as_deref(), &items[user]);
+            let find = || Some(self.recall.of(item, &items[left], budget, likeness, count, admits));
             self.recalled.remember(u8::from(tokenizer == Tokenizer::O200k), &key, find)?
         };
         let plan = match cut::plan(&conversation, &tokens, marks, recall) {
@@ -196,7 +228,7 @@ impl Ipc {
             return Outcome::LeftAlone("not-archived");
         }
         let left = || items[plan.task + 1..plan.cut].iter().filter(|item| cut::leaves(item));
-        let digest = self.digest(body, items, &plan, tokenizer, marks.digest);
+        let digest = self.digest(body, items, &plan, tokenizer, marks.digest, gate);
         Outcome::Cut {
             body: written(body, items, &plan, &digest),
             messages: left().count(),
@@ -216,8 +248,15 @@ impl Ipc {
         plan.steps.iter().all(|step| {
             let turns =
                 &body[items[step.start].node.range.start..items[step.end - 1].node.range.end];
-            let kept = || self.archive.keep(turns).then_some(());
-            self.archived.remember(0, turns, kept).is_some()
+            let mut fresh = false;
+            let kept = self.archived.remember(0, turns, || {
+                fresh = true;
+                self.archive.keep(turns)
+            });
+            if let Some(id) = kept.filter(|_| !fresh) {
+                self.archive.used(&id);
+            }
+            kept.is_some()
         })
     }
 
@@ -228,6 +267,7 @@ impl Ipc {
         plan: &Plan,
         tokenizer: Tokenizer,
         budget: u64,
+        gate: Option<Gate<'_>>,
     ) -> String {
         let left = &items[plan.task + 1..plan.cut];
         let turns = left
@@ -236,10 +276,17 @@ impl Ipc {
             .map(|(first, last)| &body[first.node.range.start..last.node.range.end]);
         let mut key = turns.unwrap_or_default().to_vec();
         key.extend(budget.to_le_bytes());
+        if let Some(gate) = gate {
+            // What it takes depends on what stands before it.
+            key.extend(&body[items[plan.task].node.range.clone()]);
+            key.extend(gate.whose.as_bytes());
+        }
         let rule = u8::from(tokenizer == Tokenizer::O200k);
         let made = || {
             let left = left.iter().filter(|item| cut::leaves(item));
-            Some(digest::digest(left, budget, |text| tokenizer.count(text)))
+            let admits =
+                |text: &str| gate.is_none_or(|it| it.admits(body, &items[plan.task], text));
+            Some(digest::digest(left, budget, |text| tokenizer.count(text), admits))
         };
         self.digests.remember(rule, &key, made).unwrap_or_default()
     }
@@ -256,7 +303,12 @@ impl Module for Ipc {
         let model = model.and_then(|path| path.rsplit_once("/models/"));
         let model = model.map(|(_, rest)| rest.rsplit_once(':').map_or(rest, |(model, _)| model));
         let model = model.map(unescaped);
-        match self.shorten(endpoint.surface, model.as_deref(), &exchange.body) {
+        let surface = endpoint.surface;
+        let (provider, client) = (exchange.provider.name.as_str(), exchange.client);
+        let whose = format!("{provider}\0{}", client.unwrap_or_default());
+        let masker = self.maskers.as_ref().map(|maskers| maskers.of(provider, client));
+        let gate = masker.map(|masker| Gate { masker, surface, whose: &whose });
+        match self.shortened(surface, model.as_deref(), &exchange.body, gate) {
             Outcome::Fits => {}
             Outcome::LeftAlone(why) => exchange.say("left-alone", why),
             Outcome::Cut { body, messages, saved, over, .. } => {
@@ -283,31 +335,34 @@ fn written(body: &[u8], items: &[Item<'_>], plan: &Plan, digest: &str) -> Vec<u8
     }
     let texts = plan.recalled.iter().map(|(user, text)| (*user, text.as_str()));
     for (at, text) in [(plan.task, digest)].into_iter().chain(texts) {
-        if text.is_empty() {
-            continue;
-        }
-        match items[at].tail {
-            Tail::Text(token) => {
-                edits.replace_text(token.range.end..token.range.end, &format!("\n\n{text}"));
-            }
-            Tail::List(list, open) => {
-                let end = list.range.end - 1;
-                edits.replace_with(end..end, |out| {
-                    out.push(b',');
-                    out.extend_from_slice(open.as_bytes());
-                    crate::json::escape_into(out, text);
-                    out.extend_from_slice(b"\"}");
-                });
-            }
-            Tail::Closed => {}
-        }
+        append(&mut edits, &items[at], text);
     }
     edits.apply(body)
 }
 
-/// In tokens.
+/// Adds a text to the end of an item.
+fn append(edits: &mut Edits, item: &Item<'_>, text: &str) {
+    match item.tail {
+        _ if text.is_empty() => {}
+        Tail::Text(token) => {
+            edits.replace_text(token.range.end..token.range.end, &format!("\n\n{text}"));
+        }
+        Tail::List(list, open) => {
+            let end = list.range.end - 1;
+            edits.replace_with(end..end, |out| {
+                out.push(b',');
+                out.extend_from_slice(open.as_bytes());
+                crate::json::escape_into(out, text);
+                out.extend_from_slice(b"\"}");
+            });
+        }
+        Tail::Closed => {}
+    }
+}
+
 /// With MiniLM-L6, a question and what it is about are between 0.35 and 0.6 alike, others below 0.2.
 const SAME_MATTER: f32 = 0.4;
+/// In tokens.
 const MOST_DIGEST: u64 = 2_000;
 /// Texts of users in the conversations that go on.
 const MANY: usize = 8_192;

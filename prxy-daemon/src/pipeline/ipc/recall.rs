@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Likeness;
 use super::digest::clipped;
+use super::{Likeness, gate};
 use crate::pipeline::words::{Weights, words};
 use crate::provider::conversation::memo::Memo;
 use crate::provider::conversation::{Item, Role};
@@ -23,7 +23,8 @@ impl Default for Recall {
 }
 
 impl Recall {
-    /// What the user's text brings back, of at most `budget` tokens, and how many it takes.
+    /// What the user's text brings back, of at most `budget` tokens and of what `admits` takes, and
+    /// how many tokens that is.
     pub(super) fn of(
         &self,
         user: &Item<'_>,
@@ -31,6 +32,7 @@ impl Recall {
         budget: u64,
         likeness: Option<&dyn Likeness>,
         count: impl Fn(&str) -> u64,
+        admits: impl Fn(&str) -> bool,
     ) -> Option<(String, u64)> {
         let asked = user.texts().collect::<Vec<_>>().join("\n");
         if asked.len() > MOST_ASKED || budget < LEAST_BUDGET {
@@ -86,12 +88,14 @@ impl Recall {
                 chosen.push((at, line));
             }
         }
-        if chosen.is_empty() {
+        chosen.sort();
+        let written = |lines: &[&str]| format!("{OPEN}{}{CLOSE}", lines.concat());
+        let lines: Vec<&str> = chosen.iter().map(|(_, line)| line.as_str()).collect();
+        let lines = gate::passing(&lines, |lines| admits(&written(lines)));
+        if lines.is_empty() {
             return None;
         }
-        chosen.sort();
-        let lines: String = chosen.into_iter().map(|(_, line)| line).collect();
-        let text = format!("{OPEN}{lines}{CLOSE}");
+        let text = written(&lines);
         let takes = count(&text) + 16;
         (takes <= budget).then_some((text, takes))
     }

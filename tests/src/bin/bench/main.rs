@@ -4,6 +4,7 @@
 //! Figures of one machine and one run, the load generator on the same cores: compare, don't quote.
 #![expect(clippy::print_stdout, reason = "a program whose output is a table")]
 
+mod hits;
 mod load;
 mod nginx;
 mod text;
@@ -18,6 +19,7 @@ use prxy_tests::samples::Delivery;
 use prxy_tests::scene::{Scene, Setting};
 use serde_json::{Value, json};
 
+use crate::hits::Hits;
 use crate::load::{Latency, Target};
 use crate::nginx::Nginx;
 use crate::text::Words;
@@ -62,6 +64,11 @@ fn main() -> Result<()> {
     }
     report.nginx_memory = nginx.memory_kib()?;
     report.starts = started;
+    drop(nginx);
+    drop(scene);
+    for rows in [10, 10_000, 1_000_000] {
+        report.hits.push(hits::measure(rows)?);
+    }
     report.print(began.elapsed());
     if let Some(path) = json {
         std::fs::write(&path, format!("{:#}\n", report.json()))?;
@@ -102,6 +109,7 @@ struct Report {
     memory: Vec<(String, u64, u64)>,
     nginx_memory: (u64, u64),
     starts: Vec<Duration>,
+    hits: Vec<Hits>,
 }
 
 impl Report {
@@ -137,6 +145,38 @@ impl Report {
             self.starts.len(),
             ms(worst)
         );
+        self.print_hits();
+    }
+
+    fn print_hits(&self) {
+        println!(
+            "\nboth caches over HTTP, 1 KB, by rows in each (ms, p50; added: to the direct call)"
+        );
+        println!("  {:24}{:>10}{:>10}{:>12}{:>12}", "", "direct", "prxy", "added", "p95");
+        for hits in &self.hits {
+            let all = [("exact", &hits.exact), ("semantic", &hits.semantic), ("miss", &hits.miss)];
+            for (what, latencies) in all {
+                let [direct, prxy] = &latencies[..] else { continue };
+                let label = format!("{} {what}", hits.rows);
+                println!(
+                    "  {label:>24}{:>10.2}{:>10.2}{:>+12.2}{:>12.2}",
+                    direct.p50,
+                    prxy.p50,
+                    prxy.p50 - direct.p50,
+                    prxy.p95
+                );
+            }
+            let mb = |kib: u64| kib as f64 / 1024.0;
+            println!(
+                "  {:>24}gateway {:.1} MB at first, {:.1} MB in the end (PSS); database {:.0} MB, \
+                 filled in {:.0} s",
+                "",
+                mb(hits.memory[0]),
+                mb(hits.memory[1]),
+                hits.disk as f64 / 1e6,
+                hits.filled_in.as_secs_f64()
+            );
+        }
     }
 
     fn total_memory(&self) -> (u64, u64) {
@@ -161,6 +201,10 @@ impl Report {
                 "nginx_rss": self.nginx_memory.0, "nginx_pss": self.nginx_memory.1},
             "start_to_ready_ms":
                 self.starts.iter().map(|d| d.as_secs_f64() * 1e3).collect::<Vec<_>>(),
+            "hits": self.hits.iter().map(|hits| json!({
+                "rows": hits.rows, "exact": latency(&hits.exact), "semantic": latency(&hits.semantic),
+                "miss": latency(&hits.miss), "gateway_pss_kib": hits.memory, "disk": hits.disk,
+            })).collect::<Vec<_>>(),
             "cores": cores(),
         })
     }

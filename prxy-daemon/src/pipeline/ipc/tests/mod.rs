@@ -1,5 +1,6 @@
 //! What a shortened conversation must be, for conversations made up at random.
 
+mod gated;
 #[expect(unreachable_pub, reason = "the harness in `tests/` has them too")]
 pub(crate) mod session;
 #[expect(unreachable_pub, reason = "the harness in `tests/` has them too")]
@@ -30,18 +31,24 @@ const WINDOW: u64 = 8_100;
 struct Shelf(Mutex<Vec<Vec<u8>>>);
 
 impl Archive for Shelf {
-    fn keep(&self, turns: &[u8]) -> bool {
+    fn keep(&self, turns: &[u8]) -> Option<BlobId> {
         self.0.lock().unwrap().push(turns.to_vec());
-        true
+        Some(BlobId::of(turns))
+    }
+
+    fn used(&self, turns: &BlobId) {
+        assert!(self.0.lock().unwrap().iter().any(|kept| BlobId::of(kept) == *turns));
     }
 }
 
 struct Full;
 
 impl Archive for Full {
-    fn keep(&self, _: &[u8]) -> bool {
-        false
+    fn keep(&self, _: &[u8]) -> Option<BlobId> {
+        None
     }
+
+    fn used(&self, _: &BlobId) {}
 }
 
 fn options(window: u64, recall_tokens: u64) -> config::Ipc {
@@ -317,7 +324,7 @@ fn a_digest_quotes_what_mattered_and_marks_what_tools_said() {
     let root = Node::read(body.as_bytes()).unwrap();
     let conversation = Conversation::read(Surface::Messages, &root).unwrap();
     let count = |text: &str| Tokenizer::Estimate.count(text);
-    let digest = |budget| digest::digest(conversation.items.iter(), budget, count);
+    let digest = |budget| digest::digest(conversation.items.iter(), budget, count, |_| true);
     assert_eq!(
         digest(1_000),
         "<earlier-conversation messages-left-out=\"4\">\n\
