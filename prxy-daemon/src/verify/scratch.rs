@@ -94,7 +94,7 @@ impl Scratch {
         let listener = match world {
             Some(world) => world
                 .inside
-                .within(|| front::bind(&kernel, address).map_err(std::io::Error::other))
+                .within(|| front::bind(&kernel, address, None).map_err(std::io::Error::other))
                 .and_then(|listener| listener.local_addr()),
             None => Ok(SocketAddr::from(([127, 0, 0, 1], 0))),
         };

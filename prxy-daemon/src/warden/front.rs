@@ -1,5 +1,6 @@
-//! Where clients connect, and where metrics are read. TCP listeners are made by a process that lives in the `front`
-//! cgroup just long enough, because a socket belongs to the cgroup in which it was created.
+//! Where clients connect, and where metrics are read. TCP listeners are made by a process that lives
+//! in the `front` cgroup just long enough, because a socket belongs to the cgroup in which it was
+//! created.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -11,6 +12,7 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
 use prxy_common::Role;
 
+use super::activation::Doorbell;
 use super::identity::{Home, user};
 use super::kernel::Kernel;
 use super::unix::Name;
@@ -19,6 +21,7 @@ use crate::config::Config;
 use crate::gateway;
 use crate::sys::channel::Channel;
 use crate::sys::clone::{Clone, Network, into_cgroup};
+use crate::sys::handed;
 
 /// Every listener of a daemon.
 #[derive(Debug, Default)]
@@ -38,11 +41,18 @@ pub(crate) struct Listeners {
 }
 
 /// Makes all of them.
-pub(crate) fn open(kernel: &Kernel, config: &Config, home: &Home) -> Result<Doors, WardenError> {
+pub(crate) fn open(
+    kernel: &Kernel,
+    config: &Config,
+    home: &Home,
+    doorbell: Option<Doorbell>,
+) -> Result<Doors, WardenError> {
     let mut doors = Doors::default();
-    let tcp = |address: Option<SocketAddr>| address.map(|it| bind(kernel, it)).transpose();
-    doors.clients.tcp = tcp(config.listen.tcp)?;
-    doors.metrics.tcp = tcp(config.metrics.listen)?;
+    let tcp = |address: Option<SocketAddr>, doorbell| {
+        address.map(|address| bind(kernel, address, doorbell)).transpose()
+    };
+    doors.clients.tcp = tcp(config.listen.tcp, doorbell)?;
+    doors.metrics.tcp = tcp(config.metrics.listen, None)?;
     // Whoever is in the gateway's group may connect, where it has one.
     let group = user(Role::Gateway).map(|(_, group)| group);
     let mut unix = |path: &Path, mode: u32| -> Result<UnixListener, WardenError> {
@@ -118,15 +128,19 @@ impl Listeners {
     }
 }
 
-/// Binds and listens on `address` from inside the `front` cgroup.
-#[expect(clippy::disallowed_methods, reason = "the one place that listens")]
-pub(crate) fn bind(kernel: &Kernel, address: SocketAddr) -> Result<TcpListener, WardenError> {
+/// Binds and listens on `address` from inside the `front` cgroup; beside a doorbell, if there is
+/// one, whose connections are ended.
+pub(crate) fn bind(
+    kernel: &Kernel,
+    address: SocketAddr,
+    doorbell: Option<Doorbell>,
+) -> Result<TcpListener, WardenError> {
     let step = "listen for clients";
     let (ours, theirs) = Channel::pair().during(step)?;
     let group = kernel.group(Role::Front)?;
     match into_cgroup(Some(group.dir()), Network::Inherit).during(step)? {
         Clone::Child => {
-            let result = TcpListener::bind(address);
+            let result = make(address, doorbell.as_ref());
             let sent = match &result {
                 Ok(listener) => theirs.send(b"+", Some(listener.as_fd())).is_ok(),
                 Err(error) => theirs.send(error.to_string().as_bytes(), None).is_ok(),
@@ -134,7 +148,7 @@ pub(crate) fn bind(kernel: &Kernel, address: SocketAddr) -> Result<TcpListener, 
             std::process::exit(i32::from(!sent));
         }
         Clone::Parent { pid, .. } => {
-            drop(theirs);
+            drop((theirs, doorbell));
             let mut text = [0; 256];
             let received = ours.receive(&mut text);
             waitpid(pid, None).during(step)?;
@@ -150,3 +164,12 @@ pub(crate) fn bind(kernel: &Kernel, address: SocketAddr) -> Result<TcpListener, 
 }
 
 const BACKLOG: i32 = 128;
+
+#[expect(clippy::disallowed_methods, reason = "the one place that listens")]
+fn make(address: SocketAddr, doorbell: Option<&Doorbell>) -> io::Result<TcpListener> {
+    let Some(doorbell) = doorbell else { return TcpListener::bind(address) };
+    let beside = handed::listen_beside(address)?;
+    // No new one goes there any more; those that did get an end, not a wait for ever.
+    handed::hang_up(doorbell.listener())?;
+    Ok(beside)
+}

@@ -5,6 +5,7 @@
 //! its cgroup, then drop every capability, and say "ready" only when every canary has passed.
 //! Not for anything that came from the network: messages from roles are parsed by `link`.
 
+mod activation;
 mod allowlist;
 mod bpffs;
 mod children;
@@ -28,12 +29,14 @@ mod unix;
 mod watchdog;
 
 use std::fmt::Display;
+use std::os::fd::AsFd;
 
 use prxy_common::Role;
 use thiserror::Error;
 
 use crate::config::{Bundles, Config, Enforcement, Origin};
 use crate::sys::fds;
+use activation::Doorbell;
 pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
@@ -82,7 +85,8 @@ pub enum Show {
 /// # Errors
 /// Anything that keeps one of the layers from holding. Nothing is served then.
 pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenError> {
-    close_inherited()?;
+    let doorbell = Doorbell::find(&|name| std::env::var_os(name), config.listen.tcp)?;
+    close_inherited(doorbell.as_ref())?;
     if config.enforcement == Enforcement::BestEffort {
         tracing::warn!("enforcement: best-effort relaxes nothing yet; all layers hold or I stop");
     }
@@ -95,7 +99,7 @@ pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenE
     floor::tell(kernel.layers());
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
-    let doors = match front::open(&kernel, config, &home) {
+    let doors = match front::open(&kernel, config, &home, doorbell) {
         Ok(doors) => doors,
         Err(error) => {
             // Such as a port in use: common, and nothing of ours runs yet.
@@ -131,14 +135,15 @@ pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenE
 }
 
 /// Nothing that the starter left open gets in, and no log line goes straight into a network.
-fn close_inherited() -> Result<(), WardenError> {
+fn close_inherited(doorbell: Option<&Doorbell>) -> Result<(), WardenError> {
     let step = "check standard error";
     if !fds::is_local(&std::io::stderr()).during(step)? {
         let cause = "it is a network or datagram socket; give me a file, a pipe or a unix stream";
         return Err(WardenError::new(step, cause));
     }
     let step = "close inherited descriptors";
-    fds::close_all_but(&[]).during(step)?;
+    let keep: Vec<_> = doorbell.map(|bell| bell.listener().as_fd()).into_iter().collect();
+    fds::close_all_but(&keep).during(step)?;
     fds::silence_stdio().during(step)
 }
 
