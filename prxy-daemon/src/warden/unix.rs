@@ -7,12 +7,11 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::AtFlags;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
 };
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
-use nix::unistd::{Gid, fchownat};
+use nix::unistd::{Gid, setfsgid};
 
 /// A socket's name in a directory; removed when dropped.
 #[derive(Debug)]
@@ -42,12 +41,13 @@ impl Name {
         // The mode of the socket becomes that of its name, so that there is no moment of a wider one.
         fchmod(&fd, mode)?;
         let (dir, address) = address(path)?;
-        bind(fd.as_raw_fd(), &address)?;
+        // A service may have no right to give a file away, but it can make one in another group.
+        let own = group.map(setfsgid);
+        let bound = bind(fd.as_raw_fd(), &address);
+        own.map(setfsgid);
+        bound?;
         let name = Self(path.to_owned());
         let file = path.file_name().unwrap_or_default();
-        if group.is_some() {
-            fchownat(&dir, file, None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-        }
         // What the umask has taken.
         fchmodat(&dir, file, mode, FchmodatFlags::FollowSymlink)?;
         listen(&fd, Backlog::new(backlog)?)?;
