@@ -36,15 +36,20 @@ impl Clients {
         if self.0.is_empty() {
             return Ok(None);
         }
-        let places = CREDENTIALS.into_iter().chain([hop::CALLER]);
-        let values = places.flat_map(|name| headers.get_all(name));
-        let mut names = values.filter_map(|value| self.0.get(&sum(bare(value.as_bytes())?)));
+        let mut names = credentials(headers).filter_map(|sum| self.0.get(&sum));
         let first = names.next();
         match names.all(|other| Some(other) == first) {
             true => Ok(first.map(String::as_str)),
             false => Err(TwoClients),
         }
     }
+}
+
+/// The SHA-256 of every bare key that a request brings, in the order of [`CREDENTIALS`].
+pub(crate) fn credentials(headers: &HeaderMap) -> impl Iterator<Item = [u8; 32]> {
+    let places = CREDENTIALS.into_iter().chain([hop::CALLER]);
+    let values = places.flat_map(|name| headers.get_all(name));
+    values.filter_map(|value| bare(value.as_bytes()).map(sum))
 }
 
 /// The key itself, without `Bearer`; nothing if there is none.

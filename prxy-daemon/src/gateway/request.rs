@@ -34,9 +34,10 @@ use crate::config::{Config, Provider, TenantBy};
 use crate::embed::model::ModelError;
 use crate::hop::{self, CollectError, Connect, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
+use crate::pipeline::patterns;
 use crate::pipeline::{
-    Cached, Chosen, Exchange, Flight, Kind, Listener, Pipeline, Recorded, Sent, Translated,
-    Verdict, Watch,
+    Cached, Chosen, Confined, Exchange, Flight, Kind, Listener, Pipeline, Recorded, Sent,
+    Translated, Verdict, Watch,
 };
 use crate::provider::endpoint::{Endpoint, Takes};
 use crate::provider::fetch;
@@ -217,7 +218,8 @@ impl<L: BrokerLink> Gateway<L> {
         let body = policy.decode(&codings, body)?;
         let report = outcomes::Report::read(&body)?;
         let tenant = tenant(policy.tenant_by, policy.clients.of(headers)?, headers, None)?;
-        let told = report.note(&self.store.patterns(), &tenant)?;
+        let whose = patterns::whose(&tenant, headers);
+        let told = report.note(&self.store.patterns(), &whose)?;
         let mut response = answer::own(&told);
         *response.status_mut() = StatusCode::CREATED;
         Ok(response)
@@ -347,7 +349,7 @@ impl<L: BrokerLink> Gateway<L> {
             return Ok(Answering { answer, vault: Arc::new(vault), cached });
         }
         let mut lead = None;
-        if let Some(Flight { key, names }) = flight {
+        if let Some(Flight { key, names, .. }) = flight {
             loop {
                 let behind = match self.flights.join(key) {
                     Place::First(first) => {
@@ -528,6 +530,7 @@ impl Policy {
                 flight: None,
                 told: HeaderMap::new(),
                 sent: Sent::default(),
+                confined: Confined::default(),
             };
             let answer = match self.pipeline.run(chosen, &mut exchange) {
                 Verdict::Continue => None,
