@@ -10,10 +10,10 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::answer::{Answered, End, Flight, Recorded};
 use super::canonical::{Canonical, Key};
+use super::exchange::Confined;
 use super::{Cached, Exchange, Module, Verdict};
-use crate::client::{CREDENTIALS, bare, sum};
+use crate::client::credentials;
 use crate::config::{self, Provider, Sharing};
-use crate::hop;
 use crate::provider::Surface;
 use crate::provider::endpoint::{Endpoint, Gives};
 use crate::provider::recorded::{self, UsageChunk};
@@ -54,7 +54,8 @@ impl Module for ExactCache {
             Wish::Neither => None,
             _ => Canonical::read(exchange.endpoint, exchange.uri, &body),
         };
-        let partition = partition(exchange, self.options.scope);
+        let scope = exchange.within(self.options.scope);
+        let partition = partition(exchange, scope);
         let (Some(asked), Some(partition)) = (asked, partition) else {
             exchange.note(Cached::Bypass);
             return Verdict::Continue;
@@ -71,13 +72,13 @@ impl Module for ExactCache {
             let mut flight = blake3::Hasher::new();
             flight.update(&key.hash).update(asked.form().as_bytes());
             let flight = *flight.finalize().as_bytes();
-            exchange.flight = Some(Flight { key: flight, names: key.names.clone() });
+            exchange.flight = Some(Flight { key: flight, names: key.names.clone(), scope });
         }
         let (answers, options, endpoint) =
             (Arc::clone(&self.answers), self.options, exchange.endpoint);
-        let form = asked.form().to_owned();
+        let (form, confined) = (asked.form().to_owned(), exchange.confined.clone());
         exchange.then(move |answered| {
-            if let Some(answer) = kept(endpoint, answered, form, key.names, options.scope) {
+            if let Some(answer) = kept(endpoint, answered, form, key.names, (scope, &confined)) {
                 answers.put(&key.hash, &answer, options.max_bytes, options.ttl);
             }
         });
@@ -116,9 +117,7 @@ impl Wish {
 /// Among whose requests an answer is looked for; `None` for whom the provider would not answer.
 pub(super) fn partition(exchange: &Exchange<'_>, scope: Sharing) -> Option<Vec<u8>> {
     let Provider { name, host, port, path_prefix, client_keys, .. } = exchange.provider;
-    let places = CREDENTIALS.into_iter().chain([hop::CALLER]);
-    let values = places.flat_map(|name| exchange.headers.get_all(name));
-    let keys: Vec<[u8; 32]> = values.filter_map(|value| bare(value.as_bytes()).map(sum)).collect();
+    let keys: Vec<[u8; 32]> = credentials(exchange.headers).collect();
     // What the broker would refuse must not be answered from here.
     if !client_keys.is_empty() && !keys.iter().any(|key| client_keys.contains(key)) {
         return None;
@@ -142,14 +141,18 @@ pub(super) fn partition(exchange: &Exchange<'_>, scope: Sharing) -> Option<Vec<u
     Some(partition)
 }
 
-/// What is kept of an answer; nothing of one that is not whole.
+/// What is kept of an answer; nothing of one that is not whole, or that not all may be given who
+/// would find it.
 pub(super) fn kept(
     endpoint: &Endpoint,
     answered: &Answered,
     form: String,
     names: Vec<Name>,
-    scope: Sharing,
+    (scope, confined): (Sharing, &Confined),
 ) -> Option<Answer> {
+    if !confined.allows(scope) {
+        return None;
+    }
     let Answered { status, form: written, body, end } = answered;
     // Who leaves a stream behind its last event has read all of it.
     let whole = match end {
@@ -255,8 +258,8 @@ mod tests {
         ] {
             let body = Bytes::from_static(body.as_bytes());
             let answered = Answered { status: StatusCode::OK, form, body, end };
-            let kept =
-                kept(endpoint.endpoint, &answered, String::new(), Vec::new(), Sharing::Tenant);
+            let everybody = (Sharing::Global, &Confined::default());
+            let kept = kept(endpoint.endpoint, &answered, String::new(), Vec::new(), everybody);
             assert_eq!(kept.is_some(), expected, "{form:?} {end:?}");
         }
     }
