@@ -285,7 +285,7 @@ impl<L: BrokerLink> Gateway<L> {
         let shown =
             self.screen.as_ref().map(|screen| screen.exchange(&head.method, head.uri.path()));
         let lent = Lent {
-            chosen: policy.pipeline.chosen(pipe(&head.headers))?,
+            chosen: policy.pipeline.chosen(pipe(&head.headers).as_deref())?,
             tenant: &tenant,
             vault: &*vault,
             shown: shown.as_deref(),
@@ -477,7 +477,7 @@ impl Policy {
 
     /// What is active, for a client that would send these headers.
     fn tell_pipeline(&self, headers: &HeaderMap) -> Result<serde_json::Value, Failure> {
-        let chosen = self.pipeline.chosen(pipe(headers))?;
+        let chosen = self.pipeline.chosen(pipe(headers).as_deref())?;
         let modules = self.pipeline.modules().map(|(name, kind)| {
             let optional = kind == Kind::Optional;
             serde_json::json!({ "name": name, "optional": optional })
@@ -682,9 +682,10 @@ fn headers(head: &Parts, route: RouteId, aim: &Aim) -> HeaderMap {
 }
 
 /// The modules that a request wants to pass, if it says so.
-fn pipe(headers: &HeaderMap) -> Option<&str> {
-    // What is no text names no module.
-    headers.get(hop::PIPE).map(|value| value.to_str().unwrap_or("?"))
+fn pipe(headers: &HeaderMap) -> Option<String> {
+    // What is no text names no module. Many are one list (RFC 9110 §5.3).
+    let all = headers.get_all(hop::PIPE).iter().map(|value| value.to_str().unwrap_or("?"));
+    all.map(str::to_owned).reduce(|before, next| format!("{before},{next}"))
 }
 
 const GOOGLE: HeaderName = HeaderName::from_static("x-goog-api-key");
