@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{Config, Module};
+use crate::config::{Client, Config, CostLimits, Module};
 use crate::redact::{Action, Label, Policy};
 
 /// One line each.
@@ -20,10 +20,9 @@ pub(super) fn of(config: &Config) -> Vec<String> {
     }
     warnings.extend(unlimited(config));
     warnings.extend(misplaced(config));
-    if !config.listen.ip().is_loopback() {
+    if let Some(address) = config.listen.tcp.filter(|_| config.listen.is_open()) {
         warnings.push(format!(
-            "listen {} is not loopback: whoever reaches it can use prxy, over a line in the clear",
-            config.listen
+            "listen {address} is not loopback: clients' keys and texts go over a line in the clear"
         ));
     }
     warnings
@@ -41,7 +40,9 @@ fn unlimited(config: &Config) -> Option<String> {
         ]),
         _ => None,
     };
-    let none = config.pipeline.iter().find_map(limits)? == [false; 5];
+    let own = |client: &Client| client.limits.cost != CostLimits::default();
+    let none =
+        config.pipeline.iter().find_map(limits)? == [false; 5] && !config.clients.iter().any(own);
     none.then(|| "cost-guard has no limit: it counts, and refuses nothing".into())
 }
 
