@@ -75,6 +75,21 @@ fn every_form_of_answer_is_counted_and_a_restart_forgets_nothing() {
 }
 
 #[test]
+fn a_restart_forgets_nothing_where_the_vault_does() {
+    for scope in ["request", "memory"] {
+        let extra = format!("vault: {{ scope: {scope} }}");
+        let setting = Setting { extra, ..setting("perDay: 100") };
+        let mut scene = Scene::start_with(&setting).unwrap();
+        let before = spent(&scene);
+        assert!(before > 0.0);
+        scene.stop().unwrap();
+        scene.launch(&setting).unwrap();
+        scene.wait_for_routes().unwrap();
+        same(spent(&scene), before + 2.0 * ANSWER);
+    }
+}
+
+#[test]
 fn a_limit_is_reached_and_never_gone_over() {
     let limit = 2.5;
     let scene = Scene::start_with(&setting(&format!("perMonth: 100, perDay: {limit}"))).unwrap();

@@ -59,7 +59,7 @@ pub enum Failure {
     #[error("{0}\nprxy: {n} configuration problem{s}", n = .0.count(), s = if .0.count() == 1 { "" } else { "s" })]
     Config(#[from] ConfigErrors),
     /// The work itself failed.
-    #[error("prxy: {0:#}")]
+    #[error("prxy: {}", said_once(.0))]
     Work(#[from] anyhow::Error),
     /// There is no daemon to be asked.
     #[error("prxy: {0}; for another directory give --data-dir")]
@@ -67,6 +67,19 @@ pub enum Failure {
     /// What was printed, or the program that was run, has said why; this is only the status.
     #[error("")]
     Said(u8),
+}
+
+/// An error with its causes, each said once: some repeat what they come from.
+pub(super) fn said_once(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.contains(&cause) {
+            said.push_str(&format!(": {cause}"));
+        }
+    }
+    said
 }
 
 impl Failure {

@@ -68,7 +68,7 @@ fn add(state: &Path, places: &[PathBuf], name: Option<String>) -> anyhow::Result
         None => dir.file_name().unwrap_or_default().to_string_lossy().into_owned(),
     };
     // Before root becomes somebody else, who may not read them.
-    let files = Source::open(&dir)?;
+    let files = Source::open(&dir).with_context(|| dir.display().to_string())?;
     make(state).with_context(|| state.display().to_string())?;
     vault::become_owner(state)?;
     Ok(installed::add(state, files, &name)?)

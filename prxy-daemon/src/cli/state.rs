@@ -22,7 +22,7 @@ use prxy_common::Role;
 
 use super::definition::Verb;
 use super::vault::{become_owner, open, open_existing};
-use super::{Arguments, Failure, data_dir, keys, print, sources};
+use super::{Arguments, Failure, UsageError, data_dir, keys, print, said_once, sources};
 use crate::store::{
     Access, Archive, Counted, HEADER, Secret, Step, Store, StoreError, convert, exchange,
 };
@@ -35,6 +35,9 @@ pub(super) fn run(
     env: &dyn Fn(&str) -> Option<OsString>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
+    if arguments.merge && arguments.force {
+        return Err(UsageError::Program("either --merge or --force").into());
+    }
     let access = keys::access(&arguments, env)?;
     let data = data_dir(arguments.data_dir.clone(), env)?;
     let text = match arguments.verb {
@@ -156,22 +159,20 @@ fn export(data: &Path, access: &Access, to: &Path) -> anyhow::Result<String> {
     over();
     // Whoever reads it finds its end, or no file.
     let counted = written.and_then(|()| Ok(Archive::counted(&file)?));
-    let Counted { rows, blobs } = counted.inspect_err(|_| drop(fs::remove_file(to)))?;
+    let Counted { rows, blobs, .. } = counted.inspect_err(|_| drop(fs::remove_file(to)))?;
     Ok(format!("{rows} rows and {blobs} texts, in the open\n"))
 }
 
 fn import(data: &Path, access: &Access, arguments: &Arguments) -> anyhow::Result<String> {
     let from = one(&arguments.places)?;
     let file = File::open(from).with_context(|| format!("cannot read {}", from.display()))?;
-    if arguments.merge && arguments.force {
-        bail!("either --merge or --force");
-    }
     let state = identity::state(data);
     if arguments.merge {
         // What it says of the vault is read as a state of its own, which no disk holds.
         let other = Store::in_memory()?;
-        Archive::read(&other, &mut BufReader::new(file), &Counter::default().teller())?;
+        let read = Archive::read(&other, &mut BufReader::new(file), &Counter::default().teller())?;
         over();
+        tell_stray(read.stray);
         let done = open(&state, access)?.merge(&other)?;
         return Ok(format!(
             "{} added, {} added under new numbers, {} known\n",
@@ -194,8 +195,9 @@ fn import(data: &Path, access: &Access, arguments: &Arguments) -> anyhow::Result
         }
         let store =
             Store::open_with(fresh, &Access { encrypted_only: wanted, secret: secret.clone() })?;
-        Archive::read(&store, &mut BufReader::new(&file), &Counter::default().teller())?;
+        let read = Archive::read(&store, &mut BufReader::new(&file), &Counter::default().teller())?;
         over();
+        tell_stray(read.stray);
         store.tidy()?;
         Ok(())
     })?;
@@ -276,7 +278,7 @@ fn as_owner(
         Clone::Child => {
             let filled = become_owner(state).and_then(|()| fill());
             if let Err(error) = &filled {
-                eprintln!("prxy: {error:#}");
+                eprintln!("prxy: {}", said_once(error));
             }
             exit(i32::from(filled.is_err()))
         }
@@ -309,6 +311,13 @@ impl Counter {
                 eprint!("\r{rows} rows");
             }
         }
+    }
+}
+
+/// What was left out of an import.
+fn tell_stray(rows: u64) {
+    if rows > 0 {
+        eprintln!("prxy: {rows} rows of the vault are of no tenant in the file, and left out");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{Config, Module};
+use crate::config::{Client, Config, CostLimits, Module};
 use crate::redact::{Action, Label, Policy};
 
 /// One line each.
@@ -18,6 +18,8 @@ pub(super) fn of(config: &Config) -> Vec<String> {
         ),
         Some(policy) => warnings.extend(unroutable(policy)),
     }
+    warnings.extend(unlimited(config));
+    warnings.extend(misplaced(config));
     if let Some(address) = config.listen.tcp.filter(|_| config.listen.is_open()) {
         warnings.push(format!(
             "listen {address} is not loopback: clients' keys and texts go over a line in the clear"
@@ -25,6 +27,43 @@ pub(super) fn of(config: &Config) -> Vec<String> {
     }
     warnings
 }
+
+/// A guard over nothing.
+fn unlimited(config: &Config) -> Option<String> {
+    let limits = |module: &Module| match module {
+        Module::CostGuard(guard) => Some([
+            guard.per_request.is_some(),
+            guard.per_day.is_some(),
+            guard.per_month.is_some(),
+            guard.tokens_per_day.is_some(),
+            guard.tokens_per_month.is_some(),
+        ]),
+        _ => None,
+    };
+    let own = |client: &Client| client.limits.cost != CostLimits::default();
+    let none =
+        config.pipeline.iter().find_map(limits)? == [false; 5] && !config.clients.iter().any(own);
+    none.then(|| "cost-guard has no limit: it counts, and refuses nothing".into())
+}
+
+/// Modules that do less behind others.
+fn misplaced(config: &Config) -> impl Iterator<Item = String> {
+    let at = |name: &str| config.pipeline.iter().position(|module| module.name() == name);
+    ORDERS.into_iter().filter_map(move |(first, second, why)| {
+        let wrong = at(first)? > at(second)?;
+        wrong.then(|| format!("{first} stands behind {second}, and is better before it: {why}"))
+    })
+}
+
+/// What belongs before what, as the modules' guides say.
+const ORDERS: [(&str, &str, &str); 4] = [
+    ("exact-cache", "patterns", CACHED),
+    ("semantic-cache", "patterns", CACHED),
+    ("mcp-optimizer", "ipc", "what ipc leaves out shows no more which tools were used"),
+    ("patterns", "ipc", "ipc shortens the history by which a conversation is known again"),
+];
+const CACHED: &str =
+    "a note that is added makes another request, and answers from a cache need none";
 
 /// The labels that are to go to a local provider, where there is none.
 fn unroutable(policy: &Policy) -> Option<String> {
@@ -57,8 +96,17 @@ mod tests {
     use crate::config::Sources;
 
     #[test]
-    fn a_pipeline_that_masks_nothing_is_warned_of() {
-        for (pipe, count) in [("airgap,guardrails", 0), ("guardrails", 0), ("airgap", 1)] {
+    fn what_few_people_want_is_warned_of() {
+        for (pipe, count) in [
+            ("airgap,guardrails", 0),
+            ("guardrails", 0),
+            ("airgap", 1),
+            ("guardrails,cost-guard", 1),
+            ("guardrails,mcp-optimizer,exact-cache,semantic-cache,patterns,ipc", 0),
+            ("guardrails,patterns,exact-cache,semantic-cache", 2),
+            ("guardrails,ipc,mcp-optimizer", 1),
+            ("guardrails,ipc,patterns", 1),
+        ] {
             let env = |name: &str| (name == "PRXY_PIPE").then(|| OsString::from(pipe));
             let nowhere = Some("/nonexistent".into());
             let sources =

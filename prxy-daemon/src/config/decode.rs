@@ -253,6 +253,7 @@ impl Found {
             (Value::Text(_), "a whole number" | "true or false") => {
                 ": take the quotes or letters away"
             }
+            (Value::Number(_), "a whole number") => " with a sign, a point or an exponent",
             (Value::Null, "a mapping") => ": give it a value, or remove the key",
             (Value::Bool(_) | Value::Number(_), "a regex" | "a path" | "a URL") => ": quote it",
             _ => "",

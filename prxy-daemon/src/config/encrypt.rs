@@ -99,6 +99,11 @@ mod tests {
             ("encrypt: { key: 'correct horse battery' }", "environment variable"),
             ("encrypt: { passphrase: 'x' }", "unknown key"),
             ("encrypt: yes", "encrypt"),
+            // Its other name takes nothing.
+            (
+                "pipeline: [guardrails, local-encrypt: { key: A }]",
+                "`local-encrypt` takes no options here: see `encrypt`",
+            ),
         ] {
             let errors = load(text).unwrap_err().to_string();
             assert!(errors.contains(told) && !errors.contains("horse"), "{errors}");

@@ -56,7 +56,7 @@ pub(super) fn key_values(text: &str, parsed: &Parsed) -> Vec<Range<usize>> {
     loop {
         if let Some(entry) = entries.pop() {
             let Span { start, end } = entry.value.span;
-            if names_secret(&entry.key) && entry.value.span != entry.key_span {
+            if names_secret(&entry.key) && entry.value.span != entry.key_span && !is_path(entry) {
                 // A block scalar ends where the next key begins.
                 ranges.push(start..start + text[start..end].trim_end().len());
             } else if let ("guardrails", Value::Mapping(options)) =
@@ -113,8 +113,14 @@ pub(crate) fn printable(c: char) -> char {
 }
 
 fn names_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| key.contains(word))
+    let lower = key.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| lower.contains(word)) && !COUNTS.contains(&key)
+}
+
+/// A path to a secret is none, as long as it is not the secret itself.
+fn is_path(entry: &Entry) -> bool {
+    let Value::Text(path) = &entry.value.value else { return false };
+    entry.key == "key_file" && PATHS.iter().any(|begins| path.starts_with(begins))
 }
 
 fn is_key(word: &str) -> bool {
@@ -155,6 +161,9 @@ pub(super) fn merge(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
 
 const SECRET_WORDS: [&str; 8] =
     ["key", "secret", "token", "passw", "credential", "auth", "bearer", "pwd"];
+/// Options whose names only sound like it.
+const COUNTS: [&str; 3] = ["tokensPerDay", "tokensPerMonth", "recallTokens"];
+const PATHS: [&str; 3] = ["/", "./", "../"];
 const KEY_PREFIXES: [&str; 7] = ["sk-", "sk_", "gsk_", "AIza", "ghp_", "xox", "AKIA"];
 /// Shorter words of letters and digits are mostly names.
 const MIN_KEY: usize = 24;
@@ -181,6 +190,24 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(secrets(text), shown);
+        }
+    }
+
+    #[test]
+    fn counts_and_paths_are_no_secrets_and_keys_are() {
+        for (text, hidden) in [
+            ("tokensPerDay: 1.5", &[][..]),
+            ("recallTokens: x", &[]),
+            ("key_file: /etc/prxy/key", &[]),
+            ("key_file: ./key", &[]),
+            ("key_file: correct horse", &["correct horse"]),
+            ("key: /etc/prxy/key", &["/etc/prxy/key"]),
+            ("tokens: 1.5", &["1.5"]),
+        ] {
+            let parsed = super::super::yaml::parse(text);
+            let shown: Vec<&str> =
+                key_values(text, &parsed).into_iter().map(|range| &text[range]).collect();
+            assert_eq!(shown, hidden, "{text}");
         }
     }
 

@@ -47,6 +47,12 @@ pub(super) fn decode(node: &Node, found: &mut Found) -> Option<Stages> {
                 };
                 let fields = match options {
                     Some(Node { value: Value::Null, .. }) | None => Some(Fields::NONE),
+                    Some(Node { value: Value::Mapping(options), span })
+                        if keys.is_empty() && !options.is_empty() =>
+                    {
+                        found.add(*span, Kind::OptionsOfEncrypt);
+                        None
+                    }
                     Some(node) => found.fields(node, keys),
                 };
                 let fields = fields.unwrap_or(Fields::NONE);

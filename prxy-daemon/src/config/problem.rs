@@ -110,6 +110,8 @@ pub(super) enum Kind {
     // The pipeline.
     #[error("unknown module {module}{instead}")]
     UnknownModule { module: Quoted, instead: Instead },
+    #[error("`local-encrypt` takes no options here: see `encrypt`")]
+    OptionsOfEncrypt,
     #[error("module `{0}` stands twice in the pipeline")]
     ModuleTwice(&'static str),
     #[error("`airgap` must be the first module")]

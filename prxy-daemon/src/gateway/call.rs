@@ -129,9 +129,10 @@ pub(super) fn headers(
 }
 
 /// The modules that a request wants to pass, if it says so.
-pub(super) fn pipe(headers: &HeaderMap) -> Option<&str> {
-    // What is no text names no module.
-    headers.get(hop::PIPE).map(|value| value.to_str().unwrap_or("?"))
+pub(super) fn pipe(headers: &HeaderMap) -> Option<String> {
+    // What is no text names no module. Many are one list (RFC 9110 §5.3).
+    let all = headers.get_all(hop::PIPE).iter().map(|value| value.to_str().unwrap_or("?"));
+    all.map(str::to_owned).reduce(|before, next| format!("{before},{next}"))
 }
 
 pub(super) const GOOGLE: HeaderName = HeaderName::from_static("x-goog-api-key");

@@ -392,7 +392,7 @@ impl<L: BrokerLink> Gateway<L> {
         let shown =
             self.screen.as_ref().map(|screen| screen.exchange(&head.method, head.uri.path()));
         let lent = Lent {
-            chosen: policy.pipeline.chosen(pipe(&head.headers))?,
+            chosen: policy.pipeline.chosen(pipe(&head.headers).as_deref())?,
             tenant: &tenant,
             vault: &*vault,
             shown: shown.as_deref(),
@@ -620,7 +620,7 @@ impl Policy {
 
     /// What is active, for a client that would send these headers.
     fn tell_pipeline(&self, headers: &HeaderMap) -> Result<serde_json::Value, Failure> {
-        let chosen = self.pipeline.chosen(pipe(headers))?;
+        let chosen = self.pipeline.chosen(pipe(headers).as_deref())?;
         let modules = self.pipeline.modules().map(|(name, kind)| {
             let optional = kind == Kind::Optional;
             serde_json::json!({ "name": name, "optional": optional })

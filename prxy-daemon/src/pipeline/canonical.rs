@@ -69,17 +69,18 @@ impl<'a> Canonical<'a> {
             }
             !chooses && !silent(endpoint.surface).contains(&&**key)
         });
-        let (alt, query): (Vec<&str>, Vec<&str>) =
-            uri.query().unwrap_or_default().split('&').partition(|pair| pair.starts_with("alt="));
+        let query = uri.query().unwrap_or_default();
         let path = match uri.path().strip_suffix(STREAMED) {
             Some(model) => {
+                let (alt, query): (Vec<&str>, Vec<&str>) =
+                    query.split('&').partition(|pair| pair.starts_with("alt="));
                 kind = if alt == ["alt=sse"] { Kind::Events } else { Kind::Array };
                 form = format!("{STREAMED}{}", alt.concat());
-                format!("{model}{WHOLE}")
+                format!("{model}{WHOLE}?{}", query.join("&"))
             }
-            None => uri.path().to_owned(),
+            // What `alt` does to an answer that is not streamed is the provider's secret.
+            None => format!("{}?{query}", uri.path()),
         };
-        let path = format!("{path}?{}", query.join("&"));
         Some(Self { root: Node::Object(members), path, form, kind })
     }
 

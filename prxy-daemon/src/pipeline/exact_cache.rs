@@ -15,7 +15,7 @@ use super::{Cached, Exchange, Module, Verdict};
 use crate::client::credentials;
 use crate::config::{self, Provider, Sharing};
 use crate::provider::Surface;
-use crate::provider::endpoint::{Endpoint, Gives};
+use crate::provider::endpoint::Endpoint;
 use crate::provider::recorded::{self, UsageChunk};
 use crate::redact::Name;
 use crate::redact::rehydrate::Form;
@@ -76,7 +76,8 @@ impl Module for ExactCache {
         }
         let (answers, options, endpoint) =
             (Arc::clone(&self.answers), self.options, exchange.endpoint);
-        let (form, confined) = (asked.form().to_owned(), exchange.confined.clone());
+        let form = Written { kind: asked.kind(), form: asked.form().to_owned() };
+        let confined = exchange.confined.clone();
         exchange.then(move |answered| {
             if let Some(answer) = kept(endpoint, answered, form, key.names, (scope, &confined)) {
                 answers.put(&key.hash, &answer, options.max_bytes, options.ttl);
@@ -141,12 +142,19 @@ pub(super) fn partition(exchange: &Exchange<'_>, scope: Sharing) -> Option<Vec<u
     Some(partition)
 }
 
-/// What is kept of an answer; nothing of one that is not whole, or that not all may be given who
-/// would find it.
+/// How the answer to a request is to be written.
+pub(super) struct Written {
+    pub(super) kind: Kind,
+    /// See [`Canonical::form`].
+    pub(super) form: String,
+}
+
+/// What is kept of an answer; nothing of one that is not whole or not written as it was asked for, or
+/// that not all may be given who would find it.
 pub(super) fn kept(
     endpoint: &Endpoint,
     answered: &Answered,
-    form: String,
+    asked: Written,
     names: Vec<Name>,
     (scope, confined): (Sharing, &Confined),
 ) -> Option<Answer> {
@@ -170,10 +178,11 @@ pub(super) fn kept(
     }
     let kind = match written {
         Form::Stream => Kind::Events,
-        _ if endpoint.gives == Gives::Array => Kind::Array,
+        _ if body.trim_ascii_start().starts_with(b"[") => Kind::Array,
         _ => Kind::Whole,
     };
-    Some(Answer { kind, form, names, body: body.clone() })
+    let Written { kind: expected, form } = asked;
+    (kind == expected).then(|| Answer { kind, form, names, body: body.clone() })
 }
 
 /// An answer as it is asked for; `None` if it cannot be written like that.
@@ -191,7 +200,9 @@ pub(super) fn written_as(
     let whole = || recorded::to_whole(surface, body);
     let converted = match (kind, asked.kind()) {
         (Kind::Whole, Kind::Whole) => return Some(body.clone()),
-        (Kind::Events | Kind::Array, _) if form == asked.form() => return Some(body.clone()),
+        (Kind::Events, Kind::Events) | (Kind::Array, Kind::Array) if form == asked.form() => {
+            return Some(body.clone());
+        }
         (Kind::Events | Kind::Array, Kind::Whole) => whole(),
         (Kind::Whole | Kind::Array, Kind::Events) => streamed(),
         (Kind::Events, Kind::Events) => recorded::to_stream(surface, &whole()?, usage),
@@ -259,8 +270,69 @@ mod tests {
             let body = Bytes::from_static(body.as_bytes());
             let answered = Answered { status: StatusCode::OK, form, body, end };
             let everybody = (Sharing::Global, &Confined::default());
-            let kept = kept(endpoint.endpoint, &answered, String::new(), Vec::new(), everybody);
+            let kind = if form == Form::Stream { Kind::Events } else { Kind::Whole };
+            let asked = Written { kind, form: String::new() };
+            let kept = kept(endpoint.endpoint, &answered, asked, Vec::new(), everybody);
             assert_eq!(kept.is_some(), expected, "{form:?} {end:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_written_as_it_was_asked_for_is_not_kept() {
+        const CHUNK: &str =
+            r#"{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]}"#;
+        let (events, array) = (format!("data: {CHUNK}\r\n\r\n"), format!("[{CHUNK}]"));
+        let model = "/v1beta/models/m";
+        // By how it is asked for: the kinds of answer that are kept, of events, array and whole.
+        for (asked, expected) in [
+            (":generateContent", [false, false, true]),
+            (":generateContent?alt=sse", [false, false, true]),
+            (":streamGenerateContent", [false, true, false]),
+            (":streamGenerateContent?alt=sse", [true, false, false]),
+        ] {
+            let uri: http::Uri = format!("{model}{asked}").parse().unwrap();
+            let found = Endpoint::find(Api::Google, &http::Method::POST, uri.path()).unwrap();
+            let canonical = Canonical::read(found.endpoint, &uri, b"{}").unwrap();
+            let answers = [
+                (Form::Stream, &*events, Kind::Events),
+                (Form::Whole, &array, Kind::Array),
+                (Form::Whole, CHUNK, Kind::Whole),
+            ];
+            let kept = answers.map(|(form, body, _)| {
+                let asked = Written { kind: canonical.kind(), form: canonical.form().to_owned() };
+                let body = Bytes::copy_from_slice(body.as_bytes());
+                let answered = Answered { status: StatusCode::OK, form, body, end: End::Whole };
+                kept(
+                    found.endpoint,
+                    &answered,
+                    asked,
+                    Vec::new(),
+                    (Sharing::Tenant, &Confined::default()),
+                )
+                .is_some()
+            });
+            assert_eq!(kept, expected, "{asked}");
+            // Whatever is kept all the same is given in the form that is asked for.
+            for (_, body, kind) in answers {
+                let body = Bytes::copy_from_slice(body.as_bytes());
+                let form = canonical.form().to_owned();
+                let answer = Answer { kind, form, names: Vec::new(), body };
+                let given = written_as(Surface::Generate, &answer, &canonical).unwrap();
+                let first = [b'{', b'd', b'['][canonical.kind() as usize];
+                assert_eq!(given.first(), Some(&first), "{asked} {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn alt_is_part_of_the_key_where_it_does_not_choose_the_form() {
+        let key = |asked: &str| {
+            let uri: http::Uri = format!("/v1beta/models/m{asked}").parse().unwrap();
+            let found = Endpoint::find(Api::Google, &http::Method::POST, uri.path()).unwrap();
+            Canonical::read(found.endpoint, &uri, b"{}").unwrap().key(b"")
+        };
+        let plain = key(":generateContent");
+        assert_eq!(key(":streamGenerateContent?alt=sse"), plain);
+        assert_ne!(key(":generateContent?alt=sse"), plain);
     }
 }

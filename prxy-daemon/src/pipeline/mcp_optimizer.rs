@@ -1,12 +1,15 @@
 //! Sends only the tools that matter, where there are many.
 //!
 //! The choice is a pure function of the history: every text of the user adds the tools that have to
-//! do with it, in turn, and none is taken away. So it grows with a conversation and is otherwise the
+//! do with it, in turn, whatever a text names stays, and none is taken away. So it grows with a conversation and is otherwise the
 //! same from request to request, as a provider's prompt cache wants it. What stays, stays in its
 //! order and byte for byte. Not for turns: those are `ipc`'s.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
 
 use super::words::{Weights, words};
 use super::{Exchange, Module, Verdict};
@@ -51,6 +54,8 @@ impl McpOptimizer {
         let own = |tool: &Tool<'_>| tool.name.starts_with(OF_SERVERS);
         let of_servers = tools.iter().any(own);
         let used = used(&conversation);
+        let names = Names::of(tools);
+        let named = names.anywhere(&conversation);
         let mut stays: Vec<bool> = tools
             .iter()
             .map(|tool| {
@@ -59,11 +64,12 @@ impl McpOptimizer {
                     || self.options.preserve_tools.contains(&*tool.name)
                     || conversation.chosen.contains(&tool.name)
                     || used.contains(&*tool.name)
+                    || named.contains(&*tool.name)
                     // A mark says up to where the provider remembers: it stays where it is.
                     || tool.node.get("cache_control").is_some()
             })
             .collect();
-        if !self.choose(body, &conversation, &mut stays) {
+        if !self.choose(body, &conversation, &names, &mut stays) {
             return None;
         }
         keep_one_of_each_list(tools, &mut stays);
@@ -76,12 +82,24 @@ impl McpOptimizer {
     }
 
     /// Adds the tools that each text of the user has to do with; `false` if none says anything.
-    fn choose(&self, body: &[u8], conversation: &Conversation<'_>, stays: &mut [bool]) -> bool {
+    fn choose(
+        &self,
+        body: &[u8],
+        conversation: &Conversation<'_>,
+        names: &Names<'_>,
+        stays: &mut [bool],
+    ) -> bool {
         let about: Vec<_> = conversation.tools.iter().map(|tool| self.about(body, tool)).collect();
         let weights = Weights::of(about.iter().map(|(_, all)| &**all));
         let mut said = false;
         let mut added = HashSet::new();
-        for text in conversation.items.iter().filter(|item| item.asks()).flat_map(|i| i.texts()) {
+        let asks = conversation.items.iter().filter(|item| item.asks());
+        // Responses may take the user's text alone.
+        let alone = conversation.list.and_then(Node::text);
+        for text in alone.into_iter().chain(asks.flat_map(|item| item.texts())) {
+            // What it names stays anyway; here counts what it says besides.
+            let (named, text) = names.taken_out(&text);
+            said |= !named.is_empty();
             let text: String = text.chars().take(MOST_CHARACTERS).collect();
             let asked = self.words(&text);
             let fit = |(name, all): &(Arc<BTreeSet<String>>, Arc<BTreeSet<String>>)| {
@@ -97,10 +115,12 @@ impl McpOptimizer {
             let mut order: Vec<usize> = (0..fits.len()).collect();
             // The best first, and of equals the first in the list.
             order.sort_by(|a, b| fits[*b].total_cmp(&fits[*a]));
-            for at in order {
+            for (rank, at) in order.into_iter().enumerate() {
                 let enough = fits[at] >= best * f64::from(self.options.relevance_threshold)
                     && fits[at] > 0.0;
-                if enough && added.len() < self.options.max_tools && added.insert(at) {
+                // The best of every text comes, so that a long history shuts out no later turn.
+                let room = rank == 0 || added.len() < self.options.max_tools;
+                if enough && room && added.insert(at) {
                     stays[at] = true;
                 }
             }
@@ -154,6 +174,87 @@ fn used<'c>(conversation: &'c Conversation<'_>) -> HashSet<&'c str> {
             _ => None,
         })
         .collect()
+}
+
+/// Finds the names of tools in texts.
+struct Names<'c> {
+    /// `None`: there are too many to look for.
+    search: Option<AhoCorasick>,
+    /// Whose name each one is.
+    whose: Vec<&'c str>,
+}
+
+impl<'c> Names<'c> {
+    fn of(tools: &'c [Tool<'_>]) -> Self {
+        let (mut names, mut whose) = (Vec::new(), Vec::new());
+        for name in tools.iter().map(|tool| &*tool.name).filter(|name| !name.is_empty()) {
+            names.push(name);
+            whose.push(name);
+            // People leave out the server, where the rest cannot be a mere word.
+            let rest = name.strip_prefix(OF_SERVERS).and_then(|rest| rest.split_once("__"));
+            if let Some((_, short)) = rest
+                && short.contains(|symbol: char| "_-".contains(symbol) || symbol.is_uppercase())
+            {
+                names.push(short);
+                whose.push(name);
+            }
+        }
+        Self { search: AhoCorasick::new(&names).ok(), whose }
+    }
+
+    /// The names in a text, each whole.
+    fn in_text(&self, text: &str) -> Vec<(Range<usize>, &'c str)> {
+        let Some(search) = &self.search else { return Vec::new() };
+        let part = |at: Option<usize>| {
+            let byte = at.and_then(|at| text.as_bytes().get(at));
+            byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        };
+        search
+            .find_overlapping_iter(text)
+            .filter(|hit| !part(hit.start().checked_sub(1)) && !part(Some(hit.end())))
+            .filter_map(|hit| Some((hit.range(), *self.whose.get(hit.pattern().as_usize())?)))
+            .collect()
+    }
+
+    /// The names in a text, and the text without them.
+    fn taken_out(&self, text: &str) -> (HashSet<&'c str>, String) {
+        let found = self.in_text(text);
+        let mut rest = text.as_bytes().to_vec();
+        for (range, _) in &found {
+            rest[range.clone()].fill(b' ');
+        }
+        let rest = String::from_utf8_lossy(&rest).into_owned();
+        (found.into_iter().map(|(_, name)| name).collect(), rest)
+    }
+
+    /// The tools that any text of the request names: of the user, of the model, of whoever gives
+    /// orders, or of a tool.
+    fn anywhere(&self, conversation: &Conversation<'_>) -> HashSet<&'c str> {
+        if self.search.is_none() {
+            return self.whose.iter().copied().collect();
+        }
+        let mut named = HashSet::new();
+        let mut look = |text: &str| named.extend(self.in_text(text).iter().map(|(_, name)| *name));
+        conversation.system.iter().for_each(|node| strings(node, &mut look));
+        for part in conversation.items.iter().flat_map(|item| &item.parts) {
+            match part {
+                Part::Text(node) | Part::Said(node) | Part::Other(node) => strings(node, &mut look),
+                Part::Call { input: Some(input), .. } => strings(input, &mut look),
+                // Clients leave out of later requests what the model thought.
+                _ => {}
+            }
+        }
+        named
+    }
+}
+
+/// Every string below a node that is a value.
+fn strings(node: &Node<'_>, look: &mut dyn FnMut(&str)) {
+    if let Some(text) = node.text() {
+        look(&text);
+    }
+    node.elements().iter().for_each(|node| strings(node, look));
+    node.members().iter().for_each(|(_, node)| strings(node, look));
 }
 
 /// A list of declarations that is empty is refused by some APIs.

@@ -6,12 +6,13 @@ use std::fs::File;
 use std::io::{self, BufRead, Read as _, Seek as _, SeekFrom, Write};
 
 use rusqlite::types::{Value as Cell, ValueRef};
-use rusqlite::{Connection, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params_from_iter};
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::blob::hex;
 use super::{Store, StoreError, now, schema};
+use crate::redact::placeholder::MOST;
 
 /// Reads and writes the lines.
 #[derive(Debug)]
@@ -43,6 +44,12 @@ pub enum ArchiveError {
     /// A line means nothing here.
     #[error("line {0} is damaged")]
     Line(u64),
+    /// It counts further than this prxy does.
+    #[error("table {table}: a number is above {MOST}, the last that a placeholder can have")]
+    Number {
+        /// Where it stands.
+        table: &'static str,
+    },
     /// Its end is missing, or something in it has changed.
     #[error("the export is cut off or changed: its end does not fit")]
     End,
@@ -61,6 +68,8 @@ pub struct Counted {
     pub rows: u64,
     /// Texts in `blob/`.
     pub blobs: u64,
+    /// Rows of the vault that were left out: they are of no tenant.
+    pub stray: u64,
 }
 
 impl Archive {
@@ -108,7 +117,7 @@ impl Archive {
         })?;
         failed.map_or(Ok(()), Err)?;
         let sum = out.hash.finalize().to_hex().to_string();
-        let Counted { rows, blobs } = counted;
+        let Counted { rows, blobs, .. } = counted;
         out.line(&json!({ "end": { "rows": rows, "blobs": blobs, "blake3": sum } }))?;
         out.out.flush()?;
         Ok(counted)
@@ -127,7 +136,7 @@ impl Archive {
         let line: Value =
             serde_json::from_slice(last.unwrap_or_default()).map_err(|_| ArchiveError::End)?;
         let count = |key: &str| line["end"][key].as_u64().ok_or(ArchiveError::End);
-        Ok(Counted { rows: count("rows")?, blobs: count("blobs")? })
+        Ok(Counted { rows: count("rows")?, blobs: count("blobs")?, stray: 0 })
     }
 
     /// Reads everything into a store that is new and empty; all of it or nothing, but for blobs.
@@ -168,7 +177,14 @@ impl Archive {
                     }
                     let cells = cells.iter().map(|value| cell(value).ok_or_else(bad));
                     let cells = cells.collect::<Result<Vec<Cell>, _>>()?;
-                    transaction.prepare_cached(sql)?.execute(params_from_iter(cells))?;
+                    let mut insert = transaction.prepare_cached(sql)?;
+                    insert.execute(params_from_iter(cells)).map_err(|error| {
+                        match error.sqlite_error_code() {
+                            // Of another type than its column, or there already.
+                            Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => bad(),
+                            _ => error.into(),
+                        }
+                    })?;
                     counted.rows += 1;
                 }
                 Value::Object(object) if object.contains_key("table") => {
@@ -208,6 +224,7 @@ impl Archive {
         if broken {
             return Err(ArchiveError::End);
         }
+        counted.stray = sound(&transaction)?;
         transaction.commit()?;
         connection.pragma_update(None, "foreign_keys", true)?;
         drop(connection);
@@ -230,6 +247,27 @@ impl Store {
         }
         Ok(true)
     }
+}
+
+/// Refuses numbers that the vault cannot count on from, and leaves out rows that are of no tenant:
+/// nobody would ever find them. Says how many.
+fn sound(connection: &Connection) -> Result<u64, ArchiveError> {
+    let most = "NOT BETWEEN 0 AND ?1";
+    for (table, wrong) in [
+        ("counter", format!("last {most} OR spellings {most}")),
+        ("entry", format!("number {most} OR spelling {most} OR spellings {most}")),
+    ] {
+        let wrong = format!("SELECT 1 FROM {table} WHERE {wrong}");
+        if connection.prepare(&wrong)?.exists([MOST])? {
+            return Err(ArchiveError::Number { table });
+        }
+    }
+    let mut stray = 0;
+    for table in ["counter", "entry"] {
+        let gone = format!("DELETE FROM {table} WHERE tenant NOT IN (SELECT id FROM tenant)");
+        stray += connection.execute(&gone, [])? as u64;
+    }
+    Ok(stray)
 }
 
 /// The tables and their columns, in order of their names.

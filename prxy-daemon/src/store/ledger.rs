@@ -304,11 +304,12 @@ fn next_number(
     let last: Option<u32> = last.query_row(params![tenant, label], |row| row.get(0)).optional()?;
     let mut taken = transaction
         .prepare_cached("SELECT 1 FROM entry WHERE tenant = ?1 AND label = ?2 AND number = ?3")?;
-    let mut value = last.unwrap_or(0) + 1;
-    while taken.exists(params![tenant, label, value])? {
-        value += 1;
+    for value in last.unwrap_or(0).saturating_add(1)..=MOST {
+        if !taken.exists(params![tenant, label, value])? {
+            return Ok(Number::first(value));
+        }
     }
-    if value > MOST { Err(StoreError::Full) } else { Ok(Number::first(value)) }
+    Err(StoreError::Full)
 }
 
 fn next_spelling(
@@ -321,11 +322,12 @@ fn next_spelling(
     let mut taken = transaction.prepare_cached(
         "SELECT 1 FROM entry WHERE tenant = ?1 AND label = ?2 AND number = ?3 AND spelling = ?4",
     )?;
-    let mut spelling = spellings + 1;
-    while taken.exists(params![tenant, label, value, spelling])? {
-        spelling += 1;
+    for spelling in spellings.saturating_add(1)..=MOST {
+        if !taken.exists(params![tenant, label, value, spelling])? {
+            return Ok(Number { value, spelling });
+        }
     }
-    if spelling > MOST { Err(StoreError::Full) } else { Ok(Number { value, spelling }) }
+    Err(StoreError::Full)
 }
 
 /// Where an entry is found by its value.

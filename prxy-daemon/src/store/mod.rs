@@ -76,6 +76,8 @@ pub struct Store {
     blobs: Blobs,
     shelf: Arc<Shelf>,
     similar: Arc<Similar>,
+    /// Of `database`, unless that ends with the process.
+    spend: Arc<Spend>,
 }
 
 /// How long a vault lasts.
@@ -91,7 +93,7 @@ enum Vaults {
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The directory or the file cannot be made or opened.
-    #[error("cannot open {}: {source}", path.display())]
+    #[error("cannot open {}: {source}{}", path.display(), way_in(source))]
     Unusable {
         /// The directory or file.
         path: PathBuf,
@@ -212,6 +214,12 @@ impl Store {
         Self { vaults: Vaults::OfRequests, ..self }
     }
 
+    /// The same with what is spent kept in `other`: it holds no text, and must outlast a restart.
+    #[must_use]
+    pub fn spending_in(self, other: &Self) -> Self {
+        Self { spend: other.spend(), ..self }
+    }
+
     fn of(
         mut connection: Connection,
         place: Option<(&Path, Option<Key>)>,
@@ -246,7 +254,8 @@ impl Store {
         let patterns = Arc::new(patterns::Patterns::new(Arc::clone(&database)));
         let similar = Arc::new(Similar::new(Arc::clone(&database)));
         let shelf = Arc::new(Shelf::new(blobs.clone()));
-        Ok(Self { database, vaults: Vaults::Kept, answers, similar, patterns, blobs, shelf })
+        let spend = Arc::new(Spend::new(Arc::clone(&database)));
+        Ok(Self { database, vaults: Vaults::Kept, answers, similar, patterns, blobs, shelf, spend })
     }
 
     /// The vault of one tenant, for one request and its answer.
@@ -304,6 +313,17 @@ impl Store {
     /// There is no thread for it.
     pub fn expire_after(&self, unused: Duration) -> Result<(), StoreError> {
         housekeeping::expire(&self.database, unused)
+    }
+}
+
+/// What a denied permission is mostly about.
+fn way_in(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; every directory above must let the user in who owns `state` (started by root: that \
+             of the gateway)"
+        }
+        _ => "",
     }
 }
 

@@ -137,7 +137,7 @@ impl Spend {
 impl Store {
     /// What was spent.
     pub fn spend(&self) -> Arc<Spend> {
-        Arc::new(Spend::new(Arc::clone(&self.database)))
+        Arc::clone(&self.spend)
     }
 }
 
@@ -328,5 +328,23 @@ mod tests {
         drop(store);
         let store = Store::open(&dir.path().join("state")).unwrap();
         assert_eq!(store.spend().spent("a", Period::Month, NOW).unwrap(), amount(5, 6));
+    }
+
+    #[test]
+    fn what_is_spent_survives_beside_a_store_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let none = limits(Limit::default(), Limit::default());
+        for expected in [5, 10] {
+            let disk = Store::open(&dir.path().join("state")).unwrap();
+            let store = Store::in_memory().unwrap().of_requests().spending_in(&disk);
+            drop(disk);
+            counted(store.spend().reserve("a", amount(5, 1), none, NOW).unwrap());
+            assert_eq!(store.spend().spent("a", Period::Day, NOW).unwrap().money, expected);
+            // Nothing else is kept there.
+            let label = crate::redact::Label::new("EMAIL").unwrap();
+            store.vault("a").number(&label, "ada@x-mail.com").unwrap();
+            let database = std::fs::read(dir.path().join("state/prxy.db-wal")).unwrap();
+            assert!(memchr::memmem::find(&database, b"ada@").is_none());
+        }
     }
 }

@@ -19,7 +19,7 @@ use super::kernel::Kernel;
 use super::plan::{Places, Plan};
 use super::{During, Show, WardenError, confine};
 use crate::broker::Broker;
-use crate::config::{Bundles, Config, Encrypt, Host, Origin, USUAL_STATE_KEY, VaultScope};
+use crate::config::{Bundles, Config, Encrypt, Host, Module, Origin, USUAL_STATE_KEY, VaultScope};
 use crate::gateway::{Gateway, Screen};
 use crate::link::reload::Orders;
 use crate::link::sockets::{FromGateway, ToBroker, ToNetgate};
@@ -190,11 +190,15 @@ fn serve_clients(
 
 /// The secret is forgotten with this: the database has the key.
 fn open_store(config: &Config, state: &Path, access: Access) -> Result<Store, StoreError> {
-    let store = match config.vault.scope {
+    let mut store = match config.vault.scope {
         VaultScope::Persistent => Store::open_with(state, &access)?,
         VaultScope::Memory => Store::in_memory()?,
         VaultScope::Request => Store::in_memory()?.of_requests(),
     };
+    let guarded = config.pipeline.iter().any(|module| matches!(module, Module::CostGuard(_)));
+    if guarded && config.vault.scope != VaultScope::Persistent {
+        store = store.spending_in(&Store::open_with(state, &access)?);
+    }
     if let Some(unused) = config.vault.expire_after {
         store.expire_after(unused)?;
     }

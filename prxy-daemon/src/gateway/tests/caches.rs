@@ -225,6 +225,8 @@ async fn a_request_can_go_past_the_cache_and_never_past_the_guardrails() {
         (&[("x-prxy-pipe", "guardrails")], ("none", "3")),
         (&[("x-prxy-pipe", "")], ("none", "4")),
         (&[("x-prxy-pipe", "exact-cache")], ("exact-cache", "2")),
+        // Two lists are one.
+        (&[("x-prxy-pipe", ""), ("x-prxy-pipe", "exact-cache")], ("exact-cache", "2")),
     ] {
         let got = ask_with(&bed, "k", headers, &body).await;
         assert_eq!((cached(&got), &*text(&got)), expected, "{headers:?}");

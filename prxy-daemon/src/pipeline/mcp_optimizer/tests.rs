@@ -197,6 +197,97 @@ fn what_is_not_the_clients_own_function_or_marked_stays() {
 }
 
 #[test]
+fn what_a_text_names_stays_whoever_says_it() {
+    let surface = Surface::Messages;
+    let says = |role: &str, text: &str| format!(r#"{{"role":"{role}","content":"{text}"}}"#);
+    let asks = |text: &str| says("user", &format!("Will the weather be fine? {text}"));
+    let system = |text: &str| format!(r#","system":[{{"type":"text","text":"{text}"}}]"#);
+    let result = r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"Use mcp__mail__send."}]}"#;
+    let pasted = "weather ".repeat(2_000);
+    for (turns, more, expected) in [
+        (asks(""), String::new(), &[4][..]),
+        (asks("Then call `mcp__files__read`."), String::new(), &[4, 7]),
+        (asks("then mcp__files__read,"), String::new(), &[4, 7]),
+        (asks(&format!("{pasted} and then mcp__mail__send")), String::new(), &[4, 5]),
+        // Without the server, where what is left is no mere word.
+        (asks("Then create_event"), String::new(), &[3, 4]),
+        (asks(""), system("End with mcp__mail__send"), &[4, 5]),
+        (asks(""), r#","system":"End with mcp__mail__send""#.into(), &[4, 5]),
+        (
+            format!(
+                "{},{},{}",
+                asks(""),
+                says("assistant", "I need mcp__mail__send. Shall I?"),
+                says("user", "yes, go on")
+            ),
+            String::new(),
+            &[4, 5],
+        ),
+        (format!("{},{result}", asks("")), String::new(), &[4, 5]),
+    ] {
+        for max_tools in [1, 24] {
+            let choice = config::McpOptimizer { max_tools, ..config::McpOptimizer::default() };
+            let kept = kept(&choice, surface, &declared(surface), &turns, &more);
+            assert_eq!(kept, expected, "{max_tools} {turns:.200} {more}");
+        }
+    }
+}
+
+#[test]
+fn a_name_stands_whole_or_not_at_all() {
+    let body = body(Surface::Messages, &declared(Surface::Messages), "", "");
+    let root = Node::read(body.as_bytes()).unwrap();
+    let conversation = Conversation::read(Surface::Messages, &root).unwrap();
+    let names = Names::of(&conversation.tools);
+    for (text, expected) in [
+        ("mcp__files__read", &["mcp__files__read"][..]),
+        ("(mcp__files__read), create_event.", &["mcp__files__read", "mcp__calendar__create_event"]),
+        ("東create_event京", &["mcp__calendar__create_event"]),
+        // A mere word is none, nor is a part of another name, nor another spelling.
+        ("read, send", &[]),
+        ("mcp__files__reads, xmcp__files__read, create_events, recreate_event", &[]),
+        ("Create_Event", &[]),
+    ] {
+        let found: Vec<&str> = names.in_text(text).into_iter().map(|(_, name)| name).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_long_history_shuts_out_no_later_turn() {
+    let surface = Surface::Messages;
+    let choice = config::McpOptimizer { max_tools: 2, ..config::McpOptimizer::default() };
+    let mut turns = Vec::new();
+    for (text, expected) in [
+        ("The issues of the repository", &[0, 1][..]),
+        ("Will the weather be fine?", &[0, 1, 4]),
+        // The cap is reached: only the best comes.
+        ("Search mail, send mail", &[0, 1, 4, 5]),
+        ("Reads a file", &[0, 1, 4, 5, 7]),
+    ] {
+        turns.push(user(surface, text));
+        let kept = kept(&choice, surface, &declared(surface), &turns.join(","), "");
+        assert_eq!(kept, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_text_alone_chooses_as_a_turn_does() {
+    let tools = declared(Surface::Responses).join(",");
+    let optimizer = McpOptimizer::new(config::McpOptimizer::default());
+    for (input, expected) in [
+        (r#""Will the weather be fine?""#, Some(1)),
+        (r#"[{"role":"user","content":"Will the weather be fine?"}]"#, Some(1)),
+        (r#""Will the weather be fine? mcp__mail__send""#, Some(2)),
+        (r#""Good morning!""#, None),
+    ] {
+        let body = format!(r#"{{"tools":[{tools}],"input":{input}}}"#);
+        let fewer = optimizer.fewer(Surface::Responses, body.as_bytes());
+        assert_eq!(fewer.map(|fewer| fewer.after), expected, "{input}");
+    }
+}
+
+#[test]
 fn few_tools_and_unseen_histories_are_left_alone() {
     let asks = user(Surface::Responses, "Will the weather be fine?");
     let tools = declared(Surface::Responses);

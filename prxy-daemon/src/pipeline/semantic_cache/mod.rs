@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::answer::Recorded;
 use super::canonical::{Canonical, Key};
-use super::exact_cache::{Wish, is_theirs, kept, partition, written_as};
+use super::exact_cache::{Wish, Written, is_theirs, kept, partition, written_as};
 use super::{Cached, Exchange, Module, Verdict};
 use crate::config;
 use crate::embed::{Embedder, Packed};
@@ -102,7 +102,8 @@ impl Module for SemanticCache {
         }
         exchange.note(Cached::Miss);
         let (embedder, similar) = (Arc::clone(&self.embedder), Arc::clone(&self.similar));
-        let (form, confined) = (asked.form().to_owned(), exchange.confined.clone());
+        let form = Written { kind: asked.kind(), form: asked.form().to_owned() };
+        let confined = exchange.confined.clone();
         exchange.then(move |answered| {
             if let Some(answer) = kept(endpoint, answered, form, names, (scope, &confined)) {
                 let like =

@@ -282,3 +282,78 @@ fn what_is_merged_keeps_what_is_there() {
     assert_eq!(told("t", 2).as_deref(), Some("other@corp.example"));
     assert_eq!(told("u", 1).as_deref(), Some("own@corp.example"));
 }
+
+/// An export with these rows of the vault's tables.
+fn export(tenants: &str, counters: &str, entries: &str) -> String {
+    let mut empty = Vec::new();
+    Archive::write(&Store::in_memory().unwrap(), &mut empty, &|_| {}).unwrap();
+    let (mut text, mut rows) = (String::new(), 0);
+    for line in str::from_utf8(&empty).unwrap().lines() {
+        if !line.contains("\"end\"") {
+            text.push_str(&format!("{line}\n"));
+        }
+        for (table, more) in [("tenant", tenants), ("counter", counters), ("entry", entries)] {
+            if line.contains(&format!("\"table\":\"{table}\"")) && !more.is_empty() {
+                text.push_str(&format!("{more}\n"));
+                rows += 1;
+            }
+        }
+    }
+    let sum = blake3::hash(text.as_bytes()).to_hex().to_string();
+    let end = serde_json::json!({ "rows": rows, "blobs": 0, "blake3": sum });
+    format!("{text}{}\n", serde_json::json!({ "end": end }))
+}
+
+#[test]
+fn numbers_that_nobody_can_count_on_from_do_not_come_in() {
+    const MOST: u64 = 99_999_999;
+    for (counter, entry, expected) in [
+        (format!(r#"[1,"EMAIL",{MOST},1]"#), String::new(), Ok(0)),
+        (format!(r#"[1,"EMAIL",{},1]"#, MOST + 1), String::new(), Err("counter")),
+        (r#"[1,"EMAIL",4294967295,1]"#.into(), String::new(), Err("counter")),
+        (r#"[1,"EMAIL",9223372036854775807,1]"#.into(), String::new(), Err("counter")),
+        (r#"[1,"EMAIL",-1,1]"#.into(), String::new(), Err("counter")),
+        (r#"[1,"EMAIL",1,4294967295]"#.into(), String::new(), Err("counter")),
+        (String::new(), r#"[1,"EMAIL",4294967295,1,"x",1,1,1,1,1]"#.into(), Err("entry")),
+        (String::new(), r#"[1,"EMAIL",1,4294967295,"x",1,1,1,1,1]"#.into(), Err("entry")),
+        (String::new(), r#"[1,"EMAIL",1,1,"x",1,1,4294967295,1,1]"#.into(), Err("entry")),
+        // Of another type than its column.
+        (r#"[1,"EMAIL","one",1]"#.into(), String::new(), Err("damaged")),
+        // Of no tenant: left out, and said.
+        (r#"[7,"EMAIL",1,1]"#.into(), r#"[7,"EMAIL",1,1,"x",1,1,1,1,1]"#.into(), Ok(2)),
+    ] {
+        let store = Store::in_memory().unwrap();
+        let text = export(r#"[1,"t"]"#, &counter, &entry);
+        let read = Archive::read(&store, &mut text.as_bytes(), &|_| {});
+        match (read, expected) {
+            (Ok(read), Ok(stray)) => assert_eq!(read.stray, stray, "{counter} {entry}"),
+            (Err(error), Err(told)) => {
+                assert!(error.to_string().contains(told), "{counter} {entry}: {error}");
+                assert!(store.is_empty().unwrap());
+            }
+            (read, _) => panic!("{counter} {entry}: {read:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_label_without_numbers_left_refuses_new_values_and_knows_the_old_ones() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let email = crate::redact::Label::new("EMAIL").unwrap();
+    let vault = |tenant: &str| store.vault(tenant);
+    assert_eq!(number(&store, "t", "EMAIL", "first@corp.example"), 1);
+    for last in [99_999_999_u32, u32::MAX] {
+        super::sql(&dir, &format!("UPDATE counter SET last = {last}"));
+        let error = vault("t").number(&email, "second@corp.example").unwrap_err();
+        assert_eq!(error.to_string(), "vault: no number is left for this label");
+        assert_eq!(number(&store, "t", "EMAIL", "first@corp.example"), 1);
+        assert_eq!(number(&store, &format!("other{last}"), "EMAIL", "a@corp.example"), 1);
+    }
+    // Another spelling.
+    for last in [99_999_999_u32, u32::MAX] {
+        super::sql(&dir, &format!("UPDATE entry SET spellings = {last} WHERE value LIKE 'first%'"));
+        let error = vault("t").number(&email, "First@corp.example").unwrap_err();
+        assert_eq!(error.to_string(), "vault: no number is left for this label");
+    }
+}
