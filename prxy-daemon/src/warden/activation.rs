@@ -26,11 +26,10 @@ impl Doorbell {
         if !is_announced(env, std::process::id()).during(STEP)? {
             return Ok(None);
         }
-        let socket = handed::first().during(STEP)?;
-        match listen {
-            Some(listen) => Self::check(socket, listen).map(Some),
-            None => Err(WardenError::new(STEP, "`listen` has no address for it")),
-        }
+        let Some(listen) = listen else {
+            return Err(WardenError::new(STEP, "`listen` has no address"));
+        };
+        Self::check(handed::first().during(STEP)?, listen).map(Some)
     }
 
     fn check(socket: OwnedFd, listen: SocketAddr) -> Result<Self, WardenError> {
