@@ -66,7 +66,7 @@ impl Tally {
     /// From now on, or no more, an answer may be missing.
     pub(crate) fn faulty(&self, begins: bool) {
         let before = self.faults.fetch_add(1, Ordering::SeqCst);
-        debug_assert_eq!(before % 2 == 0, begins);
+        debug_assert_eq!(before.is_multiple_of(2), begins);
     }
 
     /// Counts an answer; `true` if it is right.

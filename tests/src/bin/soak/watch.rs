@@ -13,11 +13,13 @@ use prxy_tests::systemd::{Service, UNIT};
 
 use crate::clients::Tally;
 
+/// Memory in KiB that a role does not share, and its open descriptors.
+type Look = (u64, u64);
+
 /// One look at everything.
 pub(crate) struct Sample {
     pub(crate) second: f64,
-    /// By role: memory in KiB that it does not share, and open descriptors.
-    pub(crate) roles: BTreeMap<String, (u64, u64)>,
+    pub(crate) roles: BTreeMap<String, Look>,
     /// Half of the answers, and 99 of 100, took no longer, in microseconds.
     pub(crate) latency: Option<(u64, u64)>,
 }
@@ -107,7 +109,7 @@ impl Track {
     }
 
     /// By role: memory and descriptors in the middle of its second and of its last quarter.
-    fn growth(&self) -> BTreeMap<String, ((u64, u64), (u64, u64))> {
+    fn growth(&self) -> BTreeMap<String, (Look, Look)> {
         let end = self.phases.get(1).map_or(f64::MAX, |(at, _)| *at);
         let first: Vec<_> = self.samples.iter().filter(|sample| sample.second < end).collect();
         let quarter = first.len() / 4;

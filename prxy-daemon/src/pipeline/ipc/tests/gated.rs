@@ -77,13 +77,11 @@ fn sentences_that_are_harmless_alone_and_a_value_together_do_not_meet_in_the_dig
 #[test]
 fn a_task_that_makes_a_value_of_the_digest_stays_without_it() {
     let filler = FILLER.repeat(60);
+    // Nothing of ours begins like a value, so that this one is the user's own rule.
+    let rule = regex::Regex::new("(?s)Report.*<earlier-conversation").unwrap();
     for (_, surface) in ALL {
-        // Nothing of ours begins like a value, so that this one is the user's own rule.
         let policy = Policy {
-            patterns: vec![(
-                crate::redact::Label::new("OURS").unwrap(),
-                regex::Regex::new("(?s)Report.*<earlier-conversation").unwrap(),
-            )],
+            patterns: vec![(crate::redact::Label::new("OURS").unwrap(), rule.clone())],
             ..Policy::default()
         };
         let maskers = Maskers::new(&policy, ["lab"]).unwrap();
