@@ -43,7 +43,8 @@ fn check_file(root: &Path, file: &Path, findings: &mut Vec<String>) -> Result<()
             findings.push(format!("{name}:{number}: unsafe belongs into a sys module"));
         }
         for word in FORBIDDEN {
-            if line.contains(word) && !(word.ends_with('/') && file.starts_with(ABOUT_PATHS)) {
+            let about_paths = ABOUT_PATHS.iter().any(|place| file.starts_with(place));
+            if line.contains(word) && !(word.ends_with('/') && about_paths) {
                 findings.push(format!("{name}:{number}: {word}"));
             }
         }
@@ -84,7 +85,11 @@ const UNSAFE: &[&str] = &[
 ];
 
 /// Paths of users stand here because they are looked for.
-const ABOUT_PATHS: &str = "prxy-daemon/src/redact/detect";
+const ABOUT_PATHS: &[&str] = &[
+    "prxy-daemon/src/redact/detect",
+    "tests/tests/docs_say_what_works.rs",
+    "tests/tests/systemd_holds_a_second_layer.rs",
+];
 
 /// Left-overs and things that a repository must not carry.
 const FORBIDDEN: &[&str] = &[
