@@ -87,6 +87,13 @@ codes! {
     }
 }
 
+impl Reason {
+    /// Whether it is a reason to let something go on.
+    pub const fn allows(self) -> bool {
+        matches!(self, Self::Allowlisted | Self::Draining | Self::Listener)
+    }
+}
+
 codes! {
     /// Why: stable names, public API.
     Reason {

@@ -52,7 +52,9 @@ pub struct State {
     /// 1 if what is denied goes on all the same and is only recorded.
     pub log_only: u8,
     /// Always 0.
-    pub reserved: [u8; 3],
+    pub reserved: u8,
+    /// The TCP port of the second listener, on loopback only, host order; 0 if there is none.
+    pub metrics_port: u16,
 }
 
 /// What a socket may do, kept with the socket: written when a role creates it, and again when it

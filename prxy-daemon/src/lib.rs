@@ -14,6 +14,7 @@ pub mod gateway;
 mod hop;
 pub mod json;
 pub mod link;
+pub mod metrics;
 pub mod netgate;
 pub mod pipeline;
 pub mod provider;

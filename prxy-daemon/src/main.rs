@@ -1,5 +1,6 @@
 //! The `prxy` binary: arguments in, one answer or one error out.
 
+use std::io::BufReader;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -8,7 +9,8 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let args = std::env::args_os().skip(1);
-    let (mut input, mut out) = (std::io::stdin().lock(), std::io::stdout());
+    // Not locked: commands that take a file take `-` for standard input, and read it themselves.
+    let (mut input, mut out) = (BufReader::new(std::io::stdin()), std::io::stdout());
     match prxy::cli::run(args, &|name| std::env::var_os(name), &mut input, &mut out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -116,10 +116,15 @@ fn front(hook: Hook, packet: &Headers, state: &State) -> Decision {
         Hook::Egress => (packet.source, packet.source_port),
         _ => (packet.target, packet.target_port),
     };
-    if own_port != state.listen_port.to_be() || state.listen_port == 0 {
+    let is_port = |port: u16| port != 0 && own_port == port.to_be();
+    let loopback_only = if is_port(state.listen_port) {
+        state.front_loopback != 0
+    } else if is_port(state.metrics_port) {
+        true
+    } else {
         return Err(Reason::NotAllowlisted);
-    }
-    if state.front_loopback != 0 && !(is_loopback(peer) && is_loopback(own)) {
+    };
+    if loopback_only && !(is_loopback(peer) && is_loopback(own)) {
         return Err(Reason::NotAllowlisted);
     }
     if hook == Hook::Egress && packet.tcp_flags & (TCP_SYN | TCP_ACK) == TCP_SYN {

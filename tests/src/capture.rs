@@ -120,6 +120,14 @@ impl Capture {
         state.packets[from.0..to.0].iter().filter(|p| p.ethertype != MARKER).cloned().collect()
     }
 
+    /// Everything until now that nobody has taken yet; marks of before are void.
+    pub fn take(&self, lab: &Lab) -> Result<Vec<Packet>> {
+        let end = self.mark(lab)?;
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = state.packets.drain(..=end.0);
+        Ok(taken.filter(|packet| packet.ethertype != MARKER).collect())
+    }
+
     /// Everything from the start until now.
     pub fn all(&self, lab: &Lab) -> Result<Vec<Packet>> {
         let end = self.mark(lab)?;

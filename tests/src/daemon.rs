@@ -21,7 +21,7 @@ use crate::roles::{self, Role};
 pub struct Daemon {
     child: Child,
     log: Arc<Log>,
-    /// Where clients connect, inside the namespace.
+    /// Where clients connect, inside the namespace; port 0 where that is a unix socket alone.
     pub address: SocketAddr,
     /// From exec to the line that says it is ready.
     pub ready_after: Duration,
@@ -192,8 +192,11 @@ impl Daemon {
     }
 
     fn listen_address(&self) -> Result<SocketAddr> {
-        self.log()
-            .iter()
+        let log = self.log();
+        if log.iter().any(|line| line.contains("listening on unix:")) {
+            return Ok(SocketAddr::from(([127, 0, 0, 1], 0)));
+        }
+        log.iter()
             .rev()
             .find_map(|line| {
                 let rest = line.split_once("listening on ")?.1;

@@ -2,7 +2,7 @@
 //!
 //! `lab` is the topology, `provider`, `dns` and `attacker` live in it, `capture` watches the wire,
 //! `daemon` starts prxy, `systemd` runs it as a service, `attack` tries to get out of its roles, and `scene` puts all of it
-//! together. `agent` and `session` are made-up conversations, `strict` judges them as their APIs do. One file per promise lies in `tests/`; each of them needs root and fails without.
+//! together. `manual` reads the documentation. `agent` and `session` are made-up conversations, `strict` judges them as their APIs do; `metrics` reads what a daemon counts. One file per promise lies in `tests/`; each of them needs root and fails without.
 //!
 //! Not for unit tests of the daemon, which stand beside the code.
 
@@ -13,8 +13,13 @@ pub mod capture;
 pub mod clock;
 pub mod daemon;
 pub mod dns;
+#[expect(clippy::unwrap_used, reason = "a reader for tests fails loudly")]
+#[path = "../../prxy-daemon/src/metrics/tests/strict.rs"]
+pub mod exposition;
 pub mod http;
 pub mod lab;
+pub mod manual;
+pub mod metrics;
 pub mod netns;
 pub mod pcap;
 pub mod policy;

@@ -100,17 +100,7 @@ impl Systemd {
 
     /// Runs `systemctl`, which must succeed.
     pub fn systemctl(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.run("systemctl", arguments)?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        if !output.status.success() {
-            bail!(
-                "systemctl {}: {}\n{}",
-                arguments.join(" "),
-                text(&output.stderr),
-                self.journal()
-            );
-        }
-        Ok(text(&output.stdout))
+        self.output("systemctl", arguments).with_context(|| self.journal())
     }
 
     /// What a unit is doing.
@@ -127,6 +117,17 @@ impl Systemd {
             restarts: field("NRestarts")?.parse()?,
             main_pid: field("MainPID")?.parse()?,
         })
+    }
+
+    /// What a command inside prints; it must succeed.
+    pub fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        let output = self.run(program, arguments)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if !output.status.success() {
+            let (said, spelled) = (text(&output.stderr), arguments.join(" "));
+            bail!("{program} {spelled}: {}: {said}\n{}", output.status, text(&output.stdout));
+        }
+        Ok(text(&output.stdout))
     }
 
     /// Everything in the journal.
@@ -212,19 +213,27 @@ pub struct Service {
 }
 
 impl Service {
-    /// Boots, installs the unit, the binary and the usual configuration, and starts nothing.
+    /// Boots, installs the units, the binary and the usual configuration, and starts nothing.
     pub fn install() -> Result<Self> {
-        let scene = Scene::empty()?;
-        let systemd = Systemd::boot(scene.app())?;
-        let service = Self { systemd, scene };
-        let unit = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../systemd/prxy.service"))?;
-        service.systemd.install("/etc/systemd/system/prxy.service", &unit, 0o644)?;
+        let service = Self::boot()?;
+        for (name, place) in FILES {
+            let file = fs::read(Path::new(SOURCES).join(name))?;
+            service.systemd.install(place, &file, 0o644)?;
+        }
         service.install_binary()?;
-        let ca = fs::read(service.scene.dir().join("ca.pem"))?;
-        service.systemd.install("/etc/prxy/ca.pem", &ca, 0o644)?;
+        service.systemd.output("systemd-sysusers", &["prxy.conf"])?;
         service.configure(&service.config(&Setting::default()))?;
         service.systemd.systemctl(&["daemon-reload"])?;
         Ok(service)
+    }
+
+    /// Boots, and installs nothing of prxy; what its usual configuration names is there.
+    pub fn boot() -> Result<Self> {
+        let scene = Scene::empty()?;
+        let systemd = Systemd::boot(scene.app())?;
+        let ca = fs::read(scene.dir().join("ca.pem"))?;
+        systemd.install(CA, &ca, 0o644)?;
+        Ok(Self { systemd, scene })
     }
 
     /// The same, started, and both routes work.
@@ -269,7 +278,7 @@ impl Service {
     /// The usual configuration of a scene, with the paths and the address of a service.
     pub fn config(&self, setting: &Setting) -> String {
         let ca = self.scene.dir().join("ca.pem").display().to_string();
-        let config = self.scene.config(setting).replace(&ca, "/etc/prxy/ca.pem");
+        let config = self.scene.config(setting).replace(&ca, CA);
         config.replace("127.0.0.1:0", &ADDRESS.to_string())
     }
 
@@ -280,7 +289,12 @@ impl Service {
 
     /// Adds settings to the unit, as an administrator would.
     pub fn drop_in(&self, name: &str, text: &str) -> Result<()> {
-        let path = format!("/etc/systemd/system/prxy.service.d/{name}.conf");
+        self.drop_in_of(UNIT, name, text)
+    }
+
+    /// The same for the socket's or another unit.
+    pub fn drop_in_of(&self, unit: &str, name: &str, text: &str) -> Result<()> {
+        let path = format!("/etc/systemd/system/{unit}.d/{name}.conf");
         self.systemd.install(&path, text.as_bytes(), 0o644)?;
         self.systemd.systemctl(&["daemon-reload"]).map(drop)
     }
@@ -313,6 +327,17 @@ impl Service {
     }
 }
 
+/// What belongs to the service beside the binary: the source, and where it is installed.
+const FILES: &[(&str, &str)] = &[
+    ("prxy.service", "/etc/systemd/system/prxy.service"),
+    ("prxy.socket", "/etc/systemd/system/prxy.socket"),
+    ("prxy.tmpfiles", "/usr/lib/tmpfiles.d/prxy.conf"),
+    ("prxy.sysusers", "/usr/lib/sysusers.d/prxy.conf"),
+];
+/// Where these are in the sources.
+pub const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../systemd");
+/// The name of the socket that starts it.
+pub const SOCKET: &str = "prxy.socket";
 /// The service's name.
 pub const UNIT: &str = "prxy.service";
 /// Where the service listens, in the scene's `app` namespace.
@@ -328,6 +353,8 @@ fn remove_tree(dir: &Path) -> std::io::Result<()> {
     fs::remove_dir(dir)
 }
 
+/// Not beside the configuration, which is the package's.
+const CA: &str = "/etc/ssl/prxy-test-ca.pem";
 const INIT: &str = "/lib/systemd/systemd";
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -371,6 +398,8 @@ done
 for module in configfs dm_mod drm efi_pstore fuse loop; do
     ln -sf /dev/null "etc/systemd/system/modprobe@$module.service"
 done
+# Among themselves, as on a machine: credentials reach a service by that.
+mount --make-rshared .
 exec chroot . /usr/bin/env -i container=prxy-test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --system --unit=basic.target --show-status=no
 "#;

@@ -88,10 +88,16 @@ fn a_host_that_lacks_something_is_told_or_is_enough() {
     let refused: &[(&str, &str, &str)] = &[
         (
             "cgroups are read-only",
-            "ProtectControlGroups=yes",
+            "ReadWritePaths=\nReadWritePaths=-/sys/fs/bpf/prxy",
             "make the parent cgroup (prxy is started as root): make /sys/fs/cgroup",
         ),
-        ("no right to use bpf", "CapabilityBoundingSet=~CAP_BPF CAP_SYS_ADMIN", "needs CAP_BPF"),
+        ("no right to use bpf", "CapabilityBoundingSet=~CAP_SYS_ADMIN", "needs CAP_BPF"),
+        ("no bpf in the kernel", "SystemCallFilter=~bpf:ENOSYS", "needs CAP_BPF"),
+        (
+            "no way to begin inside a cgroup",
+            "SystemCallFilter=~clone3:ENOSYS",
+            "listen for clients: Function not implemented",
+        ),
     ];
     for (what, setting, said) in refused {
         service.drop_in("host", &format!("[Service]\nRestart=no\n{setting}")).unwrap();
@@ -102,17 +108,21 @@ fn a_host_that_lacks_something_is_told_or_is_enough() {
         assert!(service.systemd.journal().contains(said), "{what}");
     }
     let enough: &[(&str, &str)] = &[
-        ("bpffs is not mounted", "TemporaryFileSystem=/sys/fs/bpf"),
-        (
-            "no IPv6 sockets",
-            "RestrictAddressFamilies=\nRestrictAddressFamilies=AF_INET AF_UNIX AF_NETLINK",
-        ),
+        ("no IPv6 sockets", "RestrictAddressFamilies=\nRestrictAddressFamilies=AF_INET AF_UNIX"),
+        ("no Landlock", "SystemCallFilter=~landlock_create_ruleset:ENOSYS"),
     ];
     for (what, setting) in enough {
         service.drop_in("host", &format!("[Service]\n{setting}")).unwrap();
         service.systemd.systemctl(&["restart", UNIT]).unwrap();
         service.answers().unwrap_or_else(|error| panic!("{what}: {error:#}"));
     }
+    service.drop_in("host", "[Service]\nRestart=no").unwrap();
+    service.systemd.systemctl(&["stop", UNIT]).unwrap();
+    service.systemd.output("umount", &["/sys/fs/bpf"]).unwrap();
+    assert!(!service.systemd.run("systemctl", &["start", UNIT]).unwrap().status.success());
+    assert!(service.systemd.journal().contains("\"/sys/fs/bpf/prxy\": No such file"));
+    let mount = ["-t", "bpf", "-o", "mode=700", "bpf", "/sys/fs/bpf"];
+    service.systemd.output("mount", &mount).unwrap();
     service.drop_in("host", "").unwrap();
     for key in ["all", "default", "lo"] {
         let key = format!("ipv6/conf/{key}/disable_ipv6");

@@ -11,6 +11,8 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use prxy_tests::eventually;
+use prxy_tests::http::request;
+use prxy_tests::metrics::Metrics;
 use prxy_tests::provider::Format;
 use prxy_tests::samples::Delivery;
 use prxy_tests::scene::Scene;
@@ -23,14 +25,23 @@ fn pins(scene: &Scene) -> PathBuf {
     std::fs::read_dir(instance).unwrap().next().unwrap().unwrap().path()
 }
 
+/// What `/ready` says: status and reason.
+fn ready(scene: &Scene) -> (u16, String) {
+    let answer = scene.send(request("GET", "/ready", &[], b"")).unwrap();
+    let reason = answer.json().unwrap()["reason"].as_str().unwrap_or_default().to_owned();
+    (answer.status, reason)
+}
+
 #[test]
 fn a_detached_program_ends_all_sending_and_clients_are_told() {
     for program in ["egress", "connect4", "setsockopt"] {
         let scene = Scene::start().unwrap();
         let ask = || scene.ask(Format::Anthropic, "hello", Delivery::Whole).unwrap();
         assert_eq!(ask().status, 200);
+        eventually!(ready(&scene) == (200, "".into()));
         detach_pinned_link(&pins(&scene).join(program)).unwrap();
         eventually!(ask().status == 503);
+        assert_eq!(ready(&scene), (503, "enforcement-lost".into()), "{program}");
         let sent = scene.anthropic.connections();
         for _ in 0..10 {
             let answer = ask();
@@ -78,8 +89,15 @@ fn without_a_warden_that_watches_nothing_is_sent_until_it_is_back() {
     sleep(Duration::from_secs(10));
     let sent = scene.anthropic.requests().len();
     let answer = ask();
+    let (told, counted) = (ready(&scene), Metrics::read(&scene).unwrap());
     kill(warden, Signal::SIGCONT).unwrap();
+    assert_eq!(told, (503, "warden-silent".into()));
+    // What it last said is of another time.
+    assert_eq!(counted.sum("prxy_ready", &[]), 0.0);
+    assert_eq!(counted.sum("prxy_kernel_decisions_total", &[]), 0.0);
     assert_eq!((answer.status, answer.reason()), (503, Some("warden-silent")));
     assert_eq!(scene.anthropic.requests().len(), sent);
     eventually!(ask().status == 200);
+    eventually!(ready(&scene) == (200, "".into()));
+    assert!(Metrics::read(&scene).unwrap().sum("prxy_kernel_decisions_total", &[]) > 0.0);
 }

@@ -57,6 +57,12 @@ fn a_technique_gets_through_and_is_recorded_only_in_log_only_mode() {
 fn start_log_and_every_answer_say_it() {
     for (word, mark) in [("block", None), ("log-only", Some("log-only"))] {
         let scene = scene(word);
+        let ready = || scene.send(request("GET", "/ready", &[], b"")).unwrap();
+        let expected = match mark {
+            None => (200, r#"{"status":"ready"}"#),
+            Some(_) => (503, r#"{"reason":"log-only","status":"not-ready"}"#),
+        };
+        eventually!((ready().status, ready().text().as_str()) == expected, "{}", ready().text());
         let said = |needle: &str| {
             scene.daemon().unwrap().log().iter().filter(|line| line.contains(needle)).count()
         };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::fs;
+use std::time::{Duration, UNIX_EPOCH};
 
 use prxy_tests::http::Answer;
 use prxy_tests::provider::{Format, Recorded, Script};
@@ -126,12 +127,24 @@ fn the_archive_keeps_its_limit_and_what_it_has_over_a_restart() {
     let (before, all) = (files(&scene), bytes(&scene));
     assert!(before.len() > 3, "{before:?}");
     scene.stop().unwrap();
-    scene.launch(&Setting { pipeline: pipeline(1 << 20).into(), ..Setting::default() }).unwrap();
+    let old = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    for (name, _) in &before {
+        let file = fs::File::open(scene.data().join("state/blob").join(name)).unwrap();
+        file.set_modified(old).unwrap();
+    }
+    // They are older than the usual limit, which is looked at from the start on.
+    let long = pipeline(1 << 20).replace("}]", ", archiveTtlSeconds: 300000000 }]");
+    scene.launch(&Setting { pipeline: long, ..Setting::default() }).unwrap();
     spoken(&scene);
     assert_eq!(files(&scene), before, "the same turns are kept once");
+    let modified = |name: &str| {
+        let of = scene.data().join("state/blob").join(name);
+        fs::metadata(of).unwrap().modified().unwrap()
+    };
+    assert!(before.iter().all(|(name, _)| modified(name) > old), "a use is noted");
     scene.stop().unwrap();
     let most = all / 2;
-    scene.launch(&Setting { pipeline: pipeline(most).into(), ..Setting::default() }).unwrap();
+    scene.launch(&Setting { pipeline: pipeline(most), ..Setting::default() }).unwrap();
     eventually!(bytes(&scene) <= most, "{} of {most}", bytes(&scene));
     spoken(&scene);
     assert!((1..=most).contains(&bytes(&scene)), "{} of {most}", bytes(&scene));

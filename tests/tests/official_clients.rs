@@ -191,6 +191,31 @@ fn check_masked(requests: &[Recorded]) {
     }
 }
 
+#[test]
+fn the_metrics_are_read_by_the_parser_of_prometheus_itself() {
+    let scene = scene();
+    assert_eq!(scene.send(request("GET", "/nowhere", &[], b"")).unwrap().status, 404);
+    let text = prxy_tests::metrics::get(&scene, "/metrics").unwrap().text();
+    let path = scene.dir().join("metrics.txt");
+    std::fs::write(&path, &text).unwrap();
+    let script = "import sys\n\
+        from prometheus_client.parser import text_string_to_metric_families as read\n\
+        for family in read(open(sys.argv[1]).read()):\n\
+        \x20   for sample in family.samples: print(sample.name)";
+    let mut command = Command::new(python());
+    let output = command.args(["-I", "-c", script]).arg(&path).env_clear().output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let mut theirs: Vec<_> =
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    let ours = prxy_tests::metrics::Metrics::parse(&text).0;
+    let mut ours: Vec<_> = ours.into_keys().map(|(name, _)| name).collect();
+    theirs.sort_unstable();
+    ours.sort_unstable();
+    assert!(ours.len() > 100, "{}", ours.len());
+    assert_eq!(theirs, ours);
+}
+
 /// Runs one case beside the daemon, with nothing of the machine's own environment.
 #[track_caller]
 fn ask(scene: &Scene, (language, sdk, _): Sdk, case: &str, text: &str) -> Value {
@@ -257,7 +282,10 @@ fn python() -> PathBuf {
     let python = venv.join("bin/python");
     let fits = std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted);
     if fits
-        && runs(Command::new(&python).args(["-c", "import anthropic, groq, openai, google.genai"]))
+        && runs(
+            Command::new(&python)
+                .args(["-c", "import anthropic, groq, openai, google.genai, prometheus_client"]),
+        )
     {
         return python;
     }

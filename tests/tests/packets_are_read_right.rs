@@ -340,6 +340,51 @@ fn a_listener_on_loopback_speaks_on_loopback_only() {
 }
 
 #[test]
+fn the_listener_of_the_metrics_speaks_on_loopback_only_wherever_clients_connect() {
+    let mut policy = policy();
+    const METRICS: u16 = 9464;
+    for (metrics_port, front_loopback, port, own, peer, allowed) in [
+        (METRICS, 0, METRICS, [127, 0, 0, 1], [127, 0, 0, 1], true),
+        (METRICS, 1, METRICS, [127, 0, 0, 1], [127, 0, 0, 1], true),
+        (METRICS, 0, METRICS, [127, 0, 0, 1], [10, 77, 0, 66], false),
+        (METRICS, 0, METRICS, [10, 77, 0, 2], [127, 0, 0, 1], false),
+        (METRICS, 0, LISTEN, [10, 77, 0, 2], [10, 77, 0, 66], true),
+        (METRICS, 0, METRICS + 1, [127, 0, 0, 1], [127, 0, 0, 1], false),
+        (0, 0, METRICS, [127, 0, 0, 1], [127, 0, 0, 1], false),
+        (0, 0, 0, [127, 0, 0, 1], [127, 0, 0, 1], false),
+        // Both on one port, at two addresses: the clients' rule.
+        (LISTEN, 0, LISTEN, [10, 77, 0, 2], [10, 77, 0, 66], true),
+    ] {
+        let state = State {
+            generation: 1,
+            listen_port: LISTEN,
+            front_loopback,
+            metrics_port,
+            ..State::default()
+        };
+        policy.set(state).unwrap();
+        let expected = if allowed { allow(Reason::Listener) } else { deny(Reason::NotAllowlisted) };
+        for hook in BOTH {
+            let ((from, to), ports) = match hook {
+                Hook::Egress => ((own, peer), (port, 40000)),
+                _ => ((peer, own), (40000, port)),
+            };
+            let mut packet = v4(TCP, &tcp(ports.0, ports.1, ACK));
+            packet[12..16].copy_from_slice(&from);
+            packet[16..20].copy_from_slice(&to);
+            check(&mut policy, hook, Role::Front, &frame(IPV4, &packet), expected);
+        }
+        let packet = frame(IPV4, &v4(TCP, &tcp(METRICS, 40000, SYN)));
+        // It begins no connection either.
+        let reason = match metrics_port {
+            METRICS => Reason::FlowNotAdmitted,
+            _ => Reason::NotAllowlisted,
+        };
+        check(&mut policy, Hook::Egress, Role::Front, &packet, deny(reason));
+    }
+}
+
+#[test]
 fn log_only_lets_everything_go_on_and_records_what_it_would_have_denied() {
     let mut policy = policy();
     let state = State { generation: 1, listen_port: LISTEN, ..State::default() };

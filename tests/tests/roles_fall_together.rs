@@ -80,9 +80,11 @@ fn a_start_that_fails_says_why_and_leaves_nothing_in_the_kernel() {
     let credentials = credentials.display().to_string();
     let usual = scene.config(&Setting::default());
     let ca = format!("{}/ca.pem", scene.dir().display());
+    let open = usual.replace("127.0.0.1:0", "192.0.2.7:3099");
+    let open = format!("{open}\nclients: {{ ward: {{ uid: 1001 }} }}\n");
     let cases: &[(String, &[(&str, &str)], &str)] = &[
         (usual.replace("127.0.0.1:0", &address.to_string()), &[], "Address already in use"),
-        (usual.replace("127.0.0.1:0", "192.0.2.7:3099"), &[], "Cannot assign requested address"),
+        (open, &[], "Cannot assign requested address"),
         (usual.replace(&ca, "/nonexistent.pem"), &[], "cannot read trust roots"),
         (usual.replace(&ca, "/etc/passwd"), &[], "no usable trust root"),
         (usual.clone(), &[("CREDENTIALS_DIRECTORY", &credentials)], "credential ANTHROPIC_API_KEY"),

@@ -97,6 +97,28 @@ fn what_is_exported_from_a_running_daemon_comes_in_again_and_overwrites_nothing(
 }
 
 #[test]
+fn a_backup_or_export_that_fails_leaves_nothing_behind() {
+    let mut scene = Scene::start().unwrap();
+    ask(&scene, "jane@x-mail.com");
+    scene.stop().unwrap();
+    let to = scene.dir().join("target");
+    let name = to.to_str().unwrap();
+    let database = scene.data().join("state/prxy.db");
+    let good = fs::read(&database).unwrap();
+    for damaged in [&b"no database at all, but long enough for one".repeat(100)[..], &good] {
+        fs::write(&database, damaged).unwrap();
+        for verb in ["backup", "export"] {
+            let done = prxy(&scene, &[verb, name]);
+            let whole = damaged == good;
+            assert_eq!((done.status.success(), to.exists()), (whole, whole), "{}", said(&done));
+            if verb == "backup" && whole {
+                fs::remove_dir_all(&to).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
 fn on_a_full_disk_nothing_new_is_sent_and_what_is_known_goes_on() {
     let mut scene = Scene::empty().unwrap();
     let disk = Disk::small(&scene.data().join("state"));

@@ -1,4 +1,5 @@
 //! Every command that developers and CI run: `cargo xtask VERB`, one module per verb.
+#![expect(clippy::print_stdout, reason = "some verbs answer on standard output")]
 
 mod bench;
 mod bench_context;
@@ -6,6 +7,7 @@ mod bench_kernel;
 mod build;
 mod ci;
 mod demo;
+mod dist;
 mod fuzz;
 mod model;
 mod quality;
@@ -13,6 +15,7 @@ mod run;
 mod sdk_test;
 mod setup;
 mod shell;
+mod soak;
 mod supply;
 mod test;
 mod tidy;
@@ -39,11 +42,13 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<()> {
         "build" => build::run(rest),
         "run" => run::run(rest),
         "demo" => demo::run(rest),
+        "dist" => dist::run(rest),
         "test" => test::run(rest),
         "sdk-test" => sdk_test::run(rest),
         "bench" => bench::run(rest),
         "bench-context" => bench_context::run(rest),
         "bench-kernel" => bench_kernel::run(rest),
+        "soak" => soak::run(rest),
         "quality" => quality::run(rest),
         "fuzz" => fuzz::run(rest),
         "model" => model::fetch().map(|dir| eprintln!("{}", dir.display())),
@@ -66,11 +71,14 @@ cargo xtask VERB
   build   kernel object and daemon [--release], or the kernel object alone [--kernel]
   run     build, then start the daemon [arguments of `prxy serve`]
   demo    show the whole promise on this machine, without key or internet
+  dist    a .deb and a tarball, the same bytes from the same sources [--binary FILE]
+          [--version VERSION] [--out DIR] [--quick]
   test    all tests, as root [arguments of `cargo test`]
   sdk-test  the providers' own SDKs for Python and Node drive the daemon; part of `test`
   bench   measure latency, throughput, memory and start [--json FILE]
   bench-context  tokens that ipc and mcp-optimizer save on a made-up day of an agent
   bench-kernel  measure the kernel programs: nanoseconds a run, throughput with and without
+  soak    conversations without end while everything fails, judged [--minutes N] [--plot FILE]
   quality measure the detectors on the corpus, against its floors [--quick] [--label L] [--lang L]
           [--format F] [--show-misses N] [--write] [--floors] [--export DIR]
   model   fetch the model for local embeddings (90 MB), and print its directory

@@ -41,6 +41,8 @@ pub(crate) const PROGRAMS: &[(&str, &str)] = &[
     ("python3", "python3"),
     ("jq", "jq"),
     ("strace", "strace"),
+    ("podman", "podman"),
+    ("crun", "crun"),
     ("man", "man-db"),
     ("groff", "groff-base"),
     ("zsh", "zsh"),

@@ -277,6 +277,11 @@ impl EgressLog {
         &self.head
     }
 
+    /// The number of its last line, and how many events it leaves out.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.head.seq, self.omitted.all)
+    }
+
     /// What is known of the log's own state, for `prxy status`.
     pub fn status(&self) -> Value {
         json!({

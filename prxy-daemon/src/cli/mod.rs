@@ -15,6 +15,7 @@ mod doctor;
 mod examples;
 mod exec;
 mod help;
+mod journal;
 mod keys;
 mod mask;
 mod model;

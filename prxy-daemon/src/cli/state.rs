@@ -97,13 +97,21 @@ fn back_up(
 ) -> anyhow::Result<String> {
     let state = identity::state(data);
     let owner = fs::metadata(&state).with_context(|| format!("no state in {}", data.display()))?;
-    let made = |dir: &Path| {
-        let made = DirBuilder::new().mode(0o700).create(dir);
-        made.with_context(|| format!("cannot make {}", dir.display()))
-    };
-    made(to)?;
+    make(to)?;
+    let copied = copy_into(to, (&state, &owner), access, config);
+    // What is not whole must not look like a backup.
+    copied.inspect_err(|_| drop(remove_all(to)))?;
+    Ok(format!("{} is a data directory of its own\n", to.display()))
+}
+
+fn copy_into(
+    to: &Path,
+    (state, owner): (&Path, &fs::Metadata),
+    access: &Access,
+    config: Option<&Path>,
+) -> anyhow::Result<()> {
     let copy = to.join("state");
-    made(&copy)?;
+    make(&copy)?;
     if let Some(config) = config {
         let copied = fs::copy(config, to.join("config.yaml"));
         copied.with_context(|| format!("cannot copy {}", config.display()))?;
@@ -115,29 +123,40 @@ fn back_up(
         // Whoever owns the state must get into its own part.
         whole.set_permissions(Permissions::from_mode(0o711))?;
     }
-    // From here on as the owner.
-    let store = open_existing(&state, access)?;
-    let store = store.ok_or_else(|| anyhow!("there is no database in {}", state.display()))?;
-    store.back_up(&copy)?;
-    whole.sync_all()?;
-    Ok(format!("{} is a data directory of its own\n", to.display()))
+    as_owner(state, "there is no backup", || {
+        let store = open_existing(state, access)?;
+        let store = store.ok_or_else(|| anyhow!("there is no database in {}", state.display()))?;
+        Ok(store.back_up(&copy)?)
+    })?;
+    Ok(whole.sync_all()?)
+}
+
+fn make(dir: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new().mode(0o700).create(dir);
+    made.with_context(|| format!("cannot make {}", dir.display()))
 }
 
 fn export(data: &Path, access: &Access, to: &Path) -> anyhow::Result<String> {
     let mut file = OpenOptions::new();
-    let file = file.write(true).create_new(true).mode(0o600).open(to);
+    let file = file.read(true).write(true).create_new(true).mode(0o600).open(to);
     let file = file.with_context(|| format!("cannot make {}", to.display()))?;
     let state = identity::state(data);
-    let written = open_existing(&state, access).and_then(|store| {
-        let store = store.ok_or_else(|| anyhow!("there is no state in {}", data.display()))?;
+    let none = || anyhow!("there is no state in {}", data.display());
+    let write = || {
+        let store = open_existing(&state, access)?.ok_or_else(none)?;
         let mut out = BufWriter::new(&file);
-        let counted = Archive::write(&store, &mut out, &Counter::default().teller())?;
+        Archive::write(&store, &mut out, &Counter::default().teller())?;
         out.flush()?;
-        file.sync_all()?;
-        Ok(counted)
-    });
+        Ok(file.sync_all()?)
+    };
+    let written = match state.is_dir() {
+        true => as_owner(&state, "there is no export", write),
+        false => Err(none()),
+    };
     over();
-    let Counted { rows, blobs } = written.inspect_err(|_| drop(fs::remove_file(to)))?;
+    // Whoever reads it finds its end, or no file.
+    let counted = written.and_then(|()| Ok(Archive::counted(&file)?));
+    let Counted { rows, blobs } = counted.inspect_err(|_| drop(fs::remove_file(to)))?;
     Ok(format!("{rows} rows and {blobs} texts, in the open\n"))
 }
 
@@ -232,7 +251,7 @@ fn replace(
     if geteuid().is_root() {
         chown(&fresh, Some(owner.uid()), Some(owner.gid()))?;
     }
-    let filled = as_owner(&state, || fill(&state, &fresh));
+    let filled = as_owner(&state, "nothing has changed", || fill(&state, &fresh));
     let exchanged = filled.and_then(|()| {
         exchange(&state, &fresh)
             .context("the file system cannot exchange two directories; nothing has changed")
@@ -244,7 +263,11 @@ fn replace(
 }
 
 /// Runs it as the user who owns the state, in a process of its own if that is somebody else.
-fn as_owner(state: &Path, fill: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn as_owner(
+    state: &Path,
+    failed: &'static str,
+    fill: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let owner = state.symlink_metadata()?.uid();
     if !geteuid().is_root() || owner == 0 {
         return fill();
@@ -259,7 +282,7 @@ fn as_owner(state: &Path, fill: impl FnOnce() -> anyhow::Result<()>) -> anyhow::
         }
         Clone::Parent { pid, .. } => match waitpid(pid, None)? {
             WaitStatus::Exited(_, 0) => Ok(()),
-            _ => bail!("nothing has changed"),
+            _ => bail!(failed),
         },
     }
 }

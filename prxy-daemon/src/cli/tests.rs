@@ -286,13 +286,13 @@ fn config_check_and_show_answer_with_the_file_or_end_with_64() {
     let path = dir.path().to_str().unwrap();
     fs::write(dir.path().join("config.yaml"), "enforcement: best-effort\n").unwrap();
     assert_eq!(in_dir(path, "config check"), Ok("DIR/config.yaml: ok\n".into()));
-    let config = "listen: 0.0.0.0:3099\npipeline:\n  - guardrails: { policy: { PERSON: route_local } }\n\
+    let config = "listen: 0.0.0.0:3099\nclients: { ward: { uid: 1001 } }\npipeline:\n  - guardrails: { policy: { PERSON: route_local } }\n\
                   providers: { groq: { policy: { EMAIL: route_local } } }\n";
     fs::write(dir.path().join("wide"), config).unwrap();
     let told = "\
 DIR/wide: ok
 warning: EMAIL, PERSON: route_local, but no local_provider is named: requests with such values are refused
-warning: listen 0.0.0.0:3099 is not loopback: whoever reaches it can use prxy, over a line in the clear
+warning: listen 0.0.0.0:3099 is not loopback: clients' keys and texts go over a line in the clear
 ";
     assert_eq!(in_dir(path, "config check --config DIR/wide"), Ok(told.into()));
     fs::write(dir.path().join("other"), "enforcement: of\nlimit: 1\n").unwrap();

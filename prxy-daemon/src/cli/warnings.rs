@@ -18,10 +18,9 @@ pub(super) fn of(config: &Config) -> Vec<String> {
         ),
         Some(policy) => warnings.extend(unroutable(policy)),
     }
-    if !config.listen.ip().is_loopback() {
+    if let Some(address) = config.listen.tcp.filter(|_| config.listen.is_open()) {
         warnings.push(format!(
-            "listen {} is not loopback: whoever reaches it can use prxy, over a line in the clear",
-            config.listen
+            "listen {address} is not loopback: clients' keys and texts go over a line in the clear"
         ));
     }
     warnings

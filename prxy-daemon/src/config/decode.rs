@@ -7,15 +7,17 @@ use super::errors::MAX_SHOWN;
 use super::problem::{Instead, Kind, Quoted, Span};
 use super::yaml::{Entry, Node, Value};
 use super::{
-    Audit, Encrypt, Enforcement, OnFull, Vault, clients, embeddings, encrypt, guardrails, pipeline,
-    providers, vault,
+    Audit, Encrypt, Enforcement, Listen, Metrics, OnFull, Vault, clients, embeddings, encrypt,
+    guardrails, listen, metrics, pipeline, providers, vault,
 };
 use crate::redact::Rules;
 
 /// What the file says; `None` where it is silent.
 #[derive(Default)]
 pub(super) struct Parts {
-    pub(super) listen: Option<SocketAddr>,
+    pub(super) listen: Option<Listen>,
+    /// Where it stands.
+    pub(super) listen_at: Option<Span>,
     pub(super) pipeline: Option<pipeline::Stages>,
     pub(super) providers: Option<Vec<providers::Placed>>,
     /// The rules that providers have of their own.
@@ -29,6 +31,7 @@ pub(super) struct Parts {
     pub(super) audit: Audit,
     pub(super) vault: Vault,
     pub(super) encrypt: Option<Encrypt>,
+    pub(super) metrics: Metrics,
     pub(super) embeddings: embeddings::Placed,
 }
 
@@ -41,13 +44,8 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
     }
     let Some(fields) = found.fields(root, TOP_KEYS) else { return parts };
     if let Some(node) = fields.get("listen") {
-        parts.listen = found.text(node, "an address").and_then(|text| {
-            let listen = listen(text);
-            if listen.is_none() {
-                found.add(node.span, Kind::BadListen(Quoted::new(text)));
-            }
-            listen
-        });
+        parts.listen = listen::decode(node, found);
+        parts.listen_at = Some(node.span);
     }
     parts.providers = fields.get("providers").and_then(|node| providers::decode(node, found));
     parts.pipeline = fields.get("pipeline").and_then(|node| pipeline::decode(node, found));
@@ -86,16 +84,14 @@ pub(super) fn parts(root: &Node, found: &mut Found) -> Parts {
         };
         parts.encrypt = own.map(|own| encrypt::decode(node, own, found));
     }
+    if let Some(fields) = fields.get("metrics").and_then(|node| found.fields(node, metrics::KEYS)) {
+        parts.metrics = metrics::decode(fields, found);
+    }
     let embedder = fields.get("embeddings").and_then(|node| found.fields(node, embeddings::KEYS));
     if let Some(fields) = embedder {
         parts.embeddings = embeddings::decode(fields, found);
     }
     parts
-}
-
-/// `ADDRESS:PORT`; an IPv6 address in brackets.
-pub(super) fn listen(text: &str) -> Option<SocketAddr> {
-    text.parse().ok().filter(|at: &SocketAddr| !at.ip().is_multicast())
 }
 
 fn audit(fields: Fields<'_>, found: &mut Found) -> Audit {
@@ -294,6 +290,7 @@ pub(super) const TOP_KEYS: &[&str] = &[
     "audit",
     "vault",
     "encrypt",
+    "metrics",
     "embeddings",
 ];
 pub(super) const DNS_KEYS: &[&str] = &["nameservers"];

@@ -3,18 +3,17 @@
 use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read as _};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use super::decode::{self, Found, Parts};
 use super::errors::{Problems, Source};
-use super::problem::{Instead, Kind, Quoted};
+use super::problem::{Instead, Kind, Quoted, Span};
 use super::providers::{self, Placed};
 use super::{
-    Config, ConfigErrors, ConfigFile, Enforcement, Host, Module, Provider, embeddings, encrypt,
-    hide, pipeline, yaml,
+    Config, ConfigErrors, ConfigFile, CostLimits, Enforcement, Host, Module, Provider, embeddings,
+    encrypt, hide, metrics, pipeline, yaml,
 };
 use crate::audit::sha256;
 use crate::redact::Policy;
@@ -173,16 +172,29 @@ impl Origin {
         check_sorts(&pipeline, &providers, (parts.clients_at, file.as_ref()), &mut problems);
         let option = self.listen.as_ref().map(|text| Source::value("--listen", text));
         let variable = self.variable(LISTEN, &mut problems);
-        let mut listen = parts.listen.unwrap_or(DEFAULT_LISTEN);
+        let mut listen = parts.listen.unwrap_or_default();
+        let mut said = file.clone().zip(parts.listen_at);
         for source in [variable, option].into_iter().flatten() {
-            match decode::listen(&source.text) {
-                Some(address) => listen = address,
+            let all = Span { start: 0, end: source.text.len() };
+            match super::listen::item(&source.text) {
+                Some(place) => (listen, said) = (place, Some((source, all))),
                 None => {
-                    let all = super::problem::Span { start: 0, end: source.text.len() };
                     let kind = Kind::BadListen(Quoted::new(&source.text));
                     problems.add(&source, Some(all), kind);
                 }
             }
+        }
+        if let Some((source, at)) = said
+            && listen.is_open()
+            && clients.is_empty()
+        {
+            problems.add(&source, Some(at), Kind::OpenListen);
+        }
+        if let (Some(file), Some(at)) = (&file, parts.clients_at)
+            && clients.iter().any(|client| client.limits.cost != CostLimits::default())
+            && !pipeline.iter().any(|module| matches!(module, Module::CostGuard(_)))
+        {
+            problems.add(file, Some(at), Kind::CostWithoutGuard);
         }
         problems.check()?;
         let config_file = text
@@ -203,6 +215,7 @@ impl Origin {
             audit: parts.audit,
             vault: parts.vault,
             encrypt: parts.encrypt.or(demanded),
+            metrics: parts.metrics,
             embeddings: parts.embeddings.0,
             file: config_file,
         })
@@ -235,6 +248,10 @@ impl Origin {
         }
         if let Some(encrypt) = &mut parts.encrypt {
             encrypt::anchor(encrypt, &self.folder);
+        }
+        metrics::anchor(&mut parts.metrics, &self.folder);
+        if let Some(listen) = &mut parts.listen {
+            super::listen::anchor(listen, &self.folder);
         }
         problems.extend(&source, found.0);
         (parts, Some(source))
@@ -275,7 +292,7 @@ impl Origin {
 
 /// The airgap's `allowedHosts`, and whether they only decide what is recorded.
 struct List<'a> {
-    allowed: &'a [(super::problem::Span, Host)],
+    allowed: &'a [(Span, Host)],
     log_only: bool,
 }
 
@@ -319,7 +336,7 @@ fn choose(
 
 /// A local provider must be one that no address can lead out of the private networks.
 fn check_local(
-    local: &[(super::problem::Span, String)],
+    local: &[(Span, String)],
     providers: &[Provider],
     file: Option<&Arc<Source>>,
     problems: &mut Problems,
@@ -344,7 +361,7 @@ fn check_local(
 fn check_sorts(
     pipeline: &[Module],
     providers: &[Provider],
-    (at, file): (Option<super::problem::Span>, Option<&Arc<Source>>),
+    (at, file): (Option<Span>, Option<&Arc<Source>>),
     problems: &mut Problems,
 ) {
     let names = || providers.iter().map(|provider| provider.name.as_str());
@@ -408,7 +425,6 @@ pub(super) const FILE_NAME: &str = "config.yaml";
 const MISNAMED: &str = "config.yml";
 const ROOT_DIR: &str = "/var/lib/prxy";
 const HOME_DIR: &str = ".prxy";
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3099);
 const DEFAULT_MAX_BODY: usize = 64 << 20;
 const MAX_POLICIES: usize = 256;
 const MAX_FILE: u64 = 1 << 20;

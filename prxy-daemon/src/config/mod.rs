@@ -13,7 +13,9 @@ mod encrypt;
 mod errors;
 mod guardrails;
 mod hide;
+mod listen;
 mod load;
+mod metrics;
 mod models;
 mod modules;
 mod origins;
@@ -39,7 +41,7 @@ use crate::provider::{Api, fetch};
 use crate::redact::Policy;
 
 pub use bundles::{BundleError, Bundles};
-pub use clients::Client;
+pub use clients::{Client, ClientLimits, Peer};
 pub(crate) use difference::difference;
 pub(crate) use edit::{lines as client_lines, with_client};
 pub use embeddings::Embeddings;
@@ -47,11 +49,13 @@ pub use encrypt::Encrypt;
 pub(crate) use encrypt::USUAL as USUAL_STATE_KEY;
 pub use errors::{ConfigErrors, Told};
 pub(crate) use hide::printable;
+pub use listen::Listen;
 pub use load::{Origin, Sources, Text};
+pub use metrics::Metrics;
 pub use models::ModelPattern;
 pub use modules::{
-    CostGuard, ExactCache, Ipc, McpOptimizer, Money, Patterns, Price, SemanticCache, Sharing,
-    Unpriced,
+    CostGuard, CostLimits, ExactCache, Ipc, McpOptimizer, Money, Patterns, Price, SemanticCache,
+    Sharing, Unpriced,
 };
 pub(crate) use origins::explain;
 pub use pins::{Addresses, KeyPin, Network};
@@ -64,8 +68,8 @@ pub use vault::{Scope as VaultScope, TenantBy, Vault};
 /// The effective configuration of one daemon.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where clients connect. Port 0 lets the kernel choose (tests).
-    pub listen: SocketAddr,
+    /// Where clients connect.
+    pub listen: Listen,
     /// Holds `config.yaml`, `state/` (the gateway's) and `audit/` (the warden's).
     pub data_dir: PathBuf,
     /// The modules that a request passes, in order.
@@ -86,6 +90,8 @@ pub struct Config {
     pub vault: Vault,
     /// That the state is encrypted, and what opens it.
     pub encrypt: Option<Encrypt>,
+    /// Where what is counted can be read.
+    pub metrics: Metrics,
     /// What makes vectors of texts.
     pub embeddings: Embeddings,
     /// The file that was read, if there was one.

@@ -168,8 +168,22 @@ pub(super) enum Kind {
     Url(#[from] super::url::UrlProblem),
     #[error("bad host: {0}")]
     Host(#[from] super::url::HostProblem),
-    #[error("bad listen address {0}: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099")]
+    #[error(
+        "bad listen address {0}: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099, or unix:PATH"
+    )]
     BadListen(Quoted),
+    #[error("`listen` takes one address and one unix socket")]
+    ListenTwice,
+    #[error(
+        "other machines can reach this address, so only known clients are served there, and `clients` has none; `PRXY_LISTEN=127.0.0.1:3099 prxy client add NAME --write` makes one"
+    )]
+    OpenListen,
+    #[error("a client's `perRequest`, `perDay` and `perMonth` need `cost-guard` in the pipeline")]
+    CostWithoutGuard,
+    #[error(
+        "metrics are read on an address on loopback: {0} is none, expected ADDRESS:PORT, such as 127.0.0.1:9464"
+    )]
+    MetricsListen(Quoted),
     #[error("the secret comes from one place: either `key` or `key_file`")]
     KeyAndFile,
     #[error("bad time {0}: expected two hours or more, such as 90d or 36h")]
@@ -244,10 +258,14 @@ pub(super) enum Kind {
     ClientKey,
     #[error("{0} is no client name: use a to z, 0 to 9, `-` and `_`, a letter first, at most 32")]
     BadClientName(Quoted),
-    #[error("client {0} needs `key_sha256`: it is told by that alone")]
+    #[error("client {0} needs `key_sha256`, `uid` or `gid`: it is told by that alone")]
     ClientWithoutKey(Quoted),
     #[error("this key stands twice: a request with it must be one client's")]
     ClientKeyTwice,
+    #[error("this user or group is another client's already")]
+    ClientPeerTwice,
+    #[error("a client is told by its `uid` or by its `gid`: keep one")]
+    ClientUserAndGroup,
     #[error("expected a name: 1 to 128 visible ASCII characters, no quotes")]
     BadName,
     #[error("`{0}` stands twice")]

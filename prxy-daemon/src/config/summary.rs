@@ -6,8 +6,8 @@ use std::fmt::{self, Write as _};
 
 use super::providers::api_name;
 use super::{
-    Addresses, Audit, Config, Embeddings, Enforcement, Host, Module, OnFull, OnViolation, Provider,
-    Transport, guardrails,
+    Addresses, Audit, ClientLimits, Config, Embeddings, Enforcement, Host, Metrics, Module, OnFull,
+    OnViolation, Peer, Provider, Transport, guardrails,
 };
 use crate::audit::Rotation;
 use crate::provider::fetch;
@@ -31,8 +31,8 @@ impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let config = self.config;
         writeln!(f, "# data directory: {}", config.data_dir.display())?;
-        write!(f, "listen: '{}'", config.listen)?;
-        if !config.listen.ip().is_loopback() {
+        write!(f, "listen: {}", config.listen)?;
+        if config.listen.is_open() {
             write!(f, " # other machines can reach it")?;
         }
         writeln!(f, "\npipeline:")?;
@@ -75,7 +75,17 @@ impl fmt::Display for Summary<'_> {
         }
         for client in &config.clients {
             writeln!(f, "  {}:", client.name)?;
-            sums(f, "key_sha256", &client.keys)?;
+            if !client.keys.is_empty() {
+                sums(f, "key_sha256", &client.keys)?;
+            }
+            match client.peer {
+                Some(Peer::User(uid)) => writeln!(f, "    uid: {uid}")?,
+                Some(Peer::Group(gid)) => writeln!(f, "    gid: {gid}")?,
+                None => {}
+            }
+            if client.limits != ClientLimits::default() {
+                writeln!(f, "    limits: {}", client.limits)?;
+            }
             if let Some(own) = policy.and_then(|policy| policy.clients.get(&client.name)) {
                 rules(f, "    ", &own.actions, &own.positions)?;
             }
@@ -101,6 +111,9 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "vault: {}", config.vault)?;
         if let Some(encrypt) = &config.encrypt {
             writeln!(f, "encrypt: {encrypt}")?;
+        }
+        if config.metrics != Metrics::default() {
+            writeln!(f, "metrics: {}", config.metrics)?;
         }
         match &config.embeddings {
             Embeddings::Offline => Ok(()),

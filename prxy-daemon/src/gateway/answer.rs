@@ -19,6 +19,7 @@ use super::error::Failure;
 use super::shared;
 use crate::hop::{self, Answer};
 use crate::json::{Edits, Path, StringToken, Visitor, walk};
+use crate::metrics::Readiness;
 use crate::provider::endpoint::{Endpoint, Gives};
 use crate::redact::Vault;
 use crate::redact::rehydrate::{self, Form, KeptTools};
@@ -79,6 +80,17 @@ pub(super) fn whole(body: Full<Bytes>) -> Reply {
 /// The answer to a probe.
 pub(super) fn alive() -> Response<Reply> {
     own(&serde_json::json!({ "status": "ok" }))
+}
+
+/// Whether requests can be sent here: 503 and the word for it if not.
+pub(super) fn ready(readiness: Readiness) -> Response<Reply> {
+    let word = readiness.word();
+    if readiness == Readiness::Ready {
+        return own(&serde_json::json!({ "status": word }));
+    }
+    let mut response = own(&serde_json::json!({ "status": "not-ready", "reason": word }));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
 }
 
 /// What the gateway tells by itself.

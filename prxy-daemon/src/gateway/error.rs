@@ -46,6 +46,18 @@ pub(super) enum Failure {
     /// Clients are told apart by their keys, and this one has none, or two of a kind.
     #[error("clients are told apart by their API keys (vault.tenant_by): bring one")]
     NoClientKey,
+    /// Only known clients are served here, and this is none.
+    #[error("only known clients are served here (`clients`): bring the key of one")]
+    UnknownClient,
+    /// The client has as much under way as it may.
+    #[error("this client has as many requests under way as it may have (`limits`)")]
+    ClientBusy,
+    /// The client has asked as often as it may.
+    #[error("this client has sent as many requests as it may in a minute (`limits`)")]
+    ClientRate {
+        /// Seconds until the next.
+        wait: u64,
+    },
     /// Rules are the client's, and this request has two.
     #[error(transparent)]
     TwoClients(#[from] TwoClients),
@@ -113,7 +125,8 @@ impl Failure {
             Self::ForeignOrigin | Self::Pipeline(pipeline::Refusal::HostNotAllowed { .. }) => {
                 StatusCode::FORBIDDEN
             }
-            Self::NoClientKey => StatusCode::UNAUTHORIZED,
+            Self::NoClientKey | Self::UnknownClient => StatusCode::UNAUTHORIZED,
+            Self::ClientBusy | Self::ClientRate { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::UnknownPath | Self::UnknownModel | Self::UnknownPattern => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -154,6 +167,9 @@ impl Failure {
             Self::WrongMethod { .. } => "wrong-method",
             Self::UnknownModel => "unknown-model",
             Self::NoClientKey => "no-client-key",
+            Self::UnknownClient => "unknown-client",
+            Self::ClientBusy => "client-busy",
+            Self::ClientRate { .. } => "client-rate",
             Self::TwoClients(TwoClients) => "two-clients",
             Self::UnexpectedBody => "unexpected-body",
             Self::BadQuery => "bad-query",
@@ -193,6 +209,8 @@ impl Failure {
         };
         let wait = match &self {
             Self::Pipeline(pipeline::Refusal::Cost(refusal)) => refusal.retry_after(),
+            Self::ClientRate { wait } => Some(*wait),
+            Self::ClientBusy => Some(1),
             _ => None,
         };
         tracing::info!(
@@ -211,7 +229,8 @@ impl Failure {
         if let Some(wait) = wait {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
         }
-        if reason == "redirect-refused" || wait.is_some() {
+        let passing = matches!(self, Self::ClientBusy | Self::ClientRate { .. });
+        if reason == "redirect-refused" || (wait.is_some() && !passing) {
             // The SDKs repeat every 5xx and 429 unless told that it is no use.
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }

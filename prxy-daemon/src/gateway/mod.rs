@@ -4,19 +4,24 @@
 //! Not for TLS, keys or hosts (that is `broker`), and not for detection (that is `redact`).
 //!
 //! Reading order: `request` (the way of a request), `admit` (who may ask), `route` (what a path
-//! means), `coding` (what a body's bytes say), `answer` (the way back), `shared` (one answer for several), `error` (every failure in the
-//! provider's own format), `screen` (`--debug`).
+//! means), `coding` (what a body's bytes say), `call` (what is made of it), `limits` (how much a client may ask for), `answer` (the way back), `shared` (one answer for several), `error` (every failure in the
+//! provider's own format), `screen` (`--debug`). Before it `doors` (where connections come in), beside
+//! it `scrape` (where the metrics are read).
 
 mod admit;
 mod answer;
+mod call;
 mod coding;
+mod doors;
 mod embedder;
 mod error;
+mod limits;
 mod local;
 mod log_only;
 mod outcomes;
 mod request;
 mod route;
+mod scrape;
 mod screen;
 mod shared;
 mod tenant;
@@ -29,12 +34,16 @@ use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 
-use crate::hop::{Holding, Limits, Tasks, serve};
+use crate::hop::{Holding, Limits, Seat, Tasks, serve};
 
+pub use doors::Doors;
+use doors::Visit;
+pub(crate) use limits::Place;
 pub use request::{BuildError, Gateway};
+pub use scrape::run as serve_metrics;
 pub use screen::Screen;
 
 /// The way to the broker.
@@ -43,26 +52,49 @@ pub trait BrokerLink: Send + Sync + 'static {
     fn connect(&self) -> impl Future<Output = io::Result<UnixStream>> + Send;
 }
 
-/// Serves clients on `listener` until `shutdown`, then lets running answers end.
+/// Serves clients at `doors` until `shutdown`, then lets running answers end.
 pub async fn run<L: BrokerLink>(
     gateway: Arc<Gateway<L>>,
-    listener: TcpListener,
+    doors: Doors,
     shutdown: impl Future<Output = ()>,
 ) {
-    let mut tasks = Tasks::new();
     // As many requests as connections, however they are spread over these.
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let visit = |Visit { line, visitor }: Visit, seat: Seat| {
+        let (gateway, places) = (Arc::clone(&gateway), Arc::clone(&places));
+        let answer = move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(visitor);
+            let (gateway, places) = (Arc::clone(&gateway), Arc::clone(&places));
+            async move {
+                // Never closed, so there is always one in the end.
+                let place = places.acquire_owned().await.ok();
+                gateway.answer(request).await.map(|body| Holding::new(body, place))
+            }
+        };
+        serve(line, LIMITS, seat, answer)
+    };
+    welcome(doors, MAX_CONNECTIONS, shutdown, visit).await;
+}
+
+/// Takes at most so many connections at once, until `shutdown`, and lets them end.
+async fn welcome<F: Future<Output = ()> + Send + 'static>(
+    mut doors: Doors,
+    at_most: usize,
+    shutdown: impl Future<Output = ()>,
+    visit: impl Fn(Visit, Seat) -> F,
+) {
+    let mut tasks = Tasks::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let full = tasks.len() >= MAX_CONNECTIONS;
+        let full = tasks.len() >= at_most;
         if full {
             tasks.close_oldest_silent();
         }
-        let stream = tokio::select! {
+        let visitor = tokio::select! {
             () = shutdown.as_mut() => break,
             () = tasks.one_ended(), if full => continue,
-            accepted = listener.accept(), if !full => match accepted {
-                Ok((stream, _)) => stream,
+            accepted = doors.accept(), if !full => match accepted {
+                Ok(visitor) => visitor,
                 Err(error) => {
                     // A client that gave up, or no descriptors left: neither ends the gateway.
                     tracing::warn!(kind = %error.kind(), "accept failed");
@@ -71,23 +103,10 @@ pub async fn run<L: BrokerLink>(
                 }
             },
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            // Slower, not wrong.
-            tracing::debug!(kind = %error.kind(), "no TCP_NODELAY");
-        }
-        let (gateway, places) = (Arc::clone(&gateway), Arc::clone(&places));
-        let answer = move |request: Request<Incoming>| {
-            let (gateway, places) = (Arc::clone(&gateway), Arc::clone(&places));
-            async move {
-                // Never closed, so there is always one in the end.
-                let place = places.acquire_owned().await.ok();
-                gateway.answer(request).await.map(|body| Holding::new(body, place))
-            }
-        };
         let seat = tasks.seat();
-        tasks.spawn(serve(stream, LIMITS, seat, answer));
+        tasks.spawn(visit(visitor, seat));
     }
-    drop(listener);
+    drop(doors);
     tasks.drain(DRAIN).await;
 }
 

@@ -1,26 +1,28 @@
 //! The way of one request: admitted, routed, read, masked, sent to the broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
 use super::answer::{self, Reply, Source};
+use super::call::{Call, GOOGLE, Prepared, Routed, headers, pipe, strip};
 use super::coding::{Codings, DecodeError};
+use super::doors::Visitor;
 use super::embedder;
 use super::error::{Failure, guess_api};
-use super::local::{self, Local};
+use super::limits::Limits;
+use super::local::Local;
 use super::log_only::LogOnly;
 use super::outcomes;
 use super::route::{Aim, Target, route};
@@ -29,21 +31,21 @@ use super::shared::{self, Flights, Head, Place, Waited};
 use super::tenant::tenant;
 use super::{BrokerLink, admit};
 use crate::broker::gate::is_json;
-use crate::client::Clients;
-use crate::config::{Config, Provider, TenantBy};
+use crate::client::{CREDENTIALS, Clients};
+use crate::config::{ClientLimits, Config, Provider, TenantBy};
 use crate::embed::model::ModelError;
-use crate::hop::{self, CollectError, Connect, Pool, Protocol};
+use crate::hop::{self, CollectError, Connect, Holding, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
+use crate::metrics::{Counts, Metrics, Sizes, Surface, Trace, Whole};
 use crate::pipeline::patterns;
 use crate::pipeline::{
-    Cached, Chosen, Confined, Exchange, Flight, Kind, Listener, Pipeline, Recorded, Sent,
-    Translated, Verdict, Watch,
+    Cached, Chosen, Confined, Exchange, Flight, Kind, Pipeline, Recorded, Sent, Translated,
+    Verdict, Watch,
 };
 use crate::provider::endpoint::{Endpoint, Takes};
-use crate::provider::fetch;
+use crate::redact::Vault;
 use crate::redact::rehydrate::Form;
 use crate::redact::scan::ScannerError;
-use crate::redact::{Label, Vault};
 use crate::store::Store;
 
 /// The gateway, whose configuration can be replaced while it serves.
@@ -54,6 +56,8 @@ pub struct Gateway<L> {
     policy: watch::Sender<Arc<Policy>>,
     screen: Option<Arc<Screen>>,
     flights: Arc<Flights>,
+    metrics: Arc<Metrics>,
+    limits: Limits,
 }
 
 /// Why the gateway cannot be built; holds no text of requests.
@@ -81,6 +85,17 @@ pub(crate) struct Policy {
     max_body_bytes: usize,
     tenant_by: TenantBy,
     clients: Clients,
+    counts: Counts,
+    /// At which doors only known clients are served.
+    strict: Strict,
+    limits: HashMap<String, ClientLimits>,
+}
+
+/// Where whoever is not known is refused.
+#[derive(Clone, Copy)]
+struct Strict {
+    tcp: bool,
+    unix: bool,
 }
 
 impl Policy {
@@ -89,8 +104,9 @@ impl Policy {
         epoch: u32,
         store: &Store,
         embedder: embedder::Chosen,
+        metrics: &Metrics,
     ) -> Result<Self, BuildError> {
-        let pipeline = Pipeline::build(config, store, &embedder.embedder)?;
+        let pipeline = Pipeline::build(config, store, &embedder.embedder)?.timed(metrics);
         // Module names are lower-case words.
         let names: Vec<_> = pipeline.modules().map(|(name, _)| name).collect();
         let modules =
@@ -99,6 +115,7 @@ impl Policy {
         let log_only = config.is_log_only().then(LogOnly::new);
         let tenant_by = config.vault.tenant_by;
         let (local, clients) = (Local::of(config), Clients::new(&config.clients));
+        let limits = config.clients.iter().map(|client| (client.name.clone(), client.limits));
         Ok(Self {
             epoch,
             providers,
@@ -111,6 +128,12 @@ impl Policy {
             max_body_bytes,
             tenant_by,
             clients,
+            counts: metrics.counts(config),
+            strict: Strict {
+                tcp: config.listen.is_open(),
+                unix: config.clients.iter().any(|client| client.peer.is_some()),
+            },
+            limits: limits.collect(),
         })
     }
 }
@@ -128,9 +151,19 @@ impl<L: BrokerLink> Gateway<L> {
     ) -> Result<Self, BuildError> {
         let broker = Arc::new(Pool::new(Link(broker)));
         let embedder = embedder::Chosen::of(config, FIRST_EPOCH, &broker, None)?;
-        let policy = Policy::new(config, FIRST_EPOCH, &store, embedder)?;
+        let metrics = Arc::<Metrics>::default();
+        let policy = Policy::new(config, FIRST_EPOCH, &store, embedder, &metrics)?;
         let policy = watch::Sender::new(Arc::new(policy));
-        Ok(Self { listen, store, broker, policy, screen: None, flights: Arc::default() })
+        Ok(Self {
+            listen,
+            store,
+            broker,
+            policy,
+            screen: None,
+            flights: Arc::default(),
+            metrics,
+            limits: Limits::default(),
+        })
     }
 
     /// Shows what is masked and restored.
@@ -144,7 +177,7 @@ impl<L: BrokerLink> Gateway<L> {
     pub(crate) fn prepare(&self, config: &Config, epoch: u32) -> Result<Policy, BuildError> {
         let before = self.policy();
         let embedder = embedder::Chosen::of(config, epoch, &self.broker, Some(&before.embedder))?;
-        Policy::new(config, epoch, &self.store, embedder)
+        Policy::new(config, epoch, &self.store, embedder, &self.metrics)
     }
 
     /// Puts a prepared configuration in force for every request that is not on its way yet.
@@ -156,37 +189,72 @@ impl<L: BrokerLink> Gateway<L> {
         Arc::clone(&self.policy.borrow())
     }
 
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// All that is counted, as text.
+    pub(super) fn report(&self) -> String {
+        let (entries, bytes) = (self.store.count(), self.store.size());
+        self.metrics.report(Sizes { entries, bytes })
+    }
+
     /// Answers one request, whatever happens.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
-        let mut response = self.answer_to(request).await;
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Response<Holding<Reply, Whole>> {
+        let mut trace = self.metrics.trace();
+        let mut response = self.answer_to(request, &mut trace).await;
         if let Some(log_only) = &self.policy().log_only {
             log_only.mark(response.headers_mut());
         }
-        response
+        let whole = trace.ends(response.status(), response.headers().get(hop::ERROR));
+        response.map(|body| Holding::new(body, whole))
     }
 
-    async fn answer_to(&self, request: Request<Incoming>) -> Response<Reply> {
+    async fn answer_to(&self, request: Request<Incoming>, trace: &mut Trace) -> Response<Reply> {
         let (head, body) = request.into_parts();
         let policy = self.policy();
         let target = admit::admit(self.listen, head.version, &head.uri, &head.headers)
-            .and_then(|()| route(&policy.providers, &head.method, &head.uri, &head.headers));
+            .and_then(|()| route(&policy.providers, &head.method, &head.uri, &head.headers))
+            .and_then(|target| {
+                self.let_in(&policy, &head, &target, trace)?;
+                Ok(target)
+            });
         let refusal = |failure: Failure| {
             let api = guess_api(&policy.providers, head.uri.path(), &head.headers);
             failure.into_response(api).map(answer::whole)
         };
         match target {
-            Ok(Target::Local) => answer::alive(),
+            Ok(Target::Alive) => {
+                trace.asks(Surface::HEALTH);
+                answer::alive()
+            }
+            Ok(Target::Ready) => {
+                trace.asks(Surface::READY);
+                answer::ready(self.metrics.readiness())
+            }
             Ok(Target::Pipeline) => {
+                trace.asks(Surface::PIPELINE);
                 let told = policy.tell_pipeline(&head.headers);
                 told.map_or_else(refusal, |told| answer::own(&told))
             }
             Ok(Target::Outcomes) => {
-                let noted = self.note_outcome(&policy, &head.headers, body).await;
+                trace.asks(Surface::OUTCOMES);
+                let noted = self.note_outcome(&policy, &head, body).await;
                 noted.unwrap_or_else(refusal)
             }
             Ok(Target::Provider(Aim { endpoint, .. })) => {
+                trace.asks(endpoint.surface);
                 let api = endpoint.surface.api();
-                let (answered, policy) = self.exchange(policy, endpoint, &head, body).await;
+                let (answered, policy) = self.exchange(policy, endpoint, &head, body, trace).await;
+                if let Err(Failure::Pipeline(refusal)) = &answered
+                    && let Some(label) = refusal.label()
+                {
+                    policy.counts.note_blocked(label);
+                }
                 let mut response = answered
                     .unwrap_or_else(|failure| failure.into_response(api).map(answer::whole));
                 let modules = response.headers_mut().entry(hop::MODULES);
@@ -200,13 +268,45 @@ impl<L: BrokerLink> Gateway<L> {
         }
     }
 
+    /// Whether whoever asks is served at this door, and within the limits of the client that it is.
+    fn let_in(
+        &self,
+        policy: &Policy,
+        head: &Parts,
+        target: &Target,
+        trace: &mut Trace,
+    ) -> Result<(), Failure> {
+        let in_query = match target {
+            // Whoever asks whether we live may be anybody.
+            Target::Alive | Target::Ready => return Ok(()),
+            Target::Provider(aim) => aim.key.as_ref(),
+            Target::Pipeline | Target::Outcomes => None,
+        };
+        let client = policy.whose(head, in_query)?;
+        trace.comes_from(&policy.counts, client);
+        let strict = match head.extensions.get::<Visitor>() {
+            Some(Visitor::Tcp) | None => policy.strict.tcp,
+            Some(Visitor::Unix { .. }) => policy.strict.unix,
+        };
+        match client {
+            None if strict => Err(Failure::UnknownClient),
+            None => Ok(()),
+            Some(name) => {
+                let place = self.limits.enter(name, policy.limits.get(name).copied())?;
+                place.into_iter().for_each(|place| trace.holds(place));
+                Ok(())
+            }
+        }
+    }
+
     /// Counts what a client says came of patterns that it was offered.
     async fn note_outcome(
         &self,
         policy: &Policy,
-        headers: &HeaderMap,
+        head: &Parts,
         body: Incoming,
     ) -> Result<Response<Reply>, Failure> {
+        let headers = &head.headers;
         let codings = match policy.check_head(Takes::Json, headers) {
             Ok(codings) => codings,
             Err(failure) => {
@@ -217,8 +317,9 @@ impl<L: BrokerLink> Gateway<L> {
         let body = policy.collect(body, outcomes::MAX_BYTES).await?;
         let body = policy.decode(&codings, body)?;
         let report = outcomes::Report::read(&body)?;
-        let tenant = tenant(policy.tenant_by, policy.clients.of(headers)?, headers, None)?;
-        let whose = patterns::whose(&tenant, headers);
+        let client = policy.whose(head, None)?;
+        let tenant = tenant(policy.tenant_by, client, headers, None)?;
+        let whose = patterns::whose(&tenant, client, headers);
         let told = report.note(&self.store.patterns(), &whose)?;
         let mut response = answer::own(&told);
         *response.status_mut() = StatusCode::CREATED;
@@ -232,6 +333,7 @@ impl<L: BrokerLink> Gateway<L> {
         endpoint: &Endpoint,
         head: &Parts,
         body: Incoming,
+        trace: &mut Trace,
     ) -> (Result<Response<Reply>, Failure>, Arc<Policy>) {
         let codings = match policy.check_head(endpoint.takes, &head.headers) {
             Ok(codings) => codings,
@@ -251,11 +353,12 @@ impl<L: BrokerLink> Gateway<L> {
         if endpoint.takes == Takes::Nothing && !body.is_empty() {
             return (Err(Failure::UnexpectedBody), policy);
         }
+        trace.is_read();
         // The body may have taken a while to come.
         policy = self.policy();
         let give_up = tokio::time::Instant::now() + CHANGE_PATIENCE;
         loop {
-            let answered = self.attempt(&policy, head, body.clone()).await;
+            let answered = self.attempt(&policy, head, body.clone(), trace).await;
             match answered {
                 // Nothing was sent, and the policy that the broker has already comes here next.
                 Err(failure) if failure.is_policy_change() => {
@@ -275,10 +378,12 @@ impl<L: BrokerLink> Gateway<L> {
         policy: &Policy,
         head: &Parts,
         body: Bytes,
+        trace: &mut Trace,
     ) -> Result<Response<Reply>, Failure> {
         let target = route(&policy.providers, &head.method, &head.uri, &head.headers)?;
         let Target::Provider(aim) = target else { return Err(Failure::UnknownPath) };
         let number = aim.provider(&policy.providers, &body)?;
+        trace.goes_to(&policy.counts, number);
         let mut call = policy.call(head, number, aim)?;
         let endpoint = call.aim.endpoint;
         let tenant = tenant(policy.tenant_by, call.client, &head.headers, call.aim.key.as_ref())?;
@@ -300,17 +405,22 @@ impl<L: BrokerLink> Gateway<L> {
             // Everything anew, as if the local provider had been asked.
             let (body, uri) = policy.local.renamed(endpoint, body, call.aim.uri.clone());
             call.aim.uri = uri;
+            trace.goes_to(&policy.counts, number);
             call = Call { routed: Routed::Locally, ..policy.call(head, number, call.aim)? };
             prepared = policy.prepare(&call, body, &lent);
         }
-        let prepared = prepared?;
         let masking = began.elapsed();
+        trace.is_prepared(masking);
+        let prepared = prepared?;
+        policy.counts.note_masked(&prepared.masked);
         let vault = match shown {
             Some(shown) => shown.watch(vault),
             None => vault,
         };
         let told = prepared.told(&call);
-        let Answering { answer, vault, cached } = self.answering(&call, prepared, vault).await?;
+        let answering = self.answering(&call, prepared, vault, trace).await?;
+        let Answering { answer, vault, cached } = answering;
+        cached.into_iter().for_each(|cached| trace.is_cached(cached));
         let vault = policy.pipeline.masks().then_some(vault);
         let restorer = vault.map(|vault| answer::Restorer {
             endpoint,
@@ -341,6 +451,7 @@ impl<L: BrokerLink> Gateway<L> {
         call: &Call<'_>,
         prepared: Prepared,
         vault: Arc<dyn Vault>,
+        trace: &Trace,
     ) -> Result<Answering, Failure> {
         let Prepared { body, answer, cached, flight, listeners, sent, .. } = prepared;
         if let Some(Recorded { kind, body, theirs, own }) = answer {
@@ -375,6 +486,7 @@ impl<L: BrokerLink> Gateway<L> {
             }
         }
         sent.note();
+        let began = Instant::now();
         let opened = match self.broker.send(call.request(body)).await {
             Ok(answer) => answer::open(answer).await,
             Err(error) => {
@@ -383,8 +495,12 @@ impl<L: BrokerLink> Gateway<L> {
             }
         };
         let (head, body) = match opened {
-            Ok(answer) => answer.into_parts(),
+            Ok(answer) => {
+                trace.is_answered(answer.status(), began.elapsed());
+                answer.into_parts()
+            }
             Err(failure) => {
+                trace.is_lost(&failure.reason());
                 if failure.is_before_sending() {
                     sent.forget();
                 }
@@ -454,12 +570,37 @@ impl Policy {
         }
     }
 
+    /// Whose a request is, by all that it brings and by who has connected.
+    fn whose(&self, head: &Parts, in_query: Option<&HeaderValue>) -> Result<Option<&str>, Failure> {
+        let mut brought = HeaderMap::new();
+        for name in &CREDENTIALS {
+            for value in head.headers.get_all(name) {
+                brought.append(name, value.clone());
+            }
+        }
+        if let Some(key) = in_query {
+            brought.append(GOOGLE, key.clone());
+        }
+        if let Some(name) = self.peer(head) {
+            brought.insert(hop::CLIENT, name);
+        }
+        Ok(self.clients.of(&brought)?)
+    }
+
+    /// The client that has connected, if the kernel says who that is.
+    fn peer(&self, head: &Parts) -> Option<HeaderValue> {
+        let Some(Visitor::Unix { uid, gid }) = head.extensions.get::<Visitor>() else {
+            return None;
+        };
+        HeaderValue::try_from(self.clients.of_peer(*uid, *gid)?).ok()
+    }
+
     /// A request to one of the providers.
     fn call(&self, head: &Parts, number: usize, aim: Aim) -> Result<Call<'_>, Failure> {
         let provider = self.providers.get(number).ok_or(Failure::UnknownPath)?;
         let route = u16::try_from(number).map_err(|_| Failure::UnknownPath)?;
         let route = RouteId { epoch: self.epoch, number: route };
-        let headers = headers(head, route, &aim);
+        let headers = headers(head, route, &aim, self.peer(head));
         // By what the broker gets, so that both come to the same.
         let client = self.clients.of(&headers)?;
         Ok(Call { headers, client, provider, number, aim, routed: Routed::AsAsked })
@@ -575,122 +716,12 @@ struct Lent<'a> {
     shown: Option<&'a Shown>,
 }
 
-/// What is sent or answered, and what was done to it.
-struct Prepared {
-    body: Bytes,
-    masked: BTreeMap<Label, u32>,
-    stripped: Option<HeaderValue>,
-    passed: Vec<(&'static str, String)>,
-    /// What modules tell in headers of their own.
-    told: HeaderMap,
-    /// Known already: nothing is sent.
-    answer: Option<Recorded>,
-    cached: Option<Cached>,
-    flight: Option<Flight>,
-    listeners: Vec<Listener>,
-    sent: Sent,
-}
-
-impl Prepared {
-    /// What the client is told of its request.
-    fn told(&self, call: &Call<'_>) -> HeaderMap {
-        let mut told = self.told.clone();
-        if let Some(value) = counts(&self.masked) {
-            told.insert(hop::MASKED, value);
-        }
-        if let Some(value) = self.stripped.clone() {
-            told.insert(hop::STRIPPED, value);
-        }
-        if call.routed == Routed::Locally
-            && let Ok(name) = HeaderValue::try_from(&call.provider.name)
-        {
-            told.insert(hop::ROUTED, name);
-        }
-        let passed: Vec<_> =
-            self.passed.iter().map(|(name, said)| format!("{name}{said}")).collect();
-        if let Ok(value) = HeaderValue::try_from(passed.join(",")) {
-            told.insert(hop::MODULES, value);
-        }
-        told
-    }
-}
-
 /// An answer that is about to be restored.
 struct Answering {
     answer: Response<Source>,
     vault: Arc<dyn Vault>,
     cached: Option<Cached>,
 }
-
-/// Whether a request goes where it was meant to go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Routed {
-    AsAsked,
-    /// To a local provider instead: what it holds must not leave.
-    Locally,
-}
-
-/// A request on its way to a known endpoint of a known provider.
-struct Call<'a> {
-    /// What the broker gets; it chooses itself which of them go on.
-    headers: HeaderMap,
-    /// Whose it is, if that is somebody with a name.
-    client: Option<&'a str>,
-    provider: &'a Provider,
-    /// The provider's.
-    number: usize,
-    aim: Aim,
-    routed: Routed,
-}
-
-impl Call<'_> {
-    /// What the broker gets.
-    fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
-        let mut headers = self.headers.clone();
-        if self.routed == Routed::Locally {
-            local::withhold_credentials(&mut headers);
-        }
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = self.aim.endpoint.method.clone();
-        *request.uri_mut() = self.aim.uri.clone();
-        *request.headers_mut() = headers;
-        request
-    }
-}
-
-/// What the broker gets of a request's head.
-fn headers(head: &Parts, route: RouteId, aim: &Aim) -> HeaderMap {
-    let mut headers = head.headers.clone();
-    hop::strip_hop_by_hop(&mut headers);
-    // The body goes on plain, whatever it came as.
-    for name in [
-        header::HOST,
-        header::CONTENT_ENCODING,
-        header::CONTENT_LENGTH,
-        header::EXPECT,
-        header::COOKIE,
-    ] {
-        headers.remove(name);
-    }
-    headers.insert(header::HOST, HeaderValue::from_static("broker"));
-    // Two numbers and a dot always make a value.
-    let route = HeaderValue::try_from(route.to_string());
-    headers.insert(hop::ROUTE, route.unwrap_or(HeaderValue::from_static("")));
-    if let Some(key) = &aim.key {
-        // Beside another one it goes no further than to the broker, which must know whose it is.
-        let place = if headers.contains_key(GOOGLE) { hop::CALLER } else { GOOGLE };
-        headers.insert(place, key.clone());
-    }
-    headers
-}
-
-/// The modules that a request wants to pass, if it says so.
-fn pipe(headers: &HeaderMap) -> Option<&str> {
-    // What is no text names no module.
-    headers.get(hop::PIPE).map(|value| value.to_str().unwrap_or("?"))
-}
-
-const GOOGLE: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// Opens connections to the broker for the pool.
 pub(super) struct Link<L>(L);
@@ -702,27 +733,6 @@ impl<L: BrokerLink> Connect for Link<L> {
     async fn connect(&self) -> io::Result<(UnixStream, Protocol)> {
         Ok((self.0.connect().await?, Protocol::Http1))
     }
-}
-
-/// Takes out what the provider must not be asked for, and says what that was: `web-tool`.
-fn strip(provider: &Provider, endpoint: &Endpoint, body: Bytes) -> (Bytes, Option<HeaderValue>) {
-    let kinds = provider.fetch.strip;
-    if kinds.is_empty() {
-        return (body, None);
-    }
-    match hop::on_cpu(body.len(), || fetch::strip(endpoint.surface, kinds, &body)) {
-        Some(stripped) => {
-            (stripped.body.into(), HeaderValue::try_from(stripped.kinds.to_string()).ok())
-        }
-        None => (body, None),
-    }
-}
-
-/// `EMAIL=2,PHONE=1`; nothing when nothing was masked.
-fn counts(masked: &BTreeMap<Label, u32>) -> Option<HeaderValue> {
-    let entries: Vec<_> =
-        masked.iter().map(|(label, count)| format!("{}={count}", label.as_str())).collect();
-    if entries.is_empty() { None } else { HeaderValue::try_from(entries.join(",")).ok() }
 }
 
 /// How long a request waits for the rest of a change of the configuration.

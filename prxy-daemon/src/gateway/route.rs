@@ -12,7 +12,9 @@ use crate::provider::endpoint::{Endpoint, Found, unescaped};
 /// What a request asks for.
 pub(super) enum Target {
     /// A probe, which the gateway answers by itself.
-    Local,
+    Alive,
+    /// Whether requests can be sent here, which it tells by itself.
+    Ready,
     /// What is active, which it tells by itself.
     Pipeline,
     /// What came of what was offered, which it keeps by itself.
@@ -42,9 +44,13 @@ pub(super) fn route(
     headers: &HeaderMap,
 ) -> Result<Target, Failure> {
     let path = uri.path();
-    if matches!(path, "/" | "/health") {
+    if matches!(path, "/" | "/health" | READY) {
         let probe = matches!(*method, Method::GET | Method::HEAD);
-        return if probe { Ok(Target::Local) } else { Err(Failure::UnknownPath) };
+        return match probe {
+            true if path == READY => Ok(Target::Ready),
+            true => Ok(Target::Alive),
+            false => Err(Failure::UnknownPath),
+        };
     }
     if path == PIPELINE {
         let allow = "GET".to_owned();
@@ -114,6 +120,7 @@ impl Aim {
     }
 }
 
+const READY: &str = "/ready";
 const PIPELINE: &str = "/v1/pipeline";
 const OUTCOMES: &str = "/v1/outcomes";
 
@@ -233,7 +240,8 @@ mod tests {
         match route(providers, &method, &uri.parse().unwrap(), headers) {
             Ok(Target::Pipeline) => "pipeline".to_owned(),
             Ok(Target::Outcomes) => "outcomes".to_owned(),
-            Ok(Target::Local) => "local".to_owned(),
+            Ok(Target::Alive) => "local".to_owned(),
+            Ok(Target::Ready) => "ready".to_owned(),
             Ok(Target::Provider(aim)) => match aim.provider(providers, body.as_bytes()) {
                 Ok(number) => format!("{} {}", providers[number].name, aim.uri),
                 Err(failure) => format!("{failure:?}"),
@@ -372,7 +380,9 @@ mod tests {
                     let key = aim.key.map(|key| key.to_str().unwrap().to_owned());
                     Ok((aim.uri.query().unwrap_or_default().to_owned(), key))
                 }
-                Ok(Target::Local | Target::Pipeline | Target::Outcomes) => Err("local".to_owned()),
+                Ok(Target::Alive | Target::Ready | Target::Pipeline | Target::Outcomes) => {
+                    Err("local".to_owned())
+                }
                 Err(failure) => Err(format!("{failure:?}")),
             }
         };

@@ -12,12 +12,14 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub(crate) use body::{Answer, CollectError, collect, content_length, discard};
 pub(crate) use pool::{Connect, Pool, Protocol, SendError};
-pub(crate) use serve::{Holding, Limits, Tasks, serve};
+pub(crate) use serve::{Holding, Limits, Seat, Tasks, serve};
 
 /// Names the route as a [`RouteId`](crate::link::RouteId); set by the gateway, read by the broker, never sent on.
 pub(crate) const ROUTE: HeaderName = HeaderName::from_static("x-prxy-route");
 /// A credential that tells whose request it is, and goes nowhere; set by the gateway, read by the broker.
 pub(crate) const CALLER: HeaderName = HeaderName::from_static("x-prxy-caller");
+/// Whose request it is, by who has connected; set by the gateway, read by the broker.
+pub(crate) const CLIENT: HeaderName = HeaderName::from_static("x-prxy-client");
 /// Why a request was refused or failed: a stable kebab-case word.
 pub(crate) const ERROR: HeaderName = HeaderName::from_static("x-prxy-error");
 /// How many values of each label were masked, such as `EMAIL=2,PHONE=1`.

@@ -4,6 +4,7 @@
 //! [`MAX_MESSAGE`] bytes; a message that does not parse ends the channel, because only a broken
 //! or hostile peer sends one.
 
+mod figures;
 pub(crate) mod obey;
 pub(crate) mod reload;
 pub mod sockets;
@@ -16,6 +17,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+pub use figures::{DECISIONS, Figures};
 use wire::{Reader, Writer};
 
 /// Bytes of the longest message: a ClientHello with its header.
@@ -158,6 +160,8 @@ pub enum FromWarden {
     Forget,
     /// Say that you are alive.
     Ping,
+    /// What the warden has counted.
+    Figures(Figures),
 }
 
 /// What the broker asks of netgate.
@@ -282,6 +286,11 @@ impl FromWarden {
             Self::Commit { epoch } => Writer::new(4).with_u32(*epoch),
             Self::Forget => Writer::new(5).done(),
             Self::Ping => Writer::new(6).done(),
+            Self::Figures(figures) => {
+                let mut out = Writer::new(7);
+                figures.write(&mut out);
+                out.done()
+            }
         }
     }
 
@@ -300,6 +309,7 @@ impl FromWarden {
             4 => Self::Commit { epoch: input.u32()? },
             5 => Self::Forget,
             6 => Self::Ping,
+            7 => Self::Figures(Figures::read(&mut input)?),
             _ => return Err(Malformed),
         };
         input.end(message)
@@ -383,6 +393,13 @@ mod tests {
         let addresses = FromWarden::Addresses { route, addresses: addresses() };
         let part = FromWarden::Part { epoch: 5, total: 9, bytes: b"listen: 1".to_vec() };
         let commit = FromWarden::Commit { epoch: 5 };
+        let figures = Figures {
+            log_only: true,
+            generation: 3,
+            lost_events: 1 << 40,
+            decisions: (0..DECISIONS as u64).collect(),
+            ..Figures::default()
+        };
         for message in [
             FromWarden::Drain,
             FromWarden::Halt,
@@ -391,6 +408,7 @@ mod tests {
             commit,
             FromWarden::Forget,
             FromWarden::Ping,
+            FromWarden::Figures(figures),
         ] {
             assert_eq!(FromWarden::decode(&message.encode()), Ok(message));
         }

@@ -36,7 +36,7 @@ pub(crate) async fn as_broker<D: Dialer>(
             }
             Some(Order::Forget) => pending.forget(),
             Some(Order::Halt) => return Ok(()),
-            Some(Order::Drain | Order::Addresses { .. }) => {}
+            Some(Order::Drain | Order::Addresses { .. } | Order::Figures(_)) => {}
             None => return Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
@@ -53,6 +53,8 @@ pub(crate) async fn as_gateway<L: BrokerLink>(
     mut drain: impl FnMut(),
 ) -> io::Result<()> {
     let mut pending = Pending::new(origin);
+    let metrics = gateway.metrics();
+    metrics.listen_to(orders.heard());
     loop {
         match orders.next().await? {
             Some(Order::Prepare { epoch, proposal }) => {
@@ -68,8 +70,13 @@ pub(crate) async fn as_gateway<L: BrokerLink>(
                 orders.say(&ToWarden::Committed { epoch }).await?;
             }
             Some(Order::Forget) => pending.forget(),
-            Some(Order::Drain) => drain(),
-            Some(Order::Halt | Order::Addresses { .. }) => {}
+            Some(Order::Drain) => {
+                metrics.note_drain();
+                drain();
+            }
+            Some(Order::Halt) => metrics.note_halt(),
+            Some(Order::Figures(figures)) => metrics.note_figures(figures),
+            Some(Order::Addresses { .. }) => {}
             None => return Ok(()),
         }
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::wire::{Reader, Writer};
-use super::{FromWarden, MAX_MESSAGE, Malformed, Obstacle, RouteId, ToWarden};
+use super::{Figures, FromWarden, MAX_MESSAGE, Malformed, Obstacle, RouteId, ToWarden};
 use crate::config::{Bundles, Config, Origin, Text};
 use crate::sys::channel::AsyncChannel;
 use crate::sys::time::monotonic;
@@ -80,6 +80,7 @@ pub(crate) enum Order {
     Prepare { epoch: u32, proposal: Proposal },
     Commit { epoch: u32 },
     Forget,
+    Figures(Figures),
 }
 
 /// A role's end of its channel to the warden.
@@ -169,6 +170,7 @@ impl Orders {
             FromWarden::Halt => Order::Halt,
             FromWarden::Addresses { route, addresses } => Order::Addresses { route, addresses },
             FromWarden::Commit { epoch } => Order::Commit { epoch },
+            FromWarden::Figures(figures) => Order::Figures(figures),
             // Answered by `next`.
             FromWarden::Ping => return Ok(None),
             FromWarden::Forget => {

@@ -80,7 +80,7 @@ pub async fn run(
                         orders.say(&ToWarden::Committed { epoch }).await?;
                     }
                     Some(Order::Forget) => pending.forget(),
-                    Some(Order::Drain) => {}
+                    Some(Order::Drain | Order::Figures(_)) => {}
                     Some(Order::Halt) => {
                         dials.abort_all();
                         let routes = &mut table.borrow_mut().routes;

@@ -22,14 +22,17 @@ mod translate;
 mod words;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use thiserror::Error;
 
 use crate::config;
 use crate::embed::Embedder;
-use crate::redact::mask;
+use crate::metrics::Metrics;
+use crate::metrics::histogram::Histogram;
 use crate::redact::rehydrate::KeptTools;
 use crate::redact::scan::ScannerError;
+use crate::redact::{Label, mask};
 use crate::store::Store;
 
 use airgap::Airgap;
@@ -116,6 +119,14 @@ impl Refusal {
         matches!(self, Self::Guardrails(mask::Refusal::NotForRemote { .. }))
     }
 
+    /// What was found, where that is why.
+    pub fn label(&self) -> Option<&Label> {
+        match self {
+            Self::Guardrails(refusal) => refusal.label(),
+            Self::HostNotAllowed { .. } | Self::Cost(_) => None,
+        }
+    }
+
     /// The stable word for it.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -129,6 +140,8 @@ impl Refusal {
 /// The configured modules, ready to run.
 pub struct Pipeline {
     modules: Vec<Box<dyn Module>>,
+    /// Where the time in each of them is counted; none: nowhere.
+    times: Vec<Option<Arc<Histogram>>>,
 }
 
 /// A request asks for modules that cannot be chosen like that.
@@ -158,7 +171,8 @@ impl Pipeline {
                 }
                 config::Module::LocalEncrypt => Box::new(LocalEncrypt),
                 config::Module::CostGuard(options) => {
-                    Box::new(CostGuard::new(options.clone(), store.spend()))
+                    let guard = CostGuard::new(options.clone(), store.spend());
+                    Box::new(guard.for_clients(&config.clients))
                 }
                 config::Module::ExactCache(options) => {
                     Box::new(ExactCache::new(*options, store.answers()))
@@ -180,7 +194,15 @@ impl Pipeline {
                 }
             })
         };
-        Ok(Self { modules: config.pipeline.iter().map(module).collect::<Result<_, _>>()? })
+        let modules = config.pipeline.iter().map(module).collect::<Result<_, _>>()?;
+        Ok(Self { modules, times: Vec::new() })
+    }
+
+    /// Counts from now on how long each module takes.
+    #[must_use]
+    pub(crate) fn timed(self, metrics: &Metrics) -> Self {
+        let times = self.modules.iter().map(|module| metrics.module(module.name())).collect();
+        Self { times, ..self }
     }
 
     /// Which modules a request passes that names those it wants: the others that protect nothing
@@ -204,9 +226,19 @@ impl Pipeline {
 
     /// Lets every chosen module see the request, until one refuses or answers it.
     pub fn run(&self, chosen: &Chosen, exchange: &mut Exchange<'_>) -> Verdict {
-        for (module, _) in self.modules.iter().zip(&chosen.0).filter(|(_, runs)| **runs) {
+        let mut began = Instant::now();
+        for (at, module) in self.modules.iter().enumerate() {
+            if !chosen.0.get(at).is_some_and(|runs| *runs) {
+                continue;
+            }
             exchange.passed.push((module.name(), String::new()));
-            match module.request(exchange) {
+            let verdict = module.request(exchange);
+            if let Some(Some(times)) = self.times.get(at) {
+                let now = Instant::now();
+                times.observe(now.duration_since(began));
+                began = now;
+            }
+            match verdict {
                 Verdict::Continue => {}
                 ended => return ended,
             }
@@ -291,7 +323,7 @@ mod tests {
 
     fn config(pipeline: Vec<config::Module>) -> Config {
         Config {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            listen: std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
             data_dir: "unused".into(),
             pipeline,
             providers: vec![lab()],
@@ -301,6 +333,7 @@ mod tests {
             audit: crate::config::Audit::default(),
             vault: crate::config::Vault::default(),
             encrypt: None,
+            metrics: Default::default(),
             embeddings: config::Embeddings::default(),
             clients: Vec::new(),
             file: None,

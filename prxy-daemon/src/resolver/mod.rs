@@ -60,7 +60,9 @@ pub async fn run(
                         orders.say(&ToWarden::Committed { epoch }).await?;
                     }
                     Some(Order::Forget) => pending.forget(),
-                    Some(Order::Drain | Order::Halt | Order::Addresses { .. }) => {}
+                    Some(
+                        Order::Drain | Order::Halt | Order::Addresses { .. } | Order::Figures(_),
+                    ) => {}
                     None => return Ok(()),
                 },
                 Some(ended) = watchers.join_next() => ended.map_err(io::Error::other)??,

@@ -2,7 +2,8 @@
 //! open. The format is told in docs/state.md.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Write};
+use std::fs::File;
+use std::io::{self, BufRead, Read as _, Seek as _, SeekFrom, Write};
 
 use rusqlite::types::{Value as Cell, ValueRef};
 use rusqlite::{Connection, TransactionBehavior, params_from_iter};
@@ -111,6 +112,22 @@ impl Archive {
         out.line(&json!({ "end": { "rows": rows, "blobs": blobs, "blake3": sum } }))?;
         out.out.flush()?;
         Ok(counted)
+    }
+
+    /// How much is in a file that was just written: its last line says so.
+    ///
+    /// # Errors
+    /// It cannot be read, or has no such line.
+    pub fn counted(mut file: &File) -> Result<Counted, ArchiveError> {
+        let length = file.seek(SeekFrom::End(0))?;
+        file.seek(SeekFrom::Start(length.saturating_sub(LAST_LINE)))?;
+        let mut tail = Vec::new();
+        file.read_to_end(&mut tail)?;
+        let last = tail.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
+        let line: Value =
+            serde_json::from_slice(last.unwrap_or_default()).map_err(|_| ArchiveError::End)?;
+        let count = |key: &str| line["end"][key].as_u64().ok_or(ArchiveError::End);
+        Ok(Counted { rows: count("rows")?, blobs: count("blobs")? })
     }
 
     /// Reads everything into a store that is new and empty; all of it or nothing, but for blobs.
@@ -303,6 +320,8 @@ fn quoted(name: &str) -> String {
 }
 
 const KIND: &str = "state";
+/// The last line is shorter.
+const LAST_LINE: u64 = 512;
 /// Of the lines; the tables have a version of their own.
 const FORMAT: u64 = 1;
 /// Twice the longest blob, spelled in hexadecimal digits.

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{fmt, io};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -239,6 +239,7 @@ impl Store {
             path: path.map(Path::to_owned),
             checkpoints,
             unsaved: AtomicUsize::new(0),
+            counted: Mutex::default(),
         });
         housekeeping::start(&database, key.as_ref(), orders)?;
         let answers = Arc::new(Answers::new(Arc::clone(&database)));
@@ -258,6 +259,33 @@ impl Store {
             }
             Vaults::OfRequests => Arc::new(Scratch::default()),
         }
+    }
+
+    /// How many placeholders there are, of all tenants; `None` if nobody knows.
+    ///
+    /// Counting takes milliseconds for each hundred thousand, and others wait for it: what was counted
+    /// a while ago is said again.
+    pub fn count(&self) -> Option<u64> {
+        let mut counted = self.database.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, took, entries)) = *counted
+            && at.elapsed() < MIN_RECOUNT.max(took * RECOUNT_SHARE)
+        {
+            return Some(entries);
+        }
+        let began = Instant::now();
+        let connection = self.database.connection();
+        let count = connection.query_row("SELECT count(*) FROM entry", [], |row| row.get(0));
+        let entries = count.map(i64::cast_unsigned).ok()?;
+        *counted = Some((began, began.elapsed(), entries));
+        Some(entries)
+    }
+
+    /// Of the database; `None` if nobody knows.
+    pub fn size(&self) -> Option<u64> {
+        let connection = self.database.connection();
+        let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let (pages, size) = (number("page_count").ok()?, number("page_size").ok()?);
+        Some(pages.cast_unsigned().saturating_mul(size.cast_unsigned()))
     }
 
     /// The long texts beside the tables.
@@ -325,6 +353,8 @@ struct Database {
     checkpoints: SyncSender<()>,
     /// Rows that were written since a checkpoint was asked for.
     unsaved: AtomicUsize,
+    /// When entries were counted, how long that took, and how many there were.
+    counted: Mutex<Option<(Instant, Duration, u64)>>,
 }
 
 impl Database {
@@ -427,6 +457,10 @@ const FILE: &str = "prxy.db";
 const BLOBS: &str = "blob";
 const ROWS_PER_CHECKPOINT: usize = 5_000;
 const FALLBACK_CHECKPOINT_PAGES: i64 = 20_000;
+/// Nobody counts more often.
+const MIN_RECOUNT: Duration = Duration::from_secs(5);
+/// Nor for more than this part of the time.
+const RECOUNT_SHARE: u32 = 200;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than there are in `ledger` and `admin`.
 const STATEMENTS: usize = 64;

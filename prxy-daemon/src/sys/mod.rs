@@ -11,6 +11,7 @@ pub mod cipher;
 pub mod clone;
 pub mod environment;
 pub mod fds;
+pub mod handed;
 pub mod matrix;
 pub mod privilege;
 pub mod random;

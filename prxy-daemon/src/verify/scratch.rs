@@ -88,18 +88,20 @@ impl Scratch {
         fs::set_permissions(&data, Permissions::from_mode(0o711)).during("open the directory")?;
         let own = Cgroup::own().during("find the cgroup v2 hierarchy")?;
         let mut kernel = Kernel::attach(&home)?;
+        // Where clients connect otherwise makes no difference to what is tried here.
+        let address = config.listen.tcp.unwrap_or(([127, 0, 0, 1], 0).into());
         // Whatever fails from here on, `scratch` removes.
         let listener = match world {
             Some(world) => world
                 .inside
-                .within(|| front::bind(&kernel, config.listen).map_err(std::io::Error::other))
+                .within(|| front::bind(&kernel, address, None).map_err(std::io::Error::other))
                 .and_then(|listener| listener.local_addr()),
             None => Ok(SocketAddr::from(([127, 0, 0, 1], 0))),
         };
         let name = format!("{PREFIX}{}", home.instance());
         let free = Cgroup::make(&own.join(name));
         let set_up = |kernel: &mut Kernel| -> Result<(), WardenError> {
-            kernel.close_front(listener.during("listen in the scratch world")?)?;
+            kernel.close_front(Some(listener.during("listen in the scratch world")?), None)?;
             kernel.install(&config, &nameservers)
         };
         let ready = set_up(&mut kernel);

@@ -6,24 +6,22 @@
 //!
 //! Not for what the answers mean: the supervisor gives them.
 
-use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::poll::PollFlags;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen,
-    setsockopt, socket, sockopt,
+    AddressFamily, SockFlag, SockType, connect, getsockopt, setsockopt, socket, sockopt,
 };
-use nix::sys::stat::{Mode, fchmod};
+use nix::sys::stat::Mode;
 use nix::sys::time::TimeVal;
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
 
+use super::unix::{Name, address};
 use crate::sys::time::monotonic;
 
 /// What a client asks for.
@@ -44,7 +42,7 @@ pub(crate) struct Reply(u64);
 #[derive(Debug)]
 pub(crate) struct Control {
     listener: UnixListener,
-    path: PathBuf,
+    _name: Name,
     clients: Vec<Client>,
     accepted: u64,
 }
@@ -72,22 +70,9 @@ impl Control {
     /// # Errors
     /// Something else than a socket or a link stands in its place, or those of the system calls.
     pub(crate) fn open(dir: &Path) -> io::Result<Self> {
-        let path = dir.join(NAME);
-        match fs::symlink_metadata(&path).map(|known| known.file_type()) {
-            // The name is removed, never what a link leads to.
-            Ok(kind) if kind.is_socket() || kind.is_symlink() => fs::remove_file(&path)?,
-            Ok(_) => return Err(io::Error::other(format!("{} is no socket", path.display()))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-        // The mode of the socket becomes that of its name, so that there is no moment of another.
-        fchmod(&fd, Mode::S_IRUSR | Mode::S_IWUSR)?;
-        let (_dir, address) = address(dir)?;
-        bind(fd.as_raw_fd(), &address)?;
-        listen(&fd, Backlog::new(MAX_CLIENTS as i32)?)?;
-        Ok(Self { listener: fd.into(), path, clients: Vec::new(), accepted: 0 })
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let (name, listener) = Name::listen(&dir.join(NAME), mode, None, MAX_CLIENTS as i32)?;
+        Ok(Self { listener, _name: name, clients: Vec::new(), accepted: 0 })
     }
 
     /// What to wait for. Who waits for an answer is not among it.
@@ -133,14 +118,6 @@ impl Control {
         }
         let mut requests = Vec::new();
         self.clients.retain_mut(|client| client.id != reply.0 || client.go_on(&mut requests, now));
-    }
-}
-
-impl Drop for Control {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(%error, "cannot remove the control socket");
-        }
     }
 }
 
@@ -206,7 +183,7 @@ pub(crate) fn ask(dir: &Path, warden: i32, request: &str, patience: Duration) ->
     let whole = TimeVal::new(i64::try_from(patience.as_secs()).unwrap_or(i64::MAX), 0);
     // Also bounds connecting to a daemon whose queue is full.
     setsockopt(&fd, sockopt::SendTimeout, &whole)?;
-    let (_dir, address) = address(dir)?;
+    let (_dir, address) = address(&dir.join(NAME))?;
     connect(fd.as_raw_fd(), &address)?;
     let mut stream = UnixStream::from(fd);
     // Who has begun to listen there.
@@ -238,16 +215,6 @@ pub(crate) fn ask(dir: &Path, warden: i32, request: &str, patience: Duration) ->
     Ok(serde_json::from_slice(&answer)?)
 }
 
-/// The name below an open directory: a path may be longer than a socket's address. The address
-/// holds as long as the directory is open.
-fn address(dir: &Path) -> io::Result<(File, UnixAddr)> {
-    let flags = libc::O_DIRECTORY | libc::O_PATH;
-    let dir = File::options().read(true).custom_flags(flags).open(dir)?;
-    let address =
-        UnixAddr::new(&PathBuf::from(format!("/proc/self/fd/{}/{NAME}", dir.as_raw_fd())))?;
-    Ok((dir, address))
-}
-
 /// Root, and the user that the warden is.
 fn may_ask(stream: &UnixStream) -> bool {
     let peer = getsockopt(stream, sockopt::PeerCredentials);
@@ -271,7 +238,9 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, symlink};
+    use std::fs;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
+    use std::path::PathBuf;
     use std::thread;
 
     use super::*;
@@ -308,7 +277,7 @@ mod tests {
     fn raw(dir: &Path) -> UnixStream {
         let fd =
             socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
-        let (_dir, address) = address(dir).unwrap();
+        let (_dir, address) = address(&dir.join(NAME)).unwrap();
         connect(fd.as_raw_fd(), &address).unwrap();
         let stream = UnixStream::from(fd);
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

@@ -73,6 +73,11 @@ impl Home {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io(error)),
             _ => {}
         }
+        if let Some((uid, gid)) = user
+            && is_given(dir, uid, gid).map_err(io)?
+        {
+            return Ok(());
+        }
         // Whoever put a link here would choose what is given away: the directory itself, or none.
         let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
         let opened = File::options().read(true).custom_flags(flags).open(dir).map_err(io)?;
@@ -91,6 +96,15 @@ impl Home {
         }
         opened.set_permissions(Permissions::from_mode(0o700)).map_err(io)
     }
+}
+
+/// Whether a directory is its owner's alone and shut to this process, which then has no right to
+/// give anything away: a service's, whose files are given out before it starts.
+fn is_given(dir: &Path, uid: Uid, gid: Gid) -> io::Result<bool> {
+    let known = fs::symlink_metadata(dir)?;
+    let owners = (known.uid(), known.gid()) == (uid.as_raw(), gid.as_raw());
+    let shut = fs::read_dir(dir).is_err_and(|e| e.kind() == io::ErrorKind::PermissionDenied);
+    Ok(known.is_dir() && owners && known.mode() & 0o7777 == 0o700 && shut)
 }
 
 /// Keeps every other daemon from this directory, and whatever needs it for itself.

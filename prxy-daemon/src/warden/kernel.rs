@@ -157,11 +157,17 @@ impl Kernel {
     }
 
     /// From now on no listener can be made, and the one that was made speaks on its port only.
-    pub(crate) fn close_front(&mut self, listener: SocketAddr) -> Result<(), WardenError> {
+    /// So does that of the metrics, which is on loopback, if there is one.
+    pub(crate) fn close_front(
+        &mut self,
+        listener: Option<SocketAddr>,
+        metrics: Option<SocketAddr>,
+    ) -> Result<(), WardenError> {
         let next = State {
-            listen_port: listener.port(),
+            listen_port: listener.map_or(0, |address| address.port()),
+            metrics_port: metrics.map_or(0, |address| address.port()),
             front_setup: 0,
-            front_loopback: u8::from(listener.ip().is_loopback()),
+            front_loopback: u8::from(listener.is_none_or(|address| address.ip().is_loopback())),
             ..self.current
         };
         self.write(next)
@@ -292,6 +298,11 @@ impl Kernel {
             .map(|(role, reason)| (role, reason, self.sum(counter_index(role, reason))))
             .filter(|(_, _, count)| *count > 0)
             .collect()
+    }
+
+    /// The same by [`counter_index`].
+    pub(crate) fn decisions(&self) -> Vec<u64> {
+        (0..COUNTERS - 1).map(|slot| self.sum(slot)).collect()
     }
 
     /// Decisions that did not fit into the ring buffer.

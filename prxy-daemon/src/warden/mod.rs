@@ -5,6 +5,7 @@
 //! its cgroup, then drop every capability, and say "ready" only when every canary has passed.
 //! Not for anything that came from the network: messages from roles are parsed by `link`.
 
+mod activation;
 mod allowlist;
 mod bpffs;
 mod children;
@@ -24,15 +25,18 @@ mod reload;
 pub(crate) mod roles;
 mod status;
 mod supervise;
+mod unix;
 mod watchdog;
 
 use std::fmt::Display;
+use std::os::fd::AsFd;
 
 use prxy_common::Role;
 use thiserror::Error;
 
 use crate::config::{Bundles, Config, Enforcement, Origin};
 use crate::sys::fds;
+use activation::Doorbell;
 pub use floor::{LAYERS, Layer, Version};
 use identity::Home;
 use kernel::Kernel;
@@ -81,7 +85,8 @@ pub enum Show {
 /// # Errors
 /// Anything that keeps one of the layers from holding. Nothing is served then.
 pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenError> {
-    close_inherited()?;
+    let doorbell = Doorbell::find(&|name| std::env::var_os(name), config.listen.tcp)?;
+    close_inherited(doorbell.as_ref())?;
     if config.enforcement == Enforcement::BestEffort {
         tracing::warn!("enforcement: best-effort relaxes nothing yet; all layers hold or I stop");
     }
@@ -94,21 +99,23 @@ pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenE
     floor::tell(kernel.layers());
     kernel.enter_own_cgroup()?;
     confine::warden_canary()?;
-    let front = match front::bind(&kernel, config.listen) {
-        Ok(front) => front,
+    let doors = match front::open(&kernel, config, &home, doorbell) {
+        Ok(doors) => doors,
         Err(error) => {
             // Such as a port in use: common, and nothing of ours runs yet.
             let _ = kernel.abandon();
             return Err(error);
         }
     };
-    let address = front.local_addr().during("read the listener's address")?;
-    kernel.close_front(address)?;
+    let (address, metrics) = doors.addresses()?;
+    kernel.close_front(address, metrics)?;
     let nameservers = nameservers(config)?;
     kernel.install(config, &nameservers)?;
     let plan = Plan::of(Role::Warden, config, &nameservers, &kernel.places(&home));
     let settings = Settings::new(config, origin, &nameservers);
-    let clients = roles::Clients { front, show };
+    // Until the end.
+    let (doors, _names) = doors.split();
+    let clients = roles::Clients { doors, show };
     let roles = roles::start(config, origin, &bundles, &home, &kernel, clients, nameservers)?;
     let mut supervisor = Supervisor::new(settings, kernel, roles, signals, &home)?;
     if let Err(error) = supervisor.wait_ready() {
@@ -122,18 +129,21 @@ pub fn serve(config: &Config, origin: &Origin, show: Show) -> Result<(), WardenE
     if config.is_log_only() {
         supervisor.relax()?;
     }
-    supervisor.run(address)
+    let unix = config.listen.unix.as_ref().map(|path| format!("unix:{}", path.display()));
+    let places = address.map(|address| address.to_string()).into_iter().chain(unix);
+    supervisor.run(&places.collect::<Vec<_>>().join(" and "))
 }
 
 /// Nothing that the starter left open gets in, and no log line goes straight into a network.
-fn close_inherited() -> Result<(), WardenError> {
+fn close_inherited(doorbell: Option<&Doorbell>) -> Result<(), WardenError> {
     let step = "check standard error";
     if !fds::is_local(&std::io::stderr()).during(step)? {
         let cause = "it is a network or datagram socket; give me a file, a pipe or a unix stream";
         return Err(WardenError::new(step, cause));
     }
     let step = "close inherited descriptors";
-    fds::close_all_but(&[]).during(step)?;
+    let keep: Vec<_> = doorbell.map(|bell| bell.listener().as_fd()).into_iter().collect();
+    fds::close_all_but(&keep).during(step)?;
     fds::silence_stdio().during(step)
 }
 

@@ -129,6 +129,11 @@ fn warden_files(config: &Config, places: &Places) -> Vec<(PathBuf, Use)> {
         (Pins::of(data), Use::Remove),
         (PINS.into(), Use::RemoveEmpty),
     ];
+    for socket in [Some(config.metrics.socket_in(data)), config.listen.unix.clone()] {
+        if let Some(folder) = socket.as_deref().and_then(Path::parent) {
+            files.push((folder.to_owned(), Use::Remove));
+        }
+    }
     // Kills roles, and leaves its own group so that it can be removed.
     for role in Role::ALL {
         files.push((cgroup.join(role.name()).join("cgroup.kill"), Use::Write));

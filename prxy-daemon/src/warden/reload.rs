@@ -75,6 +75,13 @@ impl Settings {
         if new.listen != old.listen {
             fix("listen", "the listener is made before the roles");
         }
+        if new.metrics != old.metrics {
+            fix("metrics", "its sockets are made before the roles");
+        }
+        let told = |config: &Config| config.clients.iter().any(|client| client.peer.is_some());
+        if new.listen.unix.is_some() && told(new) != told(old) {
+            fix("clients", "who may open the unix socket depends on whether users are told apart");
+        }
         if new.data_dir != old.data_dir {
             fix("--data-dir", "the data directory is locked");
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use super::children::Child;
+use super::front::Doors;
 use super::identity::Home;
 use super::kernel::Kernel;
 use super::plan::{Places, Plan};
@@ -32,7 +33,7 @@ use crate::{broker, gateway, netgate, resolver};
 /// What the gateway meets people with.
 pub(crate) struct Clients {
     /// Where they connect.
-    pub(crate) front: TcpListener,
+    pub(crate) doors: Doors,
     /// What is shown of them.
     pub(crate) show: Show,
 }
@@ -47,7 +48,7 @@ pub(crate) fn start(
     clients: Clients,
     nameservers: Vec<SocketAddr>,
 ) -> Result<Vec<Child>, WardenError> {
-    let Clients { front, show } = clients;
+    let Clients { doors, show } = clients;
     let step = "connect the roles";
     let (gateway_broker, broker_gateway) = Channel::pair().during(step)?;
     let (broker_netgate, netgate_broker) = Channel::pair().during(step)?;
@@ -126,8 +127,9 @@ pub(crate) fn start(
             Some(io::stderr().as_fd().try_clone_to_owned().during("take the terminal")?)
         }
     };
-    let kept = [gateway_broker.as_fd(), front.as_fd()]
+    let kept = [gateway_broker.as_fd()]
         .into_iter()
+        .chain(doors.fds())
         .chain(terminal.as_ref().map(AsFd::as_fd));
     let gateway = starter.start(
         Role::Gateway,
@@ -138,11 +140,11 @@ pub(crate) fn start(
             secret.map(|secret| Access { secret, encrypted_only: config.encrypt.is_some() })
         },
         |access, warden| {
-            let (gateway_broker, front) = (gateway_broker.try_clone()?, front.try_clone()?);
+            let (gateway_broker, doors) = (gateway_broker.try_clone()?, doors.try_clone()?);
             let terminal = terminal.as_ref().map(|terminal| terminal.try_clone()).transpose()?;
             let screen = terminal.map(|terminal| Screen::new(terminal.into())).transpose()?;
             let store = open_store(config, &state, access).map_err(io::Error::other)?;
-            serve_clients(config, origin, store, warden, gateway_broker, front, screen)
+            serve_clients(config, origin, store, warden, gateway_broker, doors, screen)
         },
     )?;
     wipe_state_key(config);
@@ -155,15 +157,17 @@ fn serve_clients(
     store: Store,
     warden: Channel,
     broker: Channel,
-    front: TcpListener,
+    doors: Doors,
     screen: Option<Screen>,
 ) -> io::Result<()> {
     let (drain, mut drained) = watch::channel(());
     many_threads()?.block_on(async {
-        front.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(front)?;
+        // Over a unix socket, clients say `localhost`.
+        let listen = doors.clients.tcp.as_ref().map(std::net::TcpListener::local_addr);
+        let listen = listen.transpose()?.unwrap_or(([127, 0, 0, 1], 0).into());
+        let (clients, metrics) = (doors.clients.into_doors()?, doors.metrics.into_doors()?);
         let broker = ToBroker::new(broker)?;
-        let gateway = Gateway::new(config, listener.local_addr()?, broker, store);
+        let gateway = Gateway::new(config, listen, broker, store);
         let gateway = Arc::new(gateway.map_err(io::Error::other)?.showing(screen));
         // Not before the vault is open and the local model is read.
         warden.send(&ToWarden::Ready.encode(), None)?;
@@ -176,7 +180,9 @@ fn serve_clients(
             let _ = drain.send(());
         };
         tokio::select! {
-            () = gateway::run(Arc::clone(&gateway), listener, shutdown) => Ok(()),
+            () = gateway::run(Arc::clone(&gateway), clients, shutdown) => Ok(()),
+            // It goes on while requests end.
+            () = gateway::serve_metrics(Arc::clone(&gateway), metrics, std::future::pending()) => Ok(()),
             ended = obey::as_gateway(&gateway, orders, origin, ask_to_drain) => ended,
         }
     })

@@ -2,6 +2,8 @@
 //!
 //! Not for what can be read from outside: `prxy status` reads that itself, and takes nobody's word.
 
+use std::time::Duration;
+
 use nix::unistd::Pid;
 use prxy_common::Role;
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 use super::kernel::{Change, Kernel};
 use crate::audit::{EgressLog, surroundings};
 use crate::config::{Config, Enforcement, OnFull};
+use crate::link::Figures;
 
 /// The line of a start: what is about to run, on what, with which configuration.
 pub(crate) fn start(config: &Config) -> Value {
@@ -35,6 +38,25 @@ pub(crate) fn generation(change: &Change) -> Value {
         "generation": change.generation, "why": change.why,
         "added": change.added, "removed": change.removed,
     })
+}
+
+/// What only the warden can count, for the metrics.
+pub(crate) fn figures(kernel: &Kernel, facts: &Value, log: &EgressLog, epoch: u32) -> Figures {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let started = Duration::from_nanos(facts["started_ns"].as_u64().unwrap_or(0));
+    let (audit_lines, audit_omitted) = log.counts();
+    Figures {
+        log_only: facts["log_only"].as_bool().unwrap_or(true),
+        generation: kernel.generation(),
+        generation_age_ms: millis(kernel.generation_age()),
+        draining: kernel.draining(),
+        epoch,
+        uptime_ms: millis(crate::sys::time::monotonic().saturating_sub(started)),
+        lost_events: kernel.lost_events(),
+        audit_lines,
+        audit_omitted,
+        decisions: kernel.decisions(),
+    }
 }
 
 /// The kernel's counters.

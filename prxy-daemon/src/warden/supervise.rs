@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -166,11 +165,12 @@ impl Supervisor {
     }
 
     /// Serves until a signal asks for the end, or a role fails.
-    pub(crate) fn run(mut self, listening: SocketAddr) -> Result<(), WardenError> {
+    pub(crate) fn run(mut self, listening: &str) -> Result<(), WardenError> {
         let generation = self.kernel.generation();
-        tracing::info!(%listening, generation, "prxy: ready, listening on {listening}");
+        tracing::info!(listening, generation, "prxy: ready, listening on {listening}");
         self.status = format!("listening on {listening}");
         self.notify.ready(&self.status);
+        self.tell_figures()?;
         let ended = loop {
             match self.turn() {
                 Ok(None) => {}
@@ -247,7 +247,17 @@ impl Supervisor {
             self.log.append_event("hung", json!({ "role": role.name() }));
             WardenError::new("supervise", format_args!("{} does not answer any more", role.name()))
         })?;
-        due.into_iter().try_for_each(|role| self.tell(role, &FromWarden::Ping))
+        if due.is_empty() {
+            return Ok(());
+        }
+        due.into_iter().try_for_each(|role| self.tell(role, &FromWarden::Ping))?;
+        self.tell_figures()
+    }
+
+    /// The gateway shows what the warden counts; it never asks.
+    fn tell_figures(&self) -> Result<(), WardenError> {
+        let figures = status::figures(&self.kernel, &self.facts, &self.log, self.epoch);
+        self.tell(Role::Gateway, &FromWarden::Figures(figures))
     }
 
     /// What only the warden knows; the rest, `prxy status` reads itself.
@@ -271,6 +281,7 @@ impl Supervisor {
             return Err(WardenError::new("the kernel's policy was lost", lost));
         }
         self.tell(Role::Broker, &FromWarden::Halt)?;
+        self.tell(Role::Gateway, &FromWarden::Halt)?;
         for role in [Role::Netgate, Role::Resolver] {
             self.kernel.kill(role)?;
             self.children.retain(|child| child.role != role);

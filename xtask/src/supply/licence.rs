@@ -26,8 +26,13 @@ pub(super) fn finding(one: &Crate, allowed: &[String]) -> Option<String> {
     Some(format!("{name} {version}: licence {licence:?} is not one that deny.toml allows"))
 }
 
-/// Files that look like licences, in the order of their names.
+/// Files that look like licences, in the order of their names; also just below, where foreign C
+/// sources bring their own.
 pub(super) fn files(folder: &Path) -> Result<Vec<(String, String)>> {
+    files_to(folder, 1)
+}
+
+fn files_to(folder: &Path, depth: u8) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     let read = std::fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))?;
     for entry in read {
@@ -37,7 +42,11 @@ pub(super) fn files(folder: &Path) -> Result<Vec<(String, String)>> {
         let is_text = ["LICEN", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"]
             .iter()
             .any(|word| upper.starts_with(word));
-        if is_text && entry.file_type()?.is_file() {
+        let kind = entry.file_type()?;
+        if kind.is_dir() && depth > 0 {
+            let below = files_to(&entry.path(), depth - 1)?;
+            found.extend(below.into_iter().map(|(file, text)| (format!("{name}/{file}"), text)));
+        } else if is_text && kind.is_file() {
             let text = std::fs::read(entry.path())?;
             found.push((name, String::from_utf8_lossy(&text).into_owned()));
         }

@@ -97,10 +97,12 @@ pub(crate) fn findings() -> Result<Vec<String>> {
     Ok(crates.all.iter().filter_map(|one| licence::finding(one, &allowed)).collect())
 }
 
-/// The crates that a release holds: the daemon's and those of the kernel object in it.
+/// The crates that a release holds: the daemon's, those of the kernel object in it, and C sources,
+/// which only a build script knows: crates named `…-src`.
 fn shipped(crates: &Crates) -> Result<Vec<&Crate>> {
     let mut all = crates.linked_into("prxy-daemon")?;
-    for one in crates.linked_into("prxy-ebpf")? {
+    let sources = crates.all.iter().filter(|one| one.is_foreign && one.name.ends_with("-src"));
+    for one in crates.linked_into("prxy-ebpf")?.into_iter().chain(sources) {
         if all.iter().all(|known| known.id != one.id) {
             all.push(one);
         }

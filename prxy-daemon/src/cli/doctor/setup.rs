@@ -112,7 +112,9 @@ fn state(bed: &Bed<'_>) -> Check {
 }
 
 fn listen(bed: &Bed<'_>, config: &Config) -> Check {
-    let at = config.listen;
+    let Some(at) = config.listen.tcp else {
+        return Check::ok("listen", format!("{}, at no address", config.listen));
+    };
     let taken =
         TABLES.iter().any(|table| fs::read_to_string(table).is_ok_and(|text| listens(&text, at)));
     match (taken, bed.runs()) {

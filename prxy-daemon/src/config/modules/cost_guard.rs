@@ -59,6 +59,35 @@ pub struct Price {
     pub cache_write_hour: Money,
 }
 
+/// What one client may spend, where that is not what all may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CostLimits {
+    /// By one request at most.
+    pub per_request: Option<Money>,
+    /// In a day of UTC.
+    pub per_day: Option<Money>,
+    /// In a month of UTC.
+    pub per_month: Option<Money>,
+}
+
+impl CostLimits {
+    pub(in crate::config) fn decode(fields: Fields<'_>, found: &mut Found) -> Self {
+        let mut limit = |key| fields.get(key).and_then(|node| money(node, MOST, found));
+        Self {
+            per_request: limit("perRequest"),
+            per_day: limit("perDay"),
+            per_month: limit("perMonth"),
+        }
+    }
+
+    /// As in the configuration.
+    pub(in crate::config) fn spelled(&self) -> impl Iterator<Item = String> {
+        let Self { per_request, per_day, per_month } = self;
+        let named = [("perRequest", per_request), ("perDay", per_day), ("perMonth", per_month)];
+        named.into_iter().filter_map(|(key, money)| Some(format!("{key}: {}", (*money)?)))
+    }
+}
+
 impl Money {
     /// So many dollars and no cents.
     pub const fn dollars(dollars: u64) -> Self {

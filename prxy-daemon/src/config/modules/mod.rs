@@ -14,7 +14,7 @@ mod semantic_cache;
 use super::Module;
 use super::decode::{Fields, Found};
 
-pub use cost_guard::{CostGuard, Money, Price, Unpriced};
+pub use cost_guard::{CostGuard, CostLimits, Money, Price, Unpriced};
 pub use exact_cache::{ExactCache, Sharing};
 pub use ipc::Ipc;
 pub use mcp_optimizer::McpOptimizer;

@@ -179,8 +179,10 @@ fn a_full_file_is_shown_as_it_takes_effect_and_the_summary_says_the_same_again()
 
 #[test]
 fn a_listener_that_other_machines_reach_is_marked() {
-    let first = |text| shown(load(text)).lines().next().unwrap().to_owned();
-    assert_eq!(first("listen: 0.0.0.0:0"), "listen: '0.0.0.0:0' # other machines can reach it");
+    let first = |text: &str| shown(load(text)).lines().next().unwrap().to_owned();
+    let key = "ab".repeat(32);
+    let open = format!("listen: 0.0.0.0:0\nclients: {{ ward: {{ key_sha256: ['{key}'] }} }}");
+    assert_eq!(first(&open), "listen: '0.0.0.0:0' # other machines can reach it");
     assert_eq!(first("listen: 127.0.0.2:80"), "listen: '127.0.0.2:80'");
 }
 
@@ -279,7 +281,7 @@ proptest! {
 #[test]
 fn the_guide_names_everything_and_its_example_loads() {
     use crate::config::{
-        clients, decode, embeddings, encrypt, guardrails, pipeline, providers, vault,
+        clients, decode, embeddings, encrypt, guardrails, metrics, pipeline, providers, vault,
     };
 
     let guide = include_str!("../../../../docs/configuration.md");
@@ -290,16 +292,19 @@ fn the_guide_names_everything_and_its_example_loads() {
         ("audit.", decode::AUDIT_KEYS),
         ("vault.", vault::KEYS),
         ("encrypt.", encrypt::KEYS),
+        ("metrics.", metrics::KEYS),
         ("embeddings.", embeddings::KEYS),
         ("provider_fetch.", providers::FETCH_KEYS),
         ("airgap.", pipeline::AIRGAP_KEYS),
         ("guardrails.", guardrails::GUARDRAILS_KEYS),
         ("", providers::PROVIDER_KEYS),
         ("clients.", clients::KEYS),
+        ("clients.limits.", clients::LIMIT_KEYS),
     ] {
         for key in keys {
             let row = format!("\n| `{prefix}{key}` |");
-            let sections = ["clients", "dns", "limits", "audit", "vault", "embeddings", "encrypt"];
+            let sections =
+                ["clients", "dns", "limits", "audit", "vault", "embeddings", "encrypt", "metrics"];
             let section = sections.contains(key);
             assert!(section || guide.contains(&row), "{row}");
         }

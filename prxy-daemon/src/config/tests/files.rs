@@ -85,7 +85,7 @@ fn a_default_file_is_read_if_there_is_one_and_never_overlooked() {
     let load = || {
         let data_dir = Some(dir.path().to_owned());
         let sources = Sources { config: None, listen: None, data_dir, env: &none, root: false };
-        let told = Config::load(&sources).map(|config| config.listen.to_string());
+        let told = Config::load(&sources).map(|config| config.listen.tcp.unwrap().to_string());
         (sources.file(), told.map_err(|errors| errors.to_string().replace(&base, "")))
     };
     let file = dir.path().join("config.yaml");
@@ -113,7 +113,7 @@ fn an_option_wins_over_the_variable_and_both_over_the_file_but_all_must_be_right
         let listen = option.map(str::to_owned);
         let sources = Sources { config: None, listen, data_dir, env: &env, root: false };
         Config::load(&sources)
-            .map(|c| c.listen.port().to_string())
+            .map(|c| c.listen.tcp.unwrap().port().to_string())
             .unwrap_or_else(|e| e.to_string())
     };
     assert_eq!(load(None, None), "1");

@@ -20,7 +20,7 @@ providers:
 ";
     assert_eq!(
         errors(load(text)),
-        r"config.yaml:1:9: error: bad listen address `localhost:3099`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099
+        r"config.yaml:1:9: error: bad listen address `localhost:3099`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099, or unix:PATH
 1 | listen: localhost:3099
   |         ^^^^^^^^^^^^^^
 config.yaml:2:1: error: unknown key `pipline`; did you mean `pipeline`?
@@ -98,7 +98,7 @@ config.yaml:3:64: error: expected true or false, found a string: take the quotes
 fn a_long_line_is_cut_around_its_carets() {
     let blank = |n| " ".repeat(n);
     let text = format!("{}{{ 'bad': 1 }}{}", blank(300), blank(300));
-    let known = "known: `listen`, `pipeline`, `providers`, `clients`, `dns`, `enforcement`, `limits`, `audit`, `vault`, `encrypt`, `embeddings`";
+    let known = "known: `listen`, `pipeline`, `providers`, `clients`, `dns`, `enforcement`, `limits`, `audit`, `vault`, `encrypt`, `metrics`, `embeddings`";
     let told = format!("config.yaml:1:303: error: unknown key `bad`; {known}\n");
     assert_eq!(
         errors(load(&text)),
@@ -122,7 +122,7 @@ fn each_wrong_value_has_its_own_message() {
         ("listen: 3099".into(), "expected an address, found a number"),
         (
             "listen: ':3099'".into(),
-            "bad listen address `:3099`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099",
+            "bad listen address `:3099`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099, or unix:PATH",
         ),
         ("listen:".into(), "expected an address, found nothing"),
         (
@@ -440,7 +440,7 @@ fn the_environment_is_checked_like_the_file_and_with_it() {
     assert_eq!(
         errors(load_with("listen: nowhere\n", &env)),
         format!("\
-config.yaml:1:9: error: bad listen address `nowhere`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099
+config.yaml:1:9: error: bad listen address `nowhere`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099, or unix:PATH
 1 | listen: nowhere
   |         ^^^^^^^
 PRXY_PIPE: error: unknown module `gaurdrails`; did you mean `guardrails`?
@@ -452,7 +452,7 @@ PRXY_PIPE: error: unknown module ``; known: {known}
 PRXY_PIPE: error: module `airgap` stands twice in the pipeline
  | airgap, gaurdrails,exact-cache,,airgap
  |                                 ^^^^^^
-PRXY_LISTEN: error: bad listen address `everywhere`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099
+PRXY_LISTEN: error: bad listen address `everywhere`: expected ADDRESS:PORT, such as 127.0.0.1:3099 or [::1]:3099, or unix:PATH
  | everywhere
  | ^^^^^^^^^^
 ")
@@ -525,7 +525,7 @@ fn clients_that_cannot_be_told_apart_are_refused_without_showing_a_key() {
     let twice = "this key stands twice: a request with it must be one client's";
     let no_name = "use a to z, 0 to 9, `-` and `_`, a letter first, at most 32";
     for (clients, expected) in [
-        ("ward: {}", "client `ward` needs `key_sha256`: it is told by that alone".to_owned()),
+        ("ward: {}", "client `ward` needs `key_sha256`, `uid` or `gid`: it is told by that alone".to_owned()),
         ("ward: { key_sha256: x }", "expected a list of SHA-256 sums, found a string".to_owned()),
         (
             "ward: { key_sha256: [sk-ant-not-a-sum] }",

@@ -26,6 +26,7 @@ async fn bed() -> Bed {
         let client = |name: &str| Client {
             name: name.to_owned(),
             keys: vec![sum(format!("key-of-{name}").as_bytes())],
+            ..Client::default()
         };
         config.clients = vec![client("desk"), client("near")];
         config.providers[2].addresses = Addresses::Fixed(vec![Ipv4Addr::LOCALHOST.into()]);

@@ -145,7 +145,7 @@ impl Bed {
         lab.host = Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
         lab.path_prefix = "/api/v2".to_owned();
         let mut config = Config {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            listen: std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
             data_dir: dir.path().to_owned(),
             pipeline: vec![
                 Module::Airgap { allowed_hosts: Vec::new(), on_violation: OnViolation::Block },
@@ -165,6 +165,7 @@ impl Bed {
             embeddings: Default::default(),
             vault: Default::default(),
             encrypt: None,
+            metrics: Default::default(),
             file: None,
         };
         change(&mut config);
@@ -185,7 +186,7 @@ impl Bed {
         let behind = Arc::new(Broker::new(broker_config, dialer));
         let broker_task = tokio::spawn(broker::run(Arc::clone(&behind), TestSource(receiver)));
 
-        let listener = TcpListener::bind(config.listen).await.unwrap();
+        let listener = TcpListener::bind(config.listen.tcp.unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let link = TestLink(sender);
         let (shutdown, ended) = oneshot::channel::<()>();
@@ -194,7 +195,7 @@ impl Bed {
         let serving = Arc::clone(&gateway);
         let gateway_task = tokio::spawn(async move {
             let ended = async { drop(ended.await) };
-            gateway::run(serving, listener, ended).await;
+            gateway::run(serving, listener.into(), ended).await;
         });
         Self {
             address,

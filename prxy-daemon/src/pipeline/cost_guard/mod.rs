@@ -10,6 +10,7 @@ mod prices;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -17,7 +18,7 @@ use thiserror::Error;
 use self::asked::Asked;
 use self::prices::Tariff;
 use super::{Answered, End, Exchange, Kind, Module, Sent, Verdict};
-use crate::config::{self, Money, Unpriced};
+use crate::config::{self, CostLimits, Money, Unpriced};
 use crate::provider::Surface;
 use crate::provider::recorded::{self, Usage};
 use crate::redact::rehydrate::Form;
@@ -26,6 +27,8 @@ use crate::store::{Amount, Day, Limit, Over, Period, Reserved, Spend, StoreError
 /// The limits of one configuration; what was spent outlasts it.
 pub(super) struct CostGuard {
     options: config::CostGuard,
+    /// Of clients that have limits of their own.
+    clients: HashMap<String, CostLimits>,
     spend: Arc<Spend>,
 }
 
@@ -99,14 +102,29 @@ fn told(over: &Over, money: Money, tokens: u64) -> String {
 
 impl CostGuard {
     pub(super) fn new(options: config::CostGuard, spend: Arc<Spend>) -> Self {
-        Self { options, spend }
+        Self { options, clients: HashMap::new(), spend }
+    }
+
+    /// With the limits that clients have of their own.
+    pub(super) fn for_clients(self, clients: &[config::Client]) -> Self {
+        let own = clients.iter().filter(|client| client.limits.cost != CostLimits::default());
+        let own = own.map(|client| (client.name.clone(), client.limits.cost));
+        Self { clients: own.collect(), ..self }
+    }
+
+    /// What a client may spend; what it has no limit of its own for is as for all.
+    fn cost_limits(&self, own: Option<&CostLimits>) -> CostLimits {
+        let own = own.copied().unwrap_or_default();
+        CostLimits {
+            per_request: own.per_request.or(self.options.per_request),
+            per_day: own.per_day.or(self.options.per_day),
+            per_month: own.per_month.or(self.options.per_month),
+        }
     }
 
     /// What the dearest of the models costs.
-    fn tariff(&self, asked: &Asked) -> Result<Tariff, Refusal> {
-        let config::CostGuard { per_request, per_day, per_month, unpriced, .. } = self.options;
-        let counted = [per_request, per_day, per_month].iter().any(Option::is_some);
-        let strict = counted && unpriced == Unpriced::Refuse;
+    fn tariff(&self, asked: &Asked, limits: &CostLimits) -> Result<Tariff, Refusal> {
+        let strict = *limits != CostLimits::default() && self.options.unpriced == Unpriced::Refuse;
         if asked.fast && strict {
             return Err(Refusal::Fast);
         }
@@ -137,9 +155,9 @@ impl CostGuard {
         own.map(|(_, price)| Tariff::flat(*price)).or_else(|| prices::published(model))
     }
 
-    fn limits(&self) -> [(Period, Limit); 2] {
-        let config::CostGuard { per_day, per_month, tokens_per_day, tokens_per_month, .. } =
-            self.options;
+    fn limits(&self, limits: &CostLimits) -> [(Period, Limit); 2] {
+        let CostLimits { per_day, per_month, .. } = *limits;
+        let config::CostGuard { tokens_per_day, tokens_per_month, .. } = self.options;
         let limit = |money: Option<Money>, tokens| Limit { money: money.map(|m| m.0), tokens };
         [
             (Period::Day, limit(per_day, tokens_per_day)),
@@ -152,17 +170,23 @@ impl CostGuard {
         let (endpoint, path) = (exchange.endpoint, exchange.uri.path());
         let asked = Asked::of(endpoint, path, &exchange.body, self.options.assume_output);
         let Some(asked) = asked else { return Ok(None) };
-        let tariff = self.tariff(&asked)?;
+        let own = exchange.client.and_then(|name| Some((name, self.clients.get(name)?)));
+        let limits = self.cost_limits(own.map(|(_, limits)| limits));
+        let tariff = self.tariff(&asked, &limits)?;
         let estimate = tariff.cost(&asked.usage);
-        if let Some(limit) = self.options.per_request.filter(|limit| estimate > *limit) {
+        if let Some(limit) = limits.per_request.filter(|limit| estimate > *limit) {
             return Err(Refusal::PerRequest { estimate, limit });
         }
         let reserved = Amount { money: estimate.0, tokens: asked.usage.total() };
-        let tenant = exchange.tenant;
-        match self.spend.reserve(tenant, reserved, self.limits(), now) {
+        // Whoever has limits of its own is counted alone.
+        let tenant = match own {
+            Some((name, _)) => format!("client:{name}"),
+            None => exchange.tenant.to_owned(),
+        };
+        match self.spend.reserve(&tenant, reserved, self.limits(&limits), now) {
             Ok(Reserved::Counted(day)) => Ok(Some(Hold {
                 spend: Arc::clone(&self.spend),
-                tenant: tenant.to_owned(),
+                tenant,
                 day,
                 reserved,
                 tariff,

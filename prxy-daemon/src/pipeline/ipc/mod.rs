@@ -360,9 +360,9 @@ fn append(edits: &mut Edits, item: &Item<'_>, text: &str) {
     }
 }
 
-/// In tokens.
 /// With MiniLM-L6, a question and what it is about are between 0.35 and 0.6 alike, others below 0.2.
 const SAME_MATTER: f32 = 0.4;
+/// In tokens.
 const MOST_DIGEST: u64 = 2_000;
 /// Texts of users in the conversations that go on.
 const MANY: usize = 8_192;

@@ -53,18 +53,18 @@ pub(super) struct Patterns {
 type Turn = [u8; 32];
 
 /// Whose the patterns are that a request may learn and be offered, and who reports of them: the
-/// tenant, and where all are one tenant, whoever brings the same credentials, as for the caches.
-pub(crate) fn whose(tenant: &str, headers: &HeaderMap) -> String {
+/// tenant, and where all are one tenant, the client with the same credentials, as for the caches.
+pub(crate) fn whose(tenant: &str, client: Option<&str>, headers: &HeaderMap) -> String {
     if tenant != TENANT {
         return tenant.to_owned();
     }
-    let mut hasher = blake3::Hasher::new_derive_key("prxy patterns: who brings these credentials");
-    let mut none = true;
+    let (mut hasher, mut known) = (blake3::Hasher::new_derive_key(WHO), client.is_some());
+    hasher.update(client.unwrap_or_default().as_bytes()).update(b"\n");
     for sum in credentials(headers) {
-        none = false;
+        known = true;
         hasher.update(&sum);
     }
-    let who = if none { "none".to_owned() } else { hex(&hasher.finalize().as_bytes()[..16]) };
+    let who = if known { hex(&hasher.finalize().as_bytes()[..16]) } else { "none".to_owned() };
     format!("{TENANT}/{who}")
 }
 
@@ -194,7 +194,7 @@ impl Module for Patterns {
             return Verdict::Continue;
         };
         let Learner { options, .. } = &*self.learner;
-        let reporter = whose(exchange.tenant, exchange.headers);
+        let reporter = whose(exchange.tenant, exchange.client, exchange.headers);
         let turns = turns(&reporter, &conversation);
         let tenant = match options.scope {
             Sharing::Tenant => reporter,
@@ -291,6 +291,7 @@ fn is_conversation(endpoint: &Endpoint) -> bool {
         .any(|end| endpoint.path.ends_with(end))
 }
 
+const WHO: &str = "prxy patterns: who sends a request";
 /// A longer text without an error in it is no question about one.
 const MAX_QUESTION: usize = 300;
 const MOST_NEAR: usize = 50;

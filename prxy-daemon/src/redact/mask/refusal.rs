@@ -74,6 +74,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What was found, where that is why.
+    pub fn label(&self) -> Option<&Label> {
+        match self {
+            Self::BlockedLabel { label, .. }
+            | Self::NotForRemote { label, .. }
+            | Self::UnsafePosition { label, .. }
+            | Self::Unmasked { label, .. } => Some(label),
+            _ => None,
+        }
+    }
+
     /// The stable name of the reason, for logs, metrics and headers.
     pub fn reason(&self) -> &'static str {
         match self {

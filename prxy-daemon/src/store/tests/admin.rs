@@ -209,3 +209,15 @@ fn what_is_remembered_is_bounded() {
     let cached = database(&store).cache().len();
     assert!(cached <= 4 * (16 << 10) + 1024, "{cached}");
 }
+
+#[test]
+fn what_there_is_is_counted_at_once_and_then_now_and_then() {
+    let store = Store::in_memory().unwrap();
+    for name in ["Ada", "Bob", "Cyd"] {
+        spelled(&store, "t", "PERSON", name);
+    }
+    assert_eq!(store.count(), Some(3));
+    spelled(&store, "other", "PERSON", "Dan");
+    assert_eq!(store.count(), Some(3), "counted again at once");
+    assert!(store.size().is_some_and(|bytes| bytes > 4096 && bytes % 512 == 0));
+}

@@ -24,6 +24,7 @@ fn told_apart(mut routes: Vec<Route>) -> Gate {
     let client = |name: &str| Client {
         name: name.to_owned(),
         keys: vec![sum(format!("key-of-{name}").as_bytes())],
+        ..Client::default()
     };
     let clients = Clients::new(&[client("ward"), client("desk")]);
     Gate { clients, ..gate(routes, Some(&policy)) }
