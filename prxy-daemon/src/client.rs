@@ -59,9 +59,7 @@ impl Clients {
         if self.keys.is_empty() && self.peers.is_empty() {
             return Ok(None);
         }
-        let places = CREDENTIALS.into_iter().chain([hop::CALLER]);
-        let values = places.flat_map(|name| headers.get_all(name));
-        let by_key = values.filter_map(|value| self.keys.get(&sum(bare(value.as_bytes())?)));
+        let by_key = credentials(headers).filter_map(|sum| self.keys.get(&sum));
         let by_peer = headers.get_all(hop::CLIENT).iter().filter_map(|value| self.named(value));
         let mut names = by_key.chain(by_peer);
         let first = names.next();
@@ -70,6 +68,13 @@ impl Clients {
             false => Err(TwoClients),
         }
     }
+}
+
+/// The SHA-256 of every bare key that a request brings, in the order of [`CREDENTIALS`].
+pub(crate) fn credentials(headers: &HeaderMap) -> impl Iterator<Item = [u8; 32]> {
+    let places = CREDENTIALS.into_iter().chain([hop::CALLER]);
+    let values = places.flat_map(|name| headers.get_all(name));
+    values.filter_map(|value| bare(value.as_bytes()).map(sum))
 }
 
 /// The key itself, without `Bearer`; nothing if there is none.

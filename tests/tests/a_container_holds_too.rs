@@ -4,7 +4,6 @@
 //! The image is a folder with the binary, its libraries and the trust roots, because there is no
 //! registry to fetch Debian from; `packaging/Containerfile` itself is not built. podman runs in the
 //! booted systemd, where there is nothing but cgroup v2.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::fs;
 use std::path::Path;
@@ -61,8 +60,6 @@ fn it_serves_and_every_layer_holds_with_the_named_capabilities_only() {
         assert!(held.contains(layer), "{layer}: {held}");
     }
     assert!(!said.contains("not in this kernel"), "{said}");
-    let status = podman("exec prxy /usr/bin/prxy status");
-    assert!(status.contains("gateway"), "{status}");
     podman("stop prxy");
     assert_eq!(podman("inspect -f '{{.State.ExitCode}}' prxy"), "0");
 }

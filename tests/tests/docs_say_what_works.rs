@@ -168,18 +168,16 @@ fn said(output: &Output) -> String {
 }
 
 /// As whoever logs in has it: the machine's root as its own (in a chroot, no user namespace can be
-/// made), a cgroup, and the network's settings, which the machine has read-only.
+/// made), a cgroup, and settings that can be written.
 const SESSION: &str = r#"
 cd "$0"
 mount --rbind /dev dev
 pivot_root . tmp
 cd /
 umount -l /tmp
-mkdir -p /run/proc /sys/fs/cgroup/session.scope
+mkdir -p /sys/fs/cgroup/session.scope
 echo $$ > /sys/fs/cgroup/session.scope/cgroup.procs
-mount -t proc proc /run/proc
-mount --bind /run/proc/sys/net /proc/sys/net
-umount -l /run/proc
+mount -t proc proc /proc
 exec "$@"
 "#;
 /// The status of timeout(1).

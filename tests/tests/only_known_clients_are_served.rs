@@ -173,6 +173,14 @@ fn on_a_unix_socket_the_kernel_says_who_a_client_is() {
     let claimed = post(None, &[("x-prxy-client", "desk")], MAIL);
     check(&scene.send(claimed).unwrap(), 200, None);
     assert!(sent()[0].contains("<EMAIL_1>"), "{}", sent()[0].text());
+    // Nobody opens that door to all users without the question who they are.
+    let open = config(&scene, &listen, PIPELINE, "");
+    std::fs::write(scene.dir().join("config.yaml"), open).unwrap();
+    let mut reload = scene.app().command(prxy_tests::daemon::binary().unwrap());
+    let reload = reload.args(["reload", "--data-dir"]).arg(scene.data()).output().unwrap();
+    let said = String::from_utf8_lossy(&reload.stderr).into_owned();
+    assert!(!reload.status.success() && said.contains("who may open the unix socket"), "{said}");
+    assert_eq!(ask(40003, 1, &[]), (401, "unknown-client".into()));
     scene.stop().unwrap();
     assert!(!socket(&scene).exists(), "its name stays behind");
 }

@@ -14,6 +14,8 @@ use prxy_tests::scene::{Scene, Setting, call};
 const PROBLEM: &str = "Mail of jane.doe@acme-mail.com: our build fails with\nError: Cannot find module 'webpack-merge'";
 const ANSWER: &str = "The issue was that <EMAIL_1> removed `webpack-merge`. The fix is to run `npm install --save-dev webpack-merge`.";
 const AGAIN: &str = "tom@acme-mail.com sees npm ERR! Error: Cannot find module 'webpack-merge'";
+/// What everybody brings here.
+const KEY: &str = "test-key";
 const NOTE: &str = "[Notes by prxy";
 
 fn setting() -> Setting {
@@ -36,8 +38,8 @@ fn ask(
     (answer, provider.last().unwrap().json().unwrap().to_string())
 }
 
-fn outcome(scene: &Scene, body: &str) -> Answer {
-    let headers = [("content-type", "application/json")];
+fn outcome(scene: &Scene, key: &str, body: &str) -> Answer {
+    let headers = [("content-type", "application/json"), ("x-api-key", key)];
     let bytes = http::request("POST", "/v1/outcomes", &headers, body.as_bytes());
     call(scene.app(), scene.daemon().unwrap().address, bytes).unwrap()
 }
@@ -77,16 +79,25 @@ fn what_was_learned_from_a_stream_is_offered_to_another_provider_and_after_a_res
         }
     }
     // The daemon is asked by itself, and by the command beside it.
-    assert_eq!(outcome(&scene, r#"{"pattern":7,"outcome":"worked"}"#).status, 404);
-    assert_eq!(outcome(&scene, r#"{"pattern":1}"#).status, 400);
-    let counted = outcome(&scene, r#"{"pattern":1,"outcome":"worked"}"#);
+    let worked = r#"{"pattern":1,"outcome":"worked"}"#;
+    for (key, body, status) in [
+        (KEY, r#"{"pattern":7,"outcome":"worked"}"#, 404),
+        (KEY, r#"{"pattern":1}"#, 400),
+        (KEY, r#"{"pattern":1,"outcome":"worked","score":0.1}"#, 400),
+        ("another", worked, 404),
+        ("", worked, 404),
+    ] {
+        assert_eq!(outcome(&scene, key, body).status, status, "{key} {body}");
+    }
+    let counted = outcome(&scene, KEY, worked);
     assert_eq!(counted.status, 201, "{}", counted.text());
     assert_eq!(counted.json().unwrap()["patterns"][0]["successes"], 1);
     let listed: serde_json::Value =
         serde_json::from_str(&prxy(&scene, &["list", "--json"])).unwrap();
     let row = &listed[0];
     assert_eq!((row["id"].as_u64(), row["successes"].as_u64()), (Some(1), Some(1)), "{row}");
-    assert_eq!((row["evidence"].as_str(), row["tenant"].as_str()), (Some("said"), Some("default")));
+    assert_eq!(row["evidence"].as_str(), Some("said"));
+    assert!(row["tenant"].as_str().unwrap().starts_with("default/"), "{row}");
     assert!(!prxy(&scene, &["show", "1"]).contains("acme-mail"));
     // What the command changes, the running daemon notices.
     let exported = prxy(&scene, &["export"]);

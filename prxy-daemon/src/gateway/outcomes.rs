@@ -52,33 +52,45 @@ impl Report {
                 Some(score.ok_or(bad("a score is a number from 0 to 1"))?)
             }
         };
-        let outcome = match (report.get("outcome").map(Value::as_str), score) {
-            (Some(word), _) => WORDS
-                .iter()
-                .find(|(known, _)| Some(*known) == word)
-                .map(|(_, outcome)| *outcome)
-                .ok_or(bad("an outcome is worked, failed or unclear, or another word of docs/pipeline/patterns.md"))?,
-            (None, Some(score)) if score >= GOOD => Outcome::Worked,
-            (None, Some(score)) if score <= BAD => Outcome::Failed,
-            (None, Some(_)) => Outcome::Unclear,
-            (None, None) => return Err(bad("what came of it? Give outcome or score")),
+        let word = match report.get("outcome").map(Value::as_str) {
+            None => None,
+            Some(word) => {
+                let known = WORDS.iter().find(|(known, _)| Some(*known) == word);
+                Some(known.map(|(_, outcome)| *outcome).ok_or(bad(
+                    "an outcome is worked, failed or unclear, or another word of docs/pipeline/patterns.md",
+                ))?)
+            }
+        };
+        let score = score.map(|score| match score {
+            GOOD.. => Outcome::Worked,
+            ..=BAD => Outcome::Failed,
+            _ => Outcome::Unclear,
+        });
+        let outcome = match (word, score) {
+            (Some(word), Some(score)) if word != score => {
+                return Err(bad("outcome and score say different things: give one of them"));
+            }
+            (word, score) => word.or(score).ok_or(bad("what came of it? Give outcome or score"))?,
         };
         Ok(Self { patterns, outcome })
     }
 
-    /// Counts it; what is known of the patterns then.
+    /// Counts it once for each turn; what is known of the patterns then.
     ///
     /// # Errors
-    /// One of the patterns is not the tenant's, or the store fails: then none is counted.
-    pub(super) fn note(&self, kept: &Patterns, tenant: &str) -> Result<Value, Failure> {
-        let counted = kept.report(tenant, &self.patterns, self.outcome).map_err(|error| {
+    /// One of the patterns is not the reporter's, or the store fails: then none is counted.
+    pub(super) fn note(&self, kept: &Patterns, reporter: &str) -> Result<Value, Failure> {
+        let counted = kept.report(reporter, &self.patterns, self.outcome).map_err(|error| {
             tracing::warn!(reason = error.reason(), %error, "an outcome cannot be kept");
             Failure::NotKept
         })?;
-        let row = |pattern: Pattern| {
+        let row = |(pattern, counted): (Pattern, bool)| {
             let rate = (f64::from(pattern.rate()) * 1000.0).round() / 1000.0;
             let Pattern { id, uses, successes, failures, .. } = pattern;
-            json!({ "id": id, "uses": uses, "successes": successes, "failures": failures, "rate": rate })
+            json!({
+                "id": id, "uses": uses, "successes": successes, "failures": failures, "rate": rate,
+                "counted": counted,
+            })
         };
         let rows: Vec<Value> =
             counted.ok_or(Failure::UnknownPattern)?.into_iter().map(row).collect();
@@ -123,7 +135,8 @@ mod tests {
                 r#"{"patterns":[15,12,15],"outcome":"rejected","source":"user","notes":"x"}"#,
                 report(&[12, 15], Outcome::Failed),
             ),
-            (r#"{"pattern":1,"outcome":"partial","score":1}"#, report(&[1], Outcome::Unclear)),
+            (r#"{"pattern":1,"outcome":"partial","score":0.5}"#, report(&[1], Outcome::Unclear)),
+            (r#"{"pattern":1,"outcome":"worked","score":0.9}"#, report(&[1], Outcome::Worked)),
             (r#"{"pattern":1,"score":0.7}"#, report(&[1], Outcome::Worked)),
             (r#"{"pattern":1,"score":0}"#, report(&[1], Outcome::Failed)),
             (r#"{"pattern":1,"score":0.5}"#, report(&[1], Outcome::Unclear)),
@@ -142,6 +155,8 @@ mod tests {
             (r#"{"pattern":1,"outcome":7}"#, "is worked, failed or unclear"),
             (r#"{"pattern":1,"score":2}"#, "from 0 to 1"),
             (r#"{"pattern":1}"#, "Give outcome or score"),
+            (r#"{"pattern":1,"outcome":"worked","score":0.1}"#, "different things"),
+            (r#"{"pattern":1,"outcome":"partial","score":1}"#, "different things"),
             (r#"{"pattern":1,"outcome":"worked","secret":1}"#, "call_id"),
         ] {
             let met = read(body).unwrap_err();

@@ -37,8 +37,10 @@ use crate::embed::model::ModelError;
 use crate::hop::{self, CollectError, Connect, Holding, Pool, Protocol};
 use crate::link::{FIRST_EPOCH, RouteId};
 use crate::metrics::{Counts, Metrics, Sizes, Surface, Trace, Whole};
+use crate::pipeline::patterns;
 use crate::pipeline::{
-    Cached, Chosen, Exchange, Flight, Kind, Pipeline, Recorded, Sent, Translated, Verdict, Watch,
+    Cached, Chosen, Confined, Exchange, Flight, Kind, Pipeline, Recorded, Sent, Translated,
+    Verdict, Watch,
 };
 use crate::provider::endpoint::{Endpoint, Takes};
 use crate::redact::Vault;
@@ -315,8 +317,10 @@ impl<L: BrokerLink> Gateway<L> {
         let body = policy.collect(body, outcomes::MAX_BYTES).await?;
         let body = policy.decode(&codings, body)?;
         let report = outcomes::Report::read(&body)?;
-        let tenant = tenant(policy.tenant_by, policy.whose(head, None)?, headers, None)?;
-        let told = report.note(&self.store.patterns(), &tenant)?;
+        let client = policy.whose(head, None)?;
+        let tenant = tenant(policy.tenant_by, client, headers, None)?;
+        let whose = patterns::whose(&tenant, client, headers);
+        let told = report.note(&self.store.patterns(), &whose)?;
         let mut response = answer::own(&told);
         *response.status_mut() = StatusCode::CREATED;
         Ok(response)
@@ -456,7 +460,7 @@ impl<L: BrokerLink> Gateway<L> {
             return Ok(Answering { answer, vault: Arc::new(vault), cached });
         }
         let mut lead = None;
-        if let Some(Flight { key, names }) = flight {
+        if let Some(Flight { key, names, .. }) = flight {
             loop {
                 let behind = match self.flights.join(key) {
                     Place::First(first) => {
@@ -667,6 +671,7 @@ impl Policy {
                 flight: None,
                 told: HeaderMap::new(),
                 sent: Sent::default(),
+                confined: Confined::default(),
             };
             let answer = match self.pipeline.run(chosen, &mut exchange) {
                 Verdict::Continue => None,

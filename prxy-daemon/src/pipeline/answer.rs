@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 
+use crate::config::Sharing;
 use crate::redact::Name;
 use crate::redact::rehydrate::Form;
 use crate::store::Kind;
@@ -56,4 +57,6 @@ pub struct Flight {
     pub key: [u8; 32],
     /// The request's placeholders, in the order of its key.
     pub names: Vec<Name>,
+    /// Who can share it.
+    pub scope: Sharing,
 }

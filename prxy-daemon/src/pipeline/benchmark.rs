@@ -141,6 +141,7 @@ fn run(
         cached: None,
         flight: None,
         sent: Sent::default(),
+        confined: Confined::default(),
         told: HeaderMap::new(),
     };
     let began = Instant::now();

@@ -10,10 +10,10 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::answer::{Answered, End, Flight, Recorded};
 use super::canonical::{Canonical, Key};
+use super::exchange::Confined;
 use super::{Cached, Exchange, Module, Verdict};
-use crate::client::{CREDENTIALS, bare, sum};
+use crate::client::credentials;
 use crate::config::{self, Provider, Sharing};
-use crate::hop;
 use crate::provider::Surface;
 use crate::provider::endpoint::Endpoint;
 use crate::provider::recorded::{self, UsageChunk};
@@ -54,7 +54,8 @@ impl Module for ExactCache {
             Wish::Neither => None,
             _ => Canonical::read(exchange.endpoint, exchange.uri, &body),
         };
-        let partition = partition(exchange, self.options.scope);
+        let scope = exchange.within(self.options.scope);
+        let partition = partition(exchange, scope);
         let (Some(asked), Some(partition)) = (asked, partition) else {
             exchange.note(Cached::Bypass);
             return Verdict::Continue;
@@ -71,13 +72,14 @@ impl Module for ExactCache {
             let mut flight = blake3::Hasher::new();
             flight.update(&key.hash).update(asked.form().as_bytes());
             let flight = *flight.finalize().as_bytes();
-            exchange.flight = Some(Flight { key: flight, names: key.names.clone() });
+            exchange.flight = Some(Flight { key: flight, names: key.names.clone(), scope });
         }
         let (answers, options, endpoint) =
             (Arc::clone(&self.answers), self.options, exchange.endpoint);
         let form = Written { kind: asked.kind(), form: asked.form().to_owned() };
+        let confined = exchange.confined.clone();
         exchange.then(move |answered| {
-            if let Some(answer) = kept(endpoint, answered, form, key.names, options.scope) {
+            if let Some(answer) = kept(endpoint, answered, form, key.names, (scope, &confined)) {
                 answers.put(&key.hash, &answer, options.max_bytes, options.ttl);
             }
         });
@@ -116,9 +118,7 @@ impl Wish {
 /// Among whose requests an answer is looked for; `None` for whom the provider would not answer.
 pub(super) fn partition(exchange: &Exchange<'_>, scope: Sharing) -> Option<Vec<u8>> {
     let Provider { name, host, port, path_prefix, client_keys, .. } = exchange.provider;
-    let places = CREDENTIALS.into_iter().chain([hop::CALLER]);
-    let values = places.flat_map(|name| exchange.headers.get_all(name));
-    let keys: Vec<[u8; 32]> = values.filter_map(|value| bare(value.as_bytes()).map(sum)).collect();
+    let keys: Vec<[u8; 32]> = credentials(exchange.headers).collect();
     // What the broker would refuse must not be answered from here.
     if !client_keys.is_empty() && !keys.iter().any(|key| client_keys.contains(key)) {
         return None;
@@ -149,14 +149,18 @@ pub(super) struct Written {
     pub(super) form: String,
 }
 
-/// What is kept of an answer; nothing of one that is not whole, or not written as it was asked for.
+/// What is kept of an answer; nothing of one that is not whole, not written as it was asked for, or
+/// that not all may be given who would find it.
 pub(super) fn kept(
     endpoint: &Endpoint,
     answered: &Answered,
     asked: Written,
     names: Vec<Name>,
-    scope: Sharing,
+    (scope, confined): (Sharing, &Confined),
 ) -> Option<Answer> {
+    if !confined.allows(scope) {
+        return None;
+    }
     let Answered { status, form: written, body, end } = answered;
     // Who leaves a stream behind its last event has read all of it.
     let whole = match end {
@@ -267,7 +271,8 @@ mod tests {
             let answered = Answered { status: StatusCode::OK, form, body, end };
             let kind = if form == Form::Stream { Kind::Events } else { Kind::Whole };
             let asked = Written { kind, form: String::new() };
-            let kept = kept(endpoint.endpoint, &answered, asked, Vec::new(), Sharing::Tenant);
+            let everybody = (Sharing::Global, &Confined::default());
+            let kept = kept(endpoint.endpoint, &answered, asked, Vec::new(), everybody);
             assert_eq!(kept.is_some(), expected, "{form:?} {end:?}");
         }
     }
@@ -278,6 +283,8 @@ mod tests {
             r#"{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]}"#;
         let (events, array) = (format!("data: {CHUNK}\r\n\r\n"), format!("[{CHUNK}]"));
         let model = "/v1beta/models/m";
+        let confined = Confined::default();
+        let everybody = (Sharing::Global, &confined);
         // By how it is asked for: the kinds of answer that are kept, of events, array and whole.
         for (asked, expected) in [
             (":generateContent", [false, false, true]),
@@ -297,7 +304,7 @@ mod tests {
                 let asked = Written { kind: canonical.kind(), form: canonical.form().to_owned() };
                 let body = Bytes::copy_from_slice(body.as_bytes());
                 let answered = Answered { status: StatusCode::OK, form, body, end: End::Whole };
-                kept(found.endpoint, &answered, asked, Vec::new(), Sharing::Tenant).is_some()
+                kept(found.endpoint, &answered, asked, Vec::new(), everybody).is_some()
             });
             assert_eq!(kept, expected, "{asked}");
             // Whatever is kept all the same is given in the form that is asked for.

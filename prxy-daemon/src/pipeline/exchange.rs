@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Uri};
 
 use super::{Answered, Flight, Listener};
-use crate::config::Provider;
+use crate::config::{Provider, Sharing};
 use crate::provider::endpoint::Endpoint;
 use crate::redact::{Label, Vault};
 
@@ -46,6 +46,8 @@ pub struct Exchange<'a> {
     pub told: HeaderMap,
     /// Whether it may have reached the provider.
     pub sent: Sent,
+    /// Whether it holds what others must not learn.
+    pub confined: Confined,
 }
 
 /// What the caches made of a request.
@@ -101,7 +103,30 @@ impl Sent {
     }
 }
 
+/// Whether something was put into a request that belongs to whoever sends it: an answer may repeat
+/// it, so nobody else is given that answer. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Confined(Arc<AtomicBool>);
+
+impl Confined {
+    /// Whether an answer may be kept for, or shared with, all that `scope` names.
+    pub fn allows(&self, scope: Sharing) -> bool {
+        scope == Sharing::Tenant || !self.0.load(Ordering::Relaxed)
+    }
+}
+
 impl Exchange<'_> {
+    /// Has nobody else given the answer, whatever caches were configured for, before or behind.
+    pub fn confine(&mut self) {
+        self.confined.0.store(true, Ordering::Relaxed);
+        self.flight = self.flight.take().filter(|flight| flight.scope == Sharing::Tenant);
+    }
+
+    /// Who may be given the answer where a cache is configured for `scope`.
+    pub fn within(&self, scope: Sharing) -> Sharing {
+        if self.confined.allows(scope) { scope } else { Sharing::Tenant }
+    }
+
     /// Has `listener` told the answer; see [`Listener`].
     pub fn then(&mut self, listener: impl FnOnce(&Answered) + Send + 'static) {
         self.listeners.push(Box::new(listener));

@@ -48,7 +48,7 @@ use semantic_cache::SemanticCache;
 pub(crate) use airgap::allows;
 pub use answer::{Answered, End, Flight, Listener, Recorded};
 pub use cost_guard::Refusal as CostRefusal;
-pub use exchange::{Cached, Exchange, Sent, Watch};
+pub use exchange::{Cached, Confined, Exchange, Sent, Watch};
 pub(crate) use translate::Translated;
 
 /// One stage of the pipeline.
@@ -178,7 +178,8 @@ impl Pipeline {
                     Box::new(ExactCache::new(*options, store.answers()))
                 }
                 config::Module::Patterns(options) => {
-                    Box::new(Patterns::new(*options, config.policy(), store.patterns())?)
+                    let patterns = Patterns::new(*options, config.policy(), store.patterns())?;
+                    Box::new(patterns.with_maskers(maskers.clone()))
                 }
                 config::Module::Ipc(options) => {
                     let archive = ipc::archive(store, options);
@@ -382,6 +383,7 @@ mod tests {
             flight: None,
             told: HeaderMap::new(),
             sent: Sent::default(),
+            confined: Confined::default(),
         };
         let verdict = match pipeline.run(&all, &mut exchange) {
             Verdict::Continue => String::from_utf8(exchange.body.to_vec()).unwrap(),

@@ -286,6 +286,11 @@ impl Scanner {
         self.labels[usize::from(id.0)].1
     }
 
+    /// What the policy says of each label, in the order of their indexes.
+    pub(super) fn actions(&self) -> impl Iterator<Item = Action> {
+        self.labels.iter().map(|(_, action)| *action)
+    }
+
     /// The length below which no text can hold a hit.
     pub(super) fn shortest(&self) -> usize {
         if self.patterns.is_empty() && !self.denies() { MIN_HIT } else { 1 }

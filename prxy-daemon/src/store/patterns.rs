@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::{Database, Store, StoreError, now};
+use super::{Database, Store, StoreError, TENANT, now};
 use crate::embed::search::{Index, Packed, PartitionKey};
 
 /// Where patterns are kept; clones of the store share it.
@@ -132,9 +132,11 @@ impl Patterns {
     ) -> Result<Vec<(Pattern, f32)>, StoreError> {
         self.read_anew(connection, embedder)?;
         let mut nearest: Vec<(i64, f32)> = Vec::new();
-        let key = partition(tenant);
-        for vector in vectors {
-            for near in self.lock().index.nearest(&key, vector, at_least, most) {
+        let keys = [(tenant, Origin::Learned), (tenant, Origin::Imported)];
+        let keys = keys.into_iter().chain(wider(tenant).map(|wider| (wider, Origin::Imported)));
+        let keys: Vec<_> = keys.map(|(tenant, origin)| partition(tenant, origin)).collect();
+        for (vector, key) in vectors.iter().flat_map(|it| keys.iter().map(move |key| (it, key))) {
+            for near in self.lock().index.nearest(key, vector, at_least, most) {
                 let id = near.id.cast_signed();
                 match nearest.iter_mut().find(|(known, _)| *known == id) {
                     Some((_, score)) => *score = score.max(near.similarity),
@@ -179,7 +181,8 @@ impl Patterns {
             self.near_on(connection, tenant, vectors, SAME_PROBLEM, MOST_ALIKE, lesson.embedder)?;
         let known = near.into_iter().map(|(pattern, _)| pattern).find(|pattern| same(pattern));
         if let Some(known) = known {
-            if !offered.contains(&known.id) {
+            // What was brought from elsewhere for more than these is theirs to change.
+            if !offered.contains(&known.id) && known.tenant == tenant {
                 see_again(connection, &known, lesson)?;
                 self.database.wrote(1);
             }
@@ -191,7 +194,7 @@ impl Patterns {
         transaction.commit()?;
         self.database.wrote(1 + gone.len());
         let mut near = self.lock();
-        near.index.insert(partition(tenant), id.cast_unsigned(), &lesson.vector);
+        near.index.insert(partition(tenant, Origin::Learned), id.cast_unsigned(), &lesson.vector);
         gone.into_iter().for_each(|id| _ = near.index.remove(id.cast_unsigned()));
         Ok(())
     }
@@ -263,25 +266,28 @@ impl Patterns {
         logged(write());
     }
 
-    /// Counts an outcome of patterns of a tenant, or of everybody; the patterns as they are then.
-    /// `None`, and nothing is counted, if one of them is not there.
+    /// Counts an outcome of patterns that a reporter was offered: each once, for the latest turn of
+    /// which nothing is known. The patterns as they are then, with whether it was counted.
+    /// `None`, and nothing is counted, if one of them is neither theirs nor everybody's.
     ///
     /// # Errors
     /// The database fails.
     pub fn report(
         &self,
-        tenant: &str,
+        reporter: &str,
         patterns: &[i64],
         outcome: Outcome,
-    ) -> Result<Option<Vec<Pattern>>, StoreError> {
+    ) -> Result<Option<Vec<(Pattern, bool)>>, StoreError> {
         let mut connection = self.database.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut now = Vec::new();
         for id in patterns {
-            count(&transaction, *id, outcome)?;
-            let theirs = |it: &Pattern| it.tenant == tenant || it.tenant == EVERYBODY;
-            match one(&transaction, *id)?.filter(theirs) {
-                Some(pattern) => now.push(pattern),
+            let counts = outcome != Outcome::Unclear && settle_one(&transaction, reporter, *id)?;
+            if counts {
+                count(&transaction, *id, outcome)?;
+            }
+            match one(&transaction, *id)?.filter(|pattern| is_theirs(pattern, reporter)) {
+                Some(pattern) => now.push((pattern, counts)),
                 None => return Ok(None),
             }
         }
@@ -384,13 +390,16 @@ impl Patterns {
             return Ok(());
         }
         let mut index = Index::default();
-        let mut rows = connection
-            .prepare_cached("SELECT id, tenant, vector FROM pattern WHERE embedder = ?1")?;
+        let mut rows = connection.prepare_cached(
+            "SELECT id, tenant, vector, evidence FROM pattern WHERE embedder = ?1",
+        )?;
         let mut rows = rows.query(params![embedder])?;
         while let Some(row) = rows.next()? {
             let (id, tenant): (i64, String) = (row.get(0)?, row.get(1)?);
             let vector: Vec<u8> = row.get(2)?;
-            index.insert(partition(&tenant), id.cast_unsigned(), &Packed::from_bytes(&vector));
+            let origin = origin(&row.get::<_, String>(3)?);
+            let key = partition(&tenant, origin);
+            index.insert(key, id.cast_unsigned(), &Packed::from_bytes(&vector));
         }
         *self.lock() = Near { version: Some(version), index };
         Ok(())
@@ -544,8 +553,61 @@ fn forget_offers(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn partition(tenant: &str) -> PartitionKey {
-    *blake3::hash(tenant.as_bytes()).as_bytes()
+/// Notes that something is known of the latest turn of a reporter in which a pattern was offered and
+/// nothing was; whether there was one.
+fn settle_one(connection: &Connection, whose: &str, pattern: i64) -> Result<bool, StoreError> {
+    let (mut from, mut to) = ([0; 32], [255; 32]);
+    for end in [&mut from, &mut to] {
+        end[..WHOSE].copy_from_slice(&reporter(whose));
+    }
+    let settled = connection
+        .prepare_cached(
+            "UPDATE pattern_offer SET settled = 1 WHERE pattern = ?1 AND turn = (
+                 SELECT turn FROM pattern_offer
+                 WHERE turn BETWEEN ?2 AND ?3 AND pattern = ?1 AND settled = 0
+                 ORDER BY made DESC, turn LIMIT 1)",
+        )?
+        .execute(params![pattern, from, to])?;
+    Ok(settled > 0)
+}
+
+/// How turns begin that are those of one reporter.
+pub fn reporter(whose: &str) -> [u8; WHOSE] {
+    let mut key = [0; WHOSE];
+    key.copy_from_slice(&blake3::hash(whose.as_bytes()).as_bytes()[..WHOSE]);
+    key
+}
+
+/// Where a pattern comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// From answers.
+    Learned,
+    /// From a file of the operator's.
+    Imported,
+}
+
+fn origin(evidence: &str) -> Origin {
+    if evidence == EVIDENCE[0] { Origin::Imported } else { Origin::Learned }
+}
+
+fn partition(tenant: &str, origin: Origin) -> PartitionKey {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[u8::from(origin == Origin::Imported)]).update(tenant.as_bytes());
+    *hasher.finalize().as_bytes()
+}
+
+/// Of whom somebody is one who has the credentials of nobody else: what was imported for all of
+/// them is theirs too. What was learned under that name, by versions that told nobody apart, is not.
+fn wider(tenant: &str) -> Option<&str> {
+    let (wider, _) = tenant.split_once('/')?;
+    (wider == TENANT).then_some(wider)
+}
+
+fn is_theirs(pattern: &Pattern, reporter: &str) -> bool {
+    let theirs = [reporter, EVERYBODY].contains(&pattern.tenant.as_str());
+    let imported = origin(&pattern.evidence) == Origin::Imported;
+    theirs || imported && wider(reporter) == Some(pattern.tenant.as_str())
 }
 
 fn logged<T>(done: Result<T, StoreError>) -> Option<T> {
@@ -555,6 +617,8 @@ fn logged<T>(done: Result<T, StoreError>) -> Option<T> {
     .ok()
 }
 
+/// In a turn of 32 bytes, how many say whose it is.
+pub const WHOSE: usize = 16;
 /// Whose a pattern is that all share; no tenant has this name.
 pub const EVERYBODY: &str = "everybody";
 /// From the weakest to the strongest.

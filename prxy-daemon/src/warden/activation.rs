@@ -26,11 +26,10 @@ impl Doorbell {
         if !is_announced(env, std::process::id()).during(STEP)? {
             return Ok(None);
         }
-        let socket = handed::first().during(STEP)?;
-        match listen {
-            Some(listen) => Self::check(socket, listen).map(Some),
-            None => Err(WardenError::new(STEP, "`listen` has no address for it")),
-        }
+        let Some(listen) = listen else {
+            return Err(WardenError::new(STEP, "`listen` has no address"));
+        };
+        Self::check(handed::first().during(STEP)?, listen).map(Some)
     }
 
     fn check(socket: OwnedFd, listen: SocketAddr) -> Result<Self, WardenError> {
@@ -97,7 +96,8 @@ mod tests {
 
     #[test]
     fn one_socket_of_our_name_is_taken_none_is_fine_and_all_else_is_refused() {
-        let cases: &[(&[(&str, &str)], Result<bool, &str>)] = &[
+        type Environment = &'static [(&'static str, &'static str)];
+        let cases: &[(Environment, Result<bool, &str>)] = &[
             (&[], Ok(false)),
             (&[("LISTEN_FDS", "1")], Ok(false)),
             (&[("LISTEN_PID", "8"), ("LISTEN_FDS", "1")], Ok(false)),

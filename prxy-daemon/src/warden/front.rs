@@ -1,5 +1,6 @@
-//! Where clients connect, and where metrics are read. TCP listeners are made by a process that lives in the `front`
-//! cgroup just long enough, because a socket belongs to the cgroup in which it was created.
+//! Where clients connect, and where metrics are read. TCP listeners are made by a process that lives
+//! in the `front` cgroup just long enough, because a socket belongs to the cgroup in which it was
+//! created.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

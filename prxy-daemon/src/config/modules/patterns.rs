@@ -20,9 +20,9 @@ pub struct Patterns {
     pub min_success_rate: f32,
     /// What an offer may take of the model's window.
     pub max_tokens: u64,
-    /// How many are kept for each tenant; the least useful go first.
+    /// How many are kept for each tenant, or credential; the least useful go first.
     pub max_patterns: usize,
-    /// Who learns from whom.
+    /// Who learns from whom; with one tenant for all, each credential is on its own in it.
     pub scope: Sharing,
 }
 

@@ -5,6 +5,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::*;
 use crate::config::{ModelPattern, Provider};
+use crate::pipeline::Confined;
 use crate::pipeline::tests::lab;
 use crate::provider::Api;
 use crate::provider::endpoint::Endpoint;
@@ -76,6 +77,7 @@ impl Stage {
             flight: None,
             sent: sent.clone(),
             told: HeaderMap::new(),
+            confined: Confined::default(),
         };
         match self.guard.request(&mut exchange) {
             Verdict::Continue => Ok((exchange.listeners.pop(), sent)),

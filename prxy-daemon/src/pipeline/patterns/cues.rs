@@ -301,12 +301,29 @@ pub(super) static ASKED: Cue = words![
     "(?:cómo|como|por qué|si|cuando) (?:\\w+ ){0,3}funciona",
 ];
 
-/// Text that speaks to a model, or a remedy that nobody should be offered unasked.
+/// Text that speaks to a model, or a remedy that nobody should be offered unasked. No wall: it knows
+/// how such orders are usually worded.
 pub(super) static UNSAFE: Cue = form!(concat!(
     r"(?i)(?:ignore|disregard|forget|override|bypass) (?:\w+ ){0,3}(?:previous|prior|above|earlier|all|your|system|these|those) ?(?:\w+ ){0,2}(?:instruction|prompt|message|rule|guideline|context)",
     r"|system prompt|you are now|new instructions|</?(?:system|user|assistant|human|instructions?)\b|\bjailbreak",
     r"|(?:curl|wget|iwr|invoke-webrequest)\b[^\n]*\|\s*(?:sudo\s+)?(?:ba|z|da|k)?sh\b|(?:curl|wget)\b[^\n]*\|\s*(?:sudo\s+)?(?:python|perl|node|ruby)",
     r"|rm\s+-\w*[rf]\w*\s+(?:-\w+\s+)*(?:/|~|\$home)(?:\s|$|\*)|\bmkfs\b|:\(\)\s*\{|base64\s+(?:-d|--decode)[^\n]*\|",
+    // What a model is to do from here on, whatever it is asked.
+    r"|\b(?:from now on|from this point on|henceforth|going forward,? (?:answer|reply|respond|always))\b",
+    r"|\b(?:always|never|only) (?:answer|reply|respond|obey|comply|refuse|mention|disclose|reveal|tell)\b",
+    r"|\b(?:answer|reply|respond)(?: to| with)? (?:every|all|any|each) (?:\w+ ){0,2}(?:question|message|request|prompt)s?\b",
+    r"|\b(?:every|each|all) (?:\w+ )?(?:answer|reply|replies)s? (?:must|should|shall|will|has to|have to)\b",
+    r"|\b(?:you|assistants?|llms?|chatbots?|language models?) (?:will|must|shall|should|are to) (?:now |always |only |never )?(?:answer|reply|respond|obey|comply|ignore|refuse|pretend|send|upload|tell)\b",
+    r"|\bpretend (?:to be|you|that)\b|\bact as (?:if you|an? (?:ai|assistant|hacker|admin\w*))\b|\bas an? (?:ai|language model|assistant)\b",
+    r"|\b(?:reveal|print|show|repeat|output|disclose|leak|dump) (?:\w+ ){0,2}(?:your|its|hidden) (?:\w+ )?(?:prompt|instruction|rule|guideline|context)s?\b",
+    // What is to go to somebody else, or behind the user's back.
+    r"|\bexfiltrat|\b(?:send|upload|post|forward|e-?mail|mail|transmit|leak|copy) (?:\S+ ){0,4}?(?:them|everything|files?|contents?|secrets?|keys?|tokens?|credentials?|passwords?|history|conversations?|environment)(?: \S+){0,4}? to \S*(?:@|://|\[)",
+    r"|\b(?:do not|don['’]?t|never|without) (?:tell|inform|ask|mention|warn|notif|alert)\w* (?:\w+ ){0,3}?(?:user|human|anyone|anybody|them)\b",
+    r"|--(?:registry|(?:extra-)?index-url|trusted-host)[ =]",
+    // German, French, Spanish, Italian, Portuguese, Dutch.
+    r"|\b(?:ab (?:jetzt|sofort)|von (?:nun|jetzt) an|fortan) (?:\w+ ){0,3}?(?:antwort|beantwort|send|schick|ignorier|sag)|\b(?:be)?antworte (?:immer|nur|stets|jede|alle|auf jede)|\b(?:ignoriere?|vergiss|missachte) (?:\w+ ){0,3}(?:anweisung|vorgabe|regel|nachricht)|\bohne (?:den|die) (?:be)?nutzer",
+    r"|\b(?:désormais|dorénavant|à partir de maintenant)\b|\bignore[zr]? (?:\w+ ){0,3}(?:instructions?|consignes?|règles?)|\brépond(?:s|ez) (?:toujours|uniquement|à (?:toute|chaque))",
+    r"|\b(?:a partir de (?:ahora|agora)|de (?:ahora en adelante|agora em diante)|d['’]ora in poi|vanaf nu|voortaan)\b|\bignor[ae]\w* (?:\w+ ){0,3}(?:instrucciones|reglas|istruzioni|regole|instruções|regras)|\bresponde (?:siempre|sempre|a (?:todas|cada))|\bnegeer (?:\w+ ){0,3}(?:instructies|regels)",
     r"|chmod\s+(?:-R\s+)?777\s+/(?:\s|$)|--no-preserve-root|disable (?:the )?(?:firewall|antivirus|prxy|guardrails|airgap)"
 ));
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::plain::Whole;
 use super::problem::{self, Problem, Told};
 use super::remedy::{self, Knows};
 use super::{MAX_PROBLEM, MAX_REMEDY, Plain, Turn, cues, hex, offer, vector};
@@ -12,13 +13,13 @@ use crate::pipeline::Answered;
 use crate::provider::Surface;
 use crate::provider::conversation::{Conversation, Item, Role};
 use crate::provider::recorded;
-use crate::store::patterns::{CONFIRMED, Lesson, Pattern, Patterns as Kept};
+use crate::store::patterns::{CONFIRMED, Lesson, Pattern, Patterns as Kept, WHOSE};
 
 /// Keeps what is learned; listeners share it.
 pub(super) struct Learner {
     pub(super) options: config::Patterns,
     pub(super) kept: Arc<Kept>,
-    pub(super) plain: Plain,
+    pub(super) plain: Arc<Plain>,
 }
 
 /// Where something is learned.
@@ -51,40 +52,78 @@ impl Learner {
         }
         let Ok(root) = Node::read(body) else { return };
         let Some(conversation) = Conversation::read(surface, &root) else { return };
-        let (problem, tested) = match conversation.items.as_slice() {
-            [] => (problem::of_user(&offer::last_text(&conversation)).into_iter().next(), false),
-            items => (problem_of(items), is_tested(items)),
-        };
-        let Some(problem) = problem else { return };
-        let said = remedy::of(&answer, Knows::Problem(problem.told));
-        let remedy = match said {
-            None if tested => remedy::of(&answer, Knows::Success),
-            said => said,
-        };
-        let Some(remedy) = remedy else { return };
+        // What it goes on from nobody sees here, nor what that says of the words in it.
+        if conversation.continued || solved(&conversation, &answer).is_none() {
+            return;
+        }
         let model = conversation.model.as_deref().unwrap_or_default();
-        let evidence = if tested { TESTED } else { SAID };
-        self.keep(&Source { model, ..*source }, &problem, &remedy, evidence);
+        let source = Source { model, ..*source };
+        self.keep(&source, surface, (body, &answer), solved);
     }
 
     /// Learns from advice that the user says has worked.
-    pub(super) fn advice(&self, source: &Source<'_>, before: &[Item<'_>]) {
-        let says = |item: &Item<'_>| item.texts().any(|text| !text.trim().is_empty());
-        let advice = before.iter().rposition(|item| item.role == Role::Model && says(item));
-        let Some(advice) = advice else { return };
-        let Some(problem) = problem_of(&before[..advice]) else { return };
-        let Some(remedy) = remedy::of(&offer::said(&before[advice]), Knows::Word) else { return };
-        self.keep(source, &problem, &remedy, CONFIRMED);
+    pub(super) fn advice(&self, source: &Source<'_>, conversation: &Conversation<'_>, body: &[u8]) {
+        if !conversation.continued && advised(conversation, "").is_some() {
+            self.keep(source, conversation.surface, (body, ""), advised);
+        }
     }
 
-    fn keep(&self, source: &Source<'_>, problem: &Problem, remedy: &str, evidence: &'static str) {
-        let Some(lesson) = lesson(&self.plain, &problem.text, remedy, evidence) else { return };
-        let conversation = source.conversation.map(|hash| hex(&hash[..8])).unwrap_or_default();
+    /// Keeps what `taught` finds once everything is masked.
+    fn keep(
+        &self,
+        source: &Source<'_>,
+        surface: Surface,
+        (body, answer): (&[u8], &str),
+        taught: fn(&Conversation<'_>, &str) -> Option<Taught>,
+    ) {
+        let lesson = || {
+            let whole = self.plain.whole(body, answer)?;
+            let root = whole.root()?;
+            let (body, answer) = Whole::parts(&root)?;
+            let Taught { problem, remedy, evidence } =
+                taught(&Conversation::read(surface, body)?, &answer)?;
+            lesson(&self.plain, &whole.words(&problem)?, &whole.words(&remedy)?, evidence)
+        };
+        let Some(lesson) = lesson() else { return };
+        let conversation =
+            source.conversation.map(|hash| hex(&hash[WHOSE..][..8])).unwrap_or_default();
         let lesson = Lesson { model: model_name(source.model), conversation, ..lesson };
         let same = |known: &Pattern| is_same(known, &lesson);
         let Source { tenant, offered, .. } = source;
         self.kept.learn(tenant, &lesson, same, offered, self.options.max_patterns);
     }
+}
+
+/// What a conversation teaches.
+struct Taught {
+    problem: String,
+    remedy: String,
+    evidence: &'static str,
+}
+
+/// What an answer says that solved the problem of its conversation.
+fn solved(conversation: &Conversation<'_>, answer: &str) -> Option<Taught> {
+    let (problem, tested) = match conversation.items.as_slice() {
+        [] => (problem::of_user(&offer::last_text(conversation)).into_iter().next(), false),
+        items => (problem_of(items), is_tested(items)),
+    };
+    let problem = problem?;
+    let remedy = match remedy::of(answer, Knows::Problem(problem.told)) {
+        None if tested => remedy::of(answer, Knows::Success),
+        said => said,
+    };
+    let evidence = if tested { TESTED } else { SAID };
+    Some(Taught { problem: problem.text, remedy: remedy?, evidence })
+}
+
+/// What was advised before the user's last words.
+fn advised(conversation: &Conversation<'_>, _: &str) -> Option<Taught> {
+    let (_, before) = conversation.items.split_last()?;
+    let says = |item: &Item<'_>| item.texts().any(|text| !text.trim().is_empty());
+    let advice = before.iter().rposition(|item| item.role == Role::Model && says(item))?;
+    let problem = problem_of(&before[..advice])?;
+    let remedy = remedy::of(&offer::said(&before[advice]), Knows::Word)?;
+    Some(Taught { problem: problem.text, remedy, evidence: CONFIRMED })
 }
 
 /// A problem and its remedy as they may be kept; `None` if they may not.

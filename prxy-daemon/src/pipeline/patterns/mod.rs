@@ -19,9 +19,10 @@ mod tests;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::{Exchange, Module, Verdict};
+use crate::client::credentials;
 use crate::config::{self, Sharing};
 use crate::embed::search::Packed;
 use crate::embed::{Embedder as _, OFFLINE, Offline};
@@ -30,8 +31,12 @@ use crate::json::Node;
 use crate::provider::conversation::{Conversation, Role};
 use crate::provider::endpoint::Endpoint;
 use crate::redact::Policy;
+use crate::redact::mask::Maskers;
 use crate::redact::scan::ScannerError;
-use crate::store::patterns::{EVERYBODY, Outcome, Pattern, Patterns as Kept};
+use crate::store::TENANT;
+use crate::store::patterns::{
+    EVERYBODY, Outcome, Pattern, Patterns as Kept, WHOSE, reporter as reporter_key,
+};
 
 use learn::{Learner, Source};
 
@@ -39,10 +44,33 @@ pub(crate) use learn::lesson;
 pub(crate) use plain::Plain;
 
 /// The module.
-pub(super) struct Patterns(Arc<Learner>);
+pub(super) struct Patterns {
+    learner: Arc<Learner>,
+    maskers: Option<Arc<Maskers>>,
+}
 
-/// A turn of the user, by everything that was said up to it.
+/// A turn of the user: whose it is, and a hash of everything that was said up to it.
 type Turn = [u8; 32];
+
+/// Whose the patterns are that a request may learn and be offered, and who reports of them: the
+/// tenant, and where all are one tenant, whoever brings the same credentials, as for the caches.
+pub(crate) fn whose(tenant: &str, client: Option<&str>, headers: &HeaderMap) -> String {
+    if tenant != TENANT {
+        return tenant.to_owned();
+    }
+    let mut hasher = blake3::Hasher::new_derive_key("prxy patterns: who brings these credentials");
+    let mut none = true;
+    if let Some(client) = client {
+        // A name stays when keys change.
+        return format!("{TENANT}/client:{client}");
+    }
+    for sum in credentials(headers) {
+        none = false;
+        hasher.update(&sum);
+    }
+    let who = if none { "none".to_owned() } else { hex(&hasher.finalize().as_bytes()[..16]) };
+    format!("{TENANT}/{who}")
+}
 
 impl Patterns {
     pub(super) fn new(
@@ -50,30 +78,48 @@ impl Patterns {
         policy: Option<&Policy>,
         kept: Arc<Kept>,
     ) -> Result<Self, ScannerError> {
-        Ok(Self(Arc::new(Learner { options, kept, plain: Plain::new(policy)? })))
+        let plain = Arc::new(Plain::new(policy)?);
+        Ok(Self { learner: Arc::new(Learner { options, kept, plain }), maskers: None })
+    }
+
+    /// Learns nothing from those who are allowed what others are not.
+    #[must_use]
+    pub(super) fn with_maskers(self, maskers: Option<Arc<Maskers>>) -> Self {
+        Self { maskers, ..self }
+    }
+
+    fn learns_from(&self, exchange: &Exchange<'_>) -> bool {
+        let (provider, client) = (exchange.provider.name.as_str(), exchange.client);
+        let laxer = self.maskers.as_ref().is_some_and(|it| it.is_laxer(provider, client));
+        self.learner.options.learn && !laxer
     }
 
     /// Counts what the user says of what was offered, or was advised, before.
-    fn hear(&self, tenant: &str, conversation: &Conversation<'_>, turns: &[Turn], model: &str) {
-        let Some((last, before)) = conversation.items.split_last() else { return };
+    fn hear(
+        &self,
+        source: &Source<'_>,
+        conversation: &Conversation<'_>,
+        turns: &[Turn],
+        learned: Option<&[u8]>,
+    ) {
+        let Some(last) = conversation.items.last() else { return };
         let Some(outcome) = verdict::of(&offer::said(last)) else { return };
         let earlier = &turns[..turns.len().saturating_sub(1)];
-        self.0.kept.settle(earlier, outcome);
-        if self.0.options.learn && outcome == Outcome::Worked {
+        self.learner.kept.settle(earlier, outcome);
+        if let Some(body) = learned.filter(|_| outcome == Outcome::Worked) {
             let offered = self.offered(earlier);
-            let source = Source { tenant, conversation: turns.first(), model, offered: &offered };
-            self.0.advice(&source, before);
+            self.learner.advice(&Source { offered: &offered, ..*source }, conversation, body);
         }
     }
 
     fn offered(&self, turns: &[Turn]) -> Vec<i64> {
-        self.0.kept.offered(turns).into_iter().map(|offered| offered.pattern).collect()
+        self.learner.kept.offered(turns).into_iter().map(|offered| offered.pattern).collect()
     }
 
     /// What is to be offered for the last text of the user: the same whenever the same is sent
     /// again, and nothing that was offered for an earlier text.
     fn offers(&self, tenant: &str, text: &str, turns: &[Turn]) -> Vec<Pattern> {
-        let Learner { options, kept, plain } = &*self.0;
+        let Learner { options, kept, plain } = &*self.learner;
         if options.max_injected == 0 || text.contains(offer::MARK) {
             return Vec::new();
         }
@@ -98,6 +144,8 @@ impl Patterns {
                     && problems.iter().any(|it| problem::alike(it, &pattern.problem))
                     && is_plain(&pattern.problem)
                     && is_plain(&pattern.remedy)
+                    && !cues::UNSAFE.is_in(&pattern.problem)
+                    && !cues::UNSAFE.is_in(&pattern.remedy)
             })
             .collect();
         let worth = |(pattern, score): &(Pattern, f32)| score * pattern.rate();
@@ -107,9 +155,15 @@ impl Patterns {
     }
 
     /// Has the answer learned from, and what was offered noted.
-    fn listen(&self, exchange: &mut Exchange<'_>, body: Bytes, turns: &[Turn], offered: Vec<i64>) {
-        let learner = Arc::clone(&self.0);
-        let (tenant, turn) = (self.tenant(exchange).to_owned(), turns.last().copied());
+    fn listen(
+        &self,
+        exchange: &mut Exchange<'_>,
+        (tenant, body): (String, Bytes),
+        turns: &[Turn],
+        offered: Vec<i64>,
+    ) {
+        let learner = Arc::clone(&self.learner);
+        let (learns, turn) = (self.learns_from(exchange), turns.last().copied());
         let (surface, first) = (exchange.endpoint.surface, turns.first().copied());
         let mut known = self.offered(turns);
         known.extend(&offered);
@@ -120,19 +174,12 @@ impl Patterns {
             if let Some(turn) = turn.filter(|_| !offered.is_empty()) {
                 learner.kept.offer(&turn, &offered);
             }
-            if learner.options.learn {
+            if learns {
                 let (conversation, model) = (first.as_ref(), "");
                 let source = Source { tenant: &tenant, conversation, model, offered: &known };
                 learner.answer(&source, surface, &body, answered);
             }
         });
-    }
-
-    fn tenant<'e>(&self, exchange: &Exchange<'e>) -> &'e str {
-        match self.0.options.scope {
-            Sharing::Tenant => exchange.tenant,
-            Sharing::Global => EVERYBODY,
-        }
     }
 }
 
@@ -150,15 +197,28 @@ impl Module for Patterns {
         let Some(conversation) = Conversation::read(exchange.endpoint.surface, &root) else {
             return Verdict::Continue;
         };
-        let tenant = self.tenant(exchange);
+        let Learner { options, .. } = &*self.learner;
+        let reporter = whose(exchange.tenant, exchange.client, exchange.headers);
+        let turns = turns(&reporter, &conversation);
+        let tenant = match options.scope {
+            Sharing::Tenant => reporter,
+            Sharing::Global => EVERYBODY.to_owned(),
+        };
         let model = conversation.model.clone().unwrap_or_default();
-        let turns = turns(exchange.tenant, &conversation);
         let mut offered = Vec::new();
-        if let Some(place) = offer::place(&conversation, &root) {
-            self.hear(tenant, &conversation, &turns, &model);
-            let patterns = self.offers(tenant, &offer::last_text(&conversation), &turns);
-            if let Some((text, ids)) = offer::notes(&patterns, &model, self.0.options.max_tokens) {
+        let place = offer::place(&conversation, &root);
+        if let Ok(place) = &place {
+            let first = turns.first();
+            let source =
+                Source { tenant: &tenant, conversation: first, model: &model, offered: &[] };
+            let learned = self.learns_from(exchange).then_some(&*body);
+            self.hear(&source, &conversation, &turns, learned);
+            let patterns = self.offers(&tenant, &offer::last_text(&conversation), &turns);
+            if let Some((text, ids)) = offer::notes(&patterns, &model, options.max_tokens) {
                 exchange.body = offer::put(&body, place, &text).into();
+                if options.scope == Sharing::Tenant {
+                    exchange.confine();
+                }
                 let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
                 if let Ok(list) = HeaderValue::try_from(list) {
                     exchange.told.insert(hop::PATTERNS, list);
@@ -167,21 +227,30 @@ impl Module for Patterns {
             }
         }
         exchange.say("offered", offered.len());
-        self.listen(exchange, body.clone(), &turns, offered);
+        if let Err(reason) = place {
+            exchange.say("left-alone", reason);
+        }
+        self.listen(exchange, (tenant, body.clone()), &turns, offered);
         Verdict::Continue
     }
 }
 
 /// The turns of the user in which something is said, the latest of them.
-fn turns(tenant: &str, conversation: &Conversation<'_>) -> Vec<Turn> {
+fn turns(reporter: &str, conversation: &Conversation<'_>) -> Vec<Turn> {
+    let whose = reporter_key(reporter);
+    let turn = |hasher: &blake3::Hasher| {
+        let mut turn = *hasher.finalize().as_bytes();
+        turn[..WHOSE].copy_from_slice(&whose);
+        turn
+    };
     let mut hasher = blake3::Hasher::new_derive_key("prxy patterns: turns of a conversation");
     let part = |hasher: &mut blake3::Hasher, text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
     };
-    part(&mut hasher, tenant);
+    part(&mut hasher, reporter);
     if conversation.items.is_empty() {
         part(&mut hasher, &offer::last_text(conversation));
-        return vec![*hasher.finalize().as_bytes()];
+        return vec![turn(&hasher)];
     }
     let mut turns: Vec<Turn> = Vec::new();
     for item in conversation.items.iter().filter(|item| item.role != Role::Instruction) {
@@ -192,7 +261,7 @@ fn turns(tenant: &str, conversation: &Conversation<'_>) -> Vec<Turn> {
         }
         part(&mut hasher, &text);
         if item.role == Role::User {
-            turns.push(*hasher.finalize().as_bytes());
+            turns.push(turn(&hasher));
         }
     }
     if turns.len() > MAX_TURNS {

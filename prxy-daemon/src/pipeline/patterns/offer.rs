@@ -19,31 +19,38 @@ pub(super) enum Place {
     List(usize, &'static str),
 }
 
-/// Where an offer can stand; `None` where it would change what a provider keeps, or where the last
-/// word is not the user's.
-pub(super) fn place(conversation: &Conversation<'_>, root: &Node<'_>) -> Option<Place> {
+/// Where an offer can stand, or why it can nowhere: it would change what a provider keeps, or the
+/// last word is not the user's.
+pub(super) fn place(
+    conversation: &Conversation<'_>,
+    root: &Node<'_>,
+) -> Result<Place, &'static str> {
     // Such a request is kept to its very end.
     if root.get("cache_control").is_some_and(Node::is_something) {
-        return None;
+        return Err("cached");
+    }
+    // What was offered before may be in what the provider keeps, and nobody sees that here.
+    if conversation.continued {
+        return Err("continued");
     }
     let Some(last) = conversation.items.last() else {
         // A whole input in one string.
         return match conversation.list.map(|list| &list.value) {
             Some(Value::Text(token)) if conversation.surface == Surface::Responses => {
-                Some(Place::Text(token.range.end..token.range.end))
+                Ok(Place::Text(token.range.end..token.range.end))
             }
-            _ => None,
+            _ => Err("no-place"),
         };
     };
     // Beside results, only Anthropic takes a text.
     let mixed = last.has_results() && conversation.surface != Surface::Messages;
     if !last.asks() || mixed {
-        return None;
+        return Err(if last.has_results() { "results" } else { "no-place" });
     }
     match last.tail {
-        Tail::Text(token) => Some(Place::Text(token.range.end..token.range.end)),
-        Tail::List(list, open) => Some(Place::List(list.range.end - 1, open)),
-        Tail::Closed => None,
+        Tail::Text(token) => Ok(Place::Text(token.range.end..token.range.end)),
+        Tail::List(list, open) => Ok(Place::List(list.range.end - 1, open)),
+        Tail::Closed => Err("no-place"),
     }
 }
 
@@ -61,11 +68,11 @@ pub(super) fn said(item: &Item<'_>) -> String {
 }
 
 /// The request with `text` in its place.
-pub(super) fn put(body: &[u8], place: Place, text: &str) -> Vec<u8> {
+pub(super) fn put(body: &[u8], place: &Place, text: &str) -> Vec<u8> {
     let mut edits = Edits::new();
     match place {
-        Place::Text(end) => edits.replace_text(end, &format!("\n\n{text}")),
-        Place::List(end, open) => edits.replace_with(end..end, |out| {
+        Place::Text(end) => edits.replace_text(end.clone(), &format!("\n\n{text}")),
+        Place::List(end, open) => edits.replace_with(*end..*end, |out| {
             out.push(b',');
             out.extend_from_slice(open.as_bytes());
             escape_into(out, text);

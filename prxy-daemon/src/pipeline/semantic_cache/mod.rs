@@ -52,13 +52,13 @@ impl SemanticCache {
 
     fn question<'a>(&self, exchange: &Exchange<'_>, body: &'a Bytes) -> Option<Question<'a>> {
         let mut asked = Canonical::read(exchange.endpoint, exchange.uri, body)?;
-        let config::SemanticCache { multi_turn, max_temperature, scope, .. } = self.options;
+        let config::SemanticCache { multi_turn, max_temperature, .. } = self.options;
         let wide = Wide { multi_turn, max_temperature };
         let text = question::find(exchange.endpoint.surface, &mut asked.root, wide)?;
         let reading = Reading::of(text)?;
         let seen = reading.seen_by(self.embedder.reads(), text);
         *text = reading.form().into();
-        let key = asked.key(&partition(exchange, scope)?);
+        let key = asked.key(&partition(exchange, exchange.within(self.options.scope))?);
         let vector = self.embedder.embed(&seen).inspect_err(|error| {
             tracing::warn!(%error, "the semantic cache cannot compare");
         });
@@ -84,7 +84,8 @@ impl Module for SemanticCache {
         };
         let Key { hash: partition, names } = key;
         let endpoint = exchange.endpoint;
-        let config::SemanticCache { similarity, limits, scope, .. } = self.options;
+        let config::SemanticCache { similarity, limits, .. } = self.options;
+        let scope = exchange.within(self.options.scope);
         if wish == Wish::Known {
             let like =
                 Asked { partition: &partition, embedder: self.embedder.name(), vector: &vector };
@@ -102,8 +103,9 @@ impl Module for SemanticCache {
         exchange.note(Cached::Miss);
         let (embedder, similar) = (Arc::clone(&self.embedder), Arc::clone(&self.similar));
         let form = Written { kind: asked.kind(), form: asked.form().to_owned() };
+        let confined = exchange.confined.clone();
         exchange.then(move |answered| {
-            if let Some(answer) = kept(endpoint, answered, form, names, scope) {
+            if let Some(answer) = kept(endpoint, answered, form, names, (scope, &confined)) {
                 let like =
                     Asked { partition: &partition, embedder: embedder.name(), vector: &vector };
                 similar.put(&like, &answer, limits);

@@ -3,7 +3,10 @@
 use super::*;
 use crate::embed::search::Packed;
 use crate::embed::{Embedder as _, OFFLINE, Offline};
-use crate::store::patterns::{CONFIRMED, Lesson, Offered, Outcome, Pattern, Patterns};
+use crate::store::TENANT;
+use crate::store::patterns::{
+    CONFIRMED, Counts, Lesson, Offered, Outcome, Pattern, Patterns, WHOSE, reporter,
+};
 
 fn vector(text: &str) -> Packed {
     Packed::new(&Offline.embed(text).unwrap())
@@ -30,6 +33,13 @@ fn near(kept: &Patterns, tenant: &str, problem: &str) -> Vec<i64> {
     found.into_iter().map(|(pattern, _)| pattern.id).collect()
 }
 
+/// The turn of a reporter.
+fn turn(whose: &str, number: u8) -> [u8; 32] {
+    let mut turn = [number; 32];
+    turn[..WHOSE].copy_from_slice(&reporter(whose));
+    turn
+}
+
 fn counts(pattern: &Pattern) -> (u64, u64, u64, u64) {
     (pattern.seen, pattern.uses, pattern.successes, pattern.failures)
 }
@@ -53,8 +63,9 @@ fn a_pattern_is_found_by_its_tenant_alone_and_after_a_restart() {
     assert_eq!(near(&kept, "t", A), [1]);
     assert_eq!(kept.report("u", &[1], Outcome::Worked).unwrap(), None);
     assert_eq!(kept.report("t", &[1, 9], Outcome::Worked).unwrap(), None);
-    let counted = kept.report("t", &[1], Outcome::Failed).unwrap().unwrap();
-    assert_eq!((counts(&counted[0]), counted[0].rate()), ((1, 0, 0, 1), 0.5));
+    kept.offer(&turn("t", 1), &[1]);
+    let (counted, known) = kept.report("t", &[1], Outcome::Failed).unwrap().unwrap().remove(0);
+    assert_eq!((counts(&counted), counted.rate(), known), ((1, 1, 0, 1), 0.5, true));
     // Another process has deleted it.
     sql(&dir, "DELETE FROM pattern WHERE tenant = 't'");
     assert_eq!(near(&kept, "t", A), [0; 0]);
@@ -89,6 +100,7 @@ fn the_least_useful_go_and_never_the_newest_or_anothers() {
     learn(&kept, "t", &lesson(A, "said", "c"), 2);
     learn(&kept, "t", &lesson(B, "said", "c"), 2);
     learn(&kept, "u", &lesson(C, "said", "c"), 2);
+    kept.offer(&turn("t", 1), &[2]);
     kept.report("t", &[2], Outcome::Worked).unwrap();
     learn(&kept, "t", &lesson(C, "said", "c"), 2);
     let left = |tenant| kept.all(Some(tenant)).unwrap().iter().map(|it| it.id).collect::<Vec<_>>();
@@ -118,4 +130,51 @@ fn an_offer_is_noted_once_and_settled_once() {
     kept.settle(&[first, second], Outcome::Failed);
     let known: Vec<_> = kept.all(None).unwrap().iter().map(counts).collect();
     assert_eq!(known, [(1, 2, 1, 1), (1, 1, 1, 0)]);
+}
+
+#[test]
+fn a_reporter_counts_once_for_each_turn_that_it_was_offered_in() {
+    let store = Store::in_memory().unwrap();
+    let kept = store.patterns();
+    learn(&kept, "t", &lesson(A, "said", "c"), 9);
+    learn(&kept, "everybody", &lesson(B, "said", "c"), 9);
+    let report = |whose, outcome| {
+        let rows = kept.report(whose, &[2], outcome).unwrap().unwrap();
+        let (row, counted) = rows.first().unwrap();
+        (row.successes, row.failures, *counted)
+    };
+    assert_eq!(report("t", Outcome::Worked), (0, 0, false));
+    for turn in [turn("t", 1), turn("t", 1), turn("t", 2), turn("u", 1)] {
+        kept.offer(&turn, &[2]);
+    }
+    assert_eq!(report("t", Outcome::Unclear), (0, 0, false));
+    assert_eq!(report("t", Outcome::Worked), (1, 0, true));
+    assert_eq!(report("t", Outcome::Failed), (1, 1, true));
+    assert_eq!(report("t", Outcome::Failed), (1, 1, false));
+    assert_eq!(report("u", Outcome::Failed), (1, 2, true));
+    assert_eq!(report("v", Outcome::Failed), (1, 2, false));
+    // All or none.
+    kept.offer(&turn("t", 3), &[1, 2]);
+    assert_eq!(kept.report("u", &[2, 1], Outcome::Worked).unwrap(), None);
+    assert_eq!(report("t", Outcome::Worked), (2, 2, true));
+}
+
+#[test]
+fn what_was_imported_for_a_tenant_is_for_all_its_keys_and_what_was_learned_is_not() {
+    let store = Store::in_memory().unwrap();
+    let kept = store.patterns();
+    let key = format!("{TENANT}/k1");
+    // As versions wrote it that told no keys apart.
+    learn(&kept, TENANT, &lesson(A, "said", "c"), 9);
+    assert_eq!((near(&kept, &key, A), near(&kept, TENANT, A)), (vec![], vec![1]));
+    assert_eq!(kept.report(&key, &[1], Outcome::Unclear).unwrap(), None);
+    kept.import(TENANT, &[(lesson(B, "imported", "c"), Counts::default())]).unwrap();
+    assert_eq!((near(&kept, &key, B), near(&kept, "t", B)), (vec![2], vec![]));
+    assert!(kept.report(&key, &[2], Outcome::Unclear).unwrap().is_some());
+    // Nobody changes it by saying it again.
+    learn(&kept, &key, &lesson(B, "said", "c"), 9);
+    let all = kept.all(None).unwrap();
+    assert_eq!(all.iter().map(|it| it.evidence.as_str()).collect::<Vec<_>>(), ["said", "imported"]);
+    learn(&kept, &key, &lesson(C, "said", "c"), 9);
+    assert_eq!((near(&kept, &key, C), near(&kept, &format!("{TENANT}/k2"), C)), (vec![3], vec![]));
 }

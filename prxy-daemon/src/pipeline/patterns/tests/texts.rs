@@ -313,7 +313,7 @@ fn an_offer_stands_at_the_end_of_the_last_words_of_the_user_on_every_surface() {
         let root = Node::read(body.as_bytes()).unwrap();
         let conversation = Conversation::read(surface, &root).unwrap();
         let put = offer::place(&conversation, &root)
-            .map(|place| String::from_utf8(offer::put(body.as_bytes(), place, "N\"1")).unwrap());
+            .map(|place| String::from_utf8(offer::put(body.as_bytes(), &place, "N\"1")).unwrap());
         assert_eq!(put.unwrap_or_default(), expected, "{body}");
     }
 }
