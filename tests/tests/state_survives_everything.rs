@@ -22,7 +22,7 @@ fn the_data_directory_holds_what_the_guide_says_and_without_it_nothing_is_left()
     let mut scene = Scene::start().unwrap();
     ask(&scene, "jane@x-mail.com");
     assert_eq!(last(&scene), "<EMAIL_1>");
-    let known = ["audit", "control.sock", "prxy.lock", "state"];
+    let known = ["audit", "control.sock", "metrics.sock", "prxy.lock", "state"];
     assert_eq!(names(&scene.data()), known.map(str::to_owned).into());
     let of_state = names(&scene.data().join("state"));
     let known = ["blob", "prxy.db", "prxy.db-shm", "prxy.db-wal"].map(str::to_owned);

@@ -283,6 +283,8 @@ mod tests {
             r#"{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]}"#;
         let (events, array) = (format!("data: {CHUNK}\r\n\r\n"), format!("[{CHUNK}]"));
         let model = "/v1beta/models/m";
+        let confined = Confined::default();
+        let everybody = (Sharing::Global, &confined);
         // By how it is asked for: the kinds of answer that are kept, of events, array and whole.
         for (asked, expected) in [
             (":generateContent", [false, false, true]),
