@@ -304,14 +304,7 @@ mod tests {
                 let asked = Written { kind: canonical.kind(), form: canonical.form().to_owned() };
                 let body = Bytes::copy_from_slice(body.as_bytes());
                 let answered = Answered { status: StatusCode::OK, form, body, end: End::Whole };
-                kept(
-                    found.endpoint,
-                    &answered,
-                    asked,
-                    Vec::new(),
-                    (Sharing::Tenant, &Confined::default()),
-                )
-                .is_some()
+                kept(found.endpoint, &answered, asked, Vec::new(), everybody).is_some()
             });
             assert_eq!(kept, expected, "{asked}");
             // Whatever is kept all the same is given in the form that is asked for.
