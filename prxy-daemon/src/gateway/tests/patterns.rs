@@ -267,16 +267,8 @@ async fn naming(everybody: Action) -> Bed {
             }),
             Module::Patterns(options),
         ];
-<<<<<<< HEAD
-        config.clients = vec![Client {
-            name: "desk".to_owned(),
-            keys: vec![sum(b"k-desk")],
-            ..Client::default()
-        }];
-=======
         let keys = vec![sum(b"k-desk")];
         config.clients = vec![Client { name: "desk".to_owned(), keys, ..Client::default() }];
->>>>>>> pat
         config.vault.tenant_by = TenantBy::Key;
     })
     .await
