@@ -53,13 +53,17 @@ pub(super) struct Patterns {
 type Turn = [u8; 32];
 
 /// Whose the patterns are that a request may learn and be offered, and who reports of them: the
-/// tenant, and where all are one tenant, the client with the same credentials, as for the caches.
+/// tenant, and where all are one tenant, the client that has a name, or else whoever brings the same
+/// credentials.
 pub(crate) fn whose(tenant: &str, client: Option<&str>, headers: &HeaderMap) -> String {
     if tenant != TENANT {
         return tenant.to_owned();
     }
-    let (mut hasher, mut known) = (blake3::Hasher::new_derive_key(WHO), client.is_some());
-    hasher.update(client.unwrap_or_default().as_bytes()).update(b"\n");
+    if let Some(client) = client {
+        // A name stays when keys change.
+        return format!("{TENANT}/client:{client}");
+    }
+    let (mut hasher, mut known) = (blake3::Hasher::new_derive_key(WHO), false);
     for sum in credentials(headers) {
         known = true;
         hasher.update(&sum);
@@ -291,7 +295,7 @@ fn is_conversation(endpoint: &Endpoint) -> bool {
         .any(|end| endpoint.path.ends_with(end))
 }
 
-const WHO: &str = "prxy patterns: who sends a request";
+const WHO: &str = "prxy patterns: who brings these credentials";
 /// A longer text without an error in it is no question about one.
 const MAX_QUESTION: usize = 300;
 const MOST_NEAR: usize = 50;
