@@ -21,6 +21,7 @@ mod mask;
 mod model;
 mod options;
 mod patterns;
+mod progress;
 mod reference;
 mod reload;
 mod serve;

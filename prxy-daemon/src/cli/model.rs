@@ -11,6 +11,7 @@ use prxy_common::Role;
 use serde_json::{Value, json};
 
 use super::definition::Verb;
+use super::progress::{Counter, over};
 use super::{Arguments, Failure, data_dir, print, vault};
 use crate::embed::model::installed::{self, Note, Source};
 use crate::warden::identity;
@@ -71,7 +72,10 @@ fn add(state: &Path, places: &[PathBuf], name: Option<String>) -> anyhow::Result
     let files = Source::open(&dir).with_context(|| dir.display().to_string())?;
     make(state).with_context(|| state.display().to_string())?;
     vault::become_owner(state)?;
-    Ok(installed::add(state, files, &name)?)
+    let counter = Counter::default();
+    let added = installed::add(state, files, &name, &|done, whole| counter.tell((0, done, whole)));
+    over();
+    Ok(added?)
 }
 
 /// The gateway's directory, as the daemon will make it; it may not have run yet.

@@ -5,14 +5,13 @@
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, BufReader, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
 };
 use std::path::{Path, PathBuf};
 use std::process::exit;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, anyhow, bail};
 use nix::fcntl::{Flock, FlockArg};
@@ -21,6 +20,7 @@ use nix::unistd::geteuid;
 use prxy_common::Role;
 
 use super::definition::Verb;
+use super::progress::{Counter, over};
 use super::vault::{become_owner, open, open_existing};
 use super::{Arguments, Failure, UsageError, data_dir, keys, print, said_once, sources};
 use crate::store::{
@@ -289,42 +289,10 @@ fn as_owner(
     }
 }
 
-/// How much is done, in percent, on a terminal.
-#[derive(Default)]
-struct Counter(AtomicU64);
-
-impl Counter {
-    /// From `base` on, `done` of `whole`.
-    fn tell(&self, (base, done, whole): (u64, u64, u64)) {
-        let reach = if base == 0 { 50 } else { 39 };
-        let percent = base + (done * reach).checked_div(whole.max(1)).unwrap_or(0);
-        if self.0.swap(percent, Ordering::Relaxed) != percent && io::stderr().is_terminal() {
-            eprint!("\r{:3} %", percent.min(99));
-        }
-    }
-
-    /// Where nobody knows the whole: every thousandth row.
-    fn teller(&self) -> impl Fn(Counted) {
-        |counted| {
-            let rows = counted.rows + counted.blobs;
-            if rows.is_multiple_of(1000) && io::stderr().is_terminal() {
-                eprint!("\r{rows} rows");
-            }
-        }
-    }
-}
-
 /// What was left out of an import.
 fn tell_stray(rows: u64) {
     if rows > 0 {
         eprintln!("prxy: {rows} rows of the vault are of no tenant in the file, and left out");
-    }
-}
-
-/// The line on the terminal is free again.
-fn over() {
-    if io::stderr().is_terminal() {
-        eprint!("\r          \r");
     }
 }
 

@@ -43,11 +43,17 @@ pub fn is_name(name: &str) -> bool {
         && name.chars().all(|c| plain(c) || "-_.".contains(c))
 }
 
-/// Copies a model and checks it; it is there whole, or not at all.
+/// Copies a model and checks it; it is there whole, or not at all. `told` hears how many bytes of how
+/// many are copied.
 ///
 /// # Errors
 /// It cannot be used, or there is one of that name.
-pub fn add(state: &Path, from: Source, name: &str) -> Result<Note, ModelError> {
+pub fn add(
+    state: &Path,
+    from: Source,
+    name: &str,
+    told: &dyn Fn(u64, u64),
+) -> Result<Note, ModelError> {
     let to = place(state, name)?;
     if to.symlink_metadata().is_ok() {
         return Err(ModelError::Installed(name.to_owned()));
@@ -57,7 +63,7 @@ pub fn add(state: &Path, from: Source, name: &str) -> Result<Note, ModelError> {
     DirBuilder::new().recursive(true).mode(0o700).create(&models).map_err(in_models)?;
     // No model's name begins with a dot.
     let part = models.join(format!(".{name}.{}", std::process::id()));
-    let added = copy(from, &part, name).and_then(|note| {
+    let added = copy(from, &part, name, told).and_then(|note| {
         fs::rename(&part, &to).and_then(|()| File::open(&models)?.sync_all()).map_err(in_models)?;
         Ok(note)
     });
@@ -69,7 +75,14 @@ pub fn add(state: &Path, from: Source, name: &str) -> Result<Note, ModelError> {
 }
 
 /// What is checked is the copy: nobody else writes to it.
-fn copy(Source(from): Source, to: &Path, name: &str) -> Result<Note, ModelError> {
+fn copy(
+    Source(from): Source,
+    to: &Path,
+    name: &str,
+    told: &dyn Fn(u64, u64),
+) -> Result<Note, ModelError> {
+    let whole = from.iter().filter_map(|(_, file)| Some(file.metadata().ok()?.len())).sum();
+    let mut done = 0;
     let make = |dir: PathBuf| {
         let shown = dir.display().to_string();
         let made = DirBuilder::new().mode(0o700).create(&dir);
@@ -81,8 +94,14 @@ fn copy(Source(from): Source, to: &Path, name: &str) -> Result<Note, ModelError>
             make(to.join(folder))?;
         }
         let copied = create(&to.join(file)).and_then(|mut written| {
-            io::copy(&mut read.take(files::most(file)), &mut written)?;
-            written.sync_all()
+            let mut read = read.take(files::most(file));
+            loop {
+                match io::copy(&mut read.by_ref().take(PIECE), &mut written)? {
+                    0 => break written.sync_all(),
+                    length => done += length,
+                }
+                told(done, whole);
+            }
         });
         copied.map_err(|source| unreadable(file, source))?;
     }
@@ -100,6 +119,9 @@ fn copy(Source(from): Source, to: &Path, name: &str) -> Result<Note, ModelError>
     written.map_err(|source| unreadable(NOTE, source))?;
     Ok(note)
 }
+
+/// Bytes between two words of how far it is.
+const PIECE: u64 = 1024 * 1024;
 
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)

@@ -281,7 +281,7 @@ fn what_is_no_model_is_told_and_never_a_panic() {
         assert!(!error.contains('\u{1b}'), "{error}");
         let state = tempfile::tempdir().unwrap();
         if let Ok(source) = Source::open(tiny.path()) {
-            assert!(installed::add(state.path(), source, "tiny").is_err());
+            assert!(installed::add(state.path(), source, "tiny", &|_, _| ()).is_err());
             assert_eq!(fs::read_dir(state.path().join("model")).unwrap().count(), 0, "{number}");
         }
     }
@@ -300,7 +300,11 @@ fn a_model_is_installed_whole_for_one_user_and_found_again() {
         let error = result.unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     };
-    let add = |name: &str| installed::add(state, Source::open(tiny.path()).unwrap(), name);
+    let heard = std::cell::Cell::new((0, 0));
+    let add = |name: &str| {
+        let told = |done, whole| heard.set((done, whole));
+        installed::add(state, Source::open(tiny.path()).unwrap(), name, &told)
+    };
     assert_eq!(installed::all(state).unwrap(), []);
     fails(installed::load(state, "tiny").map(drop), "prxy model add DIR --name tiny");
     for name in ["", ".", "..", "../x", "a/b", "A", "-a", "a b", &"a".repeat(65)] {
@@ -309,6 +313,8 @@ fn a_model_is_installed_whole_for_one_user_and_found_again() {
         fails(installed::remove(state, name), "is no name of a model");
     }
     let note = add("tiny").unwrap();
+    let (done, whole) = heard.get();
+    assert!(done == whole && whole > 0, "{done} of {whole}");
     let sha256 = Model::load(tiny.path(), "x").unwrap().sha256().to_owned();
     assert_eq!(note, Note { name: "tiny".to_owned(), dimensions: 4, sha256 });
     fails(add("tiny").map(drop), "there is a model \"tiny\"");
