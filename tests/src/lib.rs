@@ -24,6 +24,7 @@ pub mod netns;
 pub mod pcap;
 pub mod policy;
 pub mod provider;
+pub mod random;
 pub mod reader;
 pub mod roles;
 pub mod samples;

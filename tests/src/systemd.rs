@@ -19,6 +19,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::daemon;
@@ -244,13 +246,14 @@ impl Service {
         Ok(service)
     }
 
-    /// Waits until both providers answer through the service, for at most fifteen seconds, and
-    /// says how long that took.
+    /// Waits until both providers answer through the service what no cache knows, for at most
+    /// fifteen seconds, and says how long that took.
     pub fn answers(&self) -> Result<Duration> {
         let began = Instant::now();
         for format in [Format::Anthropic, Format::OpenAi] {
             loop {
-                let last = match self.ask(format, "hello", Delivery::Whole) {
+                let text = format!("hello {}", HELLOS.fetch_add(1, Ordering::Relaxed));
+                let last = match self.ask(format, &text, Delivery::Whole) {
                     Ok(answer) if answer.status == 200 => break,
                     Ok(answer) => format!("{} {}", answer.status, answer.text()),
                     Err(error) => format!("{error:#}"),
@@ -306,19 +309,15 @@ impl Service {
 
     /// The roles that run now, by name.
     pub fn roles(&self) -> BTreeMap<String, Role> {
-        let mut roles = BTreeMap::new();
-        for group in fs::read_dir(self.systemd.group(UNIT)).into_iter().flatten().flatten() {
-            for role in fs::read_dir(group.path()).into_iter().flatten().flatten() {
-                let name = role.file_name().to_string_lossy().into_owned();
-                match roles::pids_of(&role.path()) {
-                    Ok(pids) if !pids.is_empty() => {
-                        roles.insert(name.clone(), Role { name, cgroup: role.path(), pids });
-                    }
-                    _ => {}
-                }
-            }
+        roles_of(&self.systemd.group(UNIT))
+    }
+
+    /// Kills every process of a role, if there is any.
+    pub fn kill(&self, name: &str) {
+        for pid in self.roles().remove(name).map(|role| role.pids).unwrap_or_default() {
+            // It may have ended meanwhile: its number is not given away again so soon.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
-        roles
     }
 
     /// One role, which must be running.
@@ -326,6 +325,26 @@ impl Service {
         self.roles().remove(name).with_context(|| format!("no {name} is running"))
     }
 }
+
+/// The roles that run now in the group of a unit, by name.
+pub fn roles_of(unit: &Path) -> BTreeMap<String, Role> {
+    let mut roles = BTreeMap::new();
+    for group in fs::read_dir(unit).into_iter().flatten().flatten() {
+        for role in fs::read_dir(group.path()).into_iter().flatten().flatten() {
+            let name = role.file_name().to_string_lossy().into_owned();
+            match roles::pids_of(&role.path()) {
+                Ok(pids) if !pids.is_empty() => {
+                    roles.insert(name.clone(), Role { name, cgroup: role.path(), pids });
+                }
+                _ => {}
+            }
+        }
+    }
+    roles
+}
+
+/// Greetings so far: each is another one.
+static HELLOS: AtomicU32 = AtomicU32::new(0);
 
 /// What belongs to the service beside the binary: the source, and where it is installed.
 const FILES: &[(&str, &str)] = &[

@@ -21,6 +21,7 @@ use prxy_tests::http::Wire;
 use prxy_tests::lab::{ATTACKER, PROVIDER_A, PROVIDER_B};
 use prxy_tests::policy;
 use prxy_tests::provider::{Delta, Format, Script, Split};
+use prxy_tests::random::Random;
 use prxy_tests::reader;
 use prxy_tests::samples::{self, Delivery, TICKET};
 use prxy_tests::scene::{ANTHROPIC, OPENAI, Setting};
@@ -101,7 +102,7 @@ fn each_is_killed(life: &Service) {
     for name in ["resolver", "netgate", "broker", "gateway", "warden"] {
         let before = life.role("warden").unwrap();
         let cgroup = fs::metadata(before.cgroup.parent().unwrap()).unwrap().ino();
-        kill_one(life, name);
+        life.kill(name);
         eventually!(life.role("warden").is_ok_and(|now| now.pids != before.pids), "{name}");
         life.answers().unwrap();
         // systemd has taken the cgroup away with everything in it, and the links with that.
@@ -112,26 +113,21 @@ fn each_is_killed(life: &Service) {
 
 /// Also while it starts, or while it is dying of the kill before.
 fn random_kills(life: &Service) {
-    let mut random = SEED;
-    let mut next = |below: u64| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random % below
-    };
+    let mut random = Random::new(SEED);
+    let mut next = |below: u64| random.below(below);
     for _ in 0..12 {
         sleep(Duration::from_millis(next(600)));
         eventually!(!life.roles().is_empty());
         let running: Vec<_> = life.roles().into_keys().collect();
         if let Some(name) = running.get(next(running.len().max(1) as u64) as usize) {
-            kill_one(life, name);
+            life.kill(name);
         }
     }
 }
 
 fn killed_with_hundreds_of_connections(life: &Service) {
     let connections = hold(life, 300);
-    kill_one(life, "gateway");
+    life.kill("gateway");
     life.answers().unwrap();
     let connections = hold(life, 300).into_iter().chain(connections).collect::<Vec<_>>();
     life.systemd.systemctl(&["restart", UNIT]).unwrap();
@@ -239,7 +235,7 @@ fn pins_removed(life: &Service) {
     life.answers().unwrap();
     // And with a kill that comes before anybody has noticed.
     fs::remove_dir_all(pins(life)).unwrap();
-    kill_one(life, "warden");
+    life.kill("warden");
 }
 
 fn link_detached(life: &Service) {
@@ -406,13 +402,6 @@ fn gateway_hangs(life: &Service) {
     assert!(began.elapsed() < Duration::from_secs(18), "{:?}", began.elapsed());
     eventually!(life.role("warden").is_ok_and(|now| now.pids != warden.pids));
     assert!(life.systemd.journal().contains("gateway does not answer any more"));
-}
-
-fn kill_one(life: &Service, name: &str) {
-    for pid in life.roles().remove(name).map(|role| role.pids).unwrap_or_default() {
-        // It may have ended meanwhile: its number is not given away again so soon.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-    }
 }
 
 /// Connections with half a request on each.

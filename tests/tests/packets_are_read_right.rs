@@ -6,6 +6,7 @@
 
 use prxy_common::{Hook, Reason, Role, State, Verdict};
 use prxy_tests::policy::{Outcome, Policy};
+use prxy_tests::random::Random;
 
 const BOTH: [Hook; 2] = [Hook::Egress, Hook::Ingress];
 const IPV4: u16 = 0x0800;
@@ -409,13 +410,8 @@ fn log_only_lets_everything_go_on_and_records_what_it_would_have_denied() {
 #[test]
 fn any_bytes_get_the_verdict_of_a_second_reader() {
     let mut policy = policy();
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random
-    };
+    let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
+    let mut next = move || random.word();
     let mut read = 0;
     for _ in 0..30_000 {
         let mut packet = match next() % 4 {

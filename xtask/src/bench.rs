@@ -10,11 +10,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     ensure!(shell::is_root(), "run this as root: the benchmark makes namespaces");
     setup::programs(test::PROGRAMS)?;
     setup::programs(&[("nginx", "nginx-light")])?;
-    build::all(Profile::Release)?;
-    let mut bench = shell::cargo();
-    bench.args(["run", "--quiet", "--release", "--package", "prxy-tests", "--bin", "bench", "--"]);
-    bench.args(arguments).env("PRXY_BIN", build::daemon(Profile::Release));
-    shell::run(&mut bench)?;
+    shell::run(build::program(Profile::Release, "bench")?.args(arguments))?;
     // Inside the process: each module by itself.
     let mut modules = shell::cargo();
     modules.args(["test", "--quiet", "--release", "--package", "prxy-daemon", "--lib", "--"]);

@@ -8,8 +8,5 @@ use crate::shell;
 /// Builds for release and lets a made-up day of an agent pass the two modules.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     ensure!(arguments.is_empty(), "bench-context takes no arguments");
-    build::all(Profile::Release)?;
-    let mut bench = shell::cargo();
-    bench.args(["run", "--quiet", "--release", "--package", "prxy-tests", "--bin"]);
-    shell::run(bench.arg("bench-context"))
+    shell::run(&mut build::program(Profile::Release, "bench-context")?)
 }

@@ -12,9 +12,5 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     setup::programs(test::PROGRAMS)?;
     setup::programs(&[("iperf3", "iperf3")])?;
     // The programs are optimised in every profile, and the daemon's own speed does not matter here.
-    build::all(Profile::Dev)?;
-    let mut bench = shell::cargo();
-    bench.args(["run", "--quiet", "--package", "prxy-tests", "--bin", "bench-kernel"]);
-    bench.env("PRXY_BIN", build::daemon(Profile::Dev));
-    shell::run(&mut bench)
+    shell::run(&mut build::program(Profile::Dev, "bench-kernel")?)
 }

@@ -67,6 +67,18 @@ pub(crate) fn daemon(profile: Profile) -> PathBuf {
     shell::target().join(folder).join("prxy")
 }
 
+/// Builds everything; the command that runs a program of the tests on that daemon.
+pub(crate) fn program(profile: Profile, name: &str) -> Result<Command> {
+    all(profile)?;
+    let mut run = shell::cargo();
+    run.args(["run", "--quiet", "--package", "prxy-tests", "--bin", name]);
+    if profile == Profile::Release {
+        run.arg("--release");
+    }
+    run.env("PRXY_BIN", daemon(profile)).arg("--");
+    Ok(run)
+}
+
 /// Builds the kernel object and puts it where the daemon's build script looks.
 pub(crate) fn kernel_object() -> Result<PathBuf> {
     let compiler = setup::compiler()?;

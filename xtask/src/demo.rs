@@ -9,9 +9,5 @@ use crate::{setup, shell, test};
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     ensure!(shell::is_root(), "run this as root: the demo makes namespaces and loads the policy");
     setup::programs(test::PROGRAMS)?;
-    build::all(Profile::Dev)?;
-    let mut demo = shell::cargo();
-    demo.args(["run", "--quiet", "--package", "prxy-tests", "--bin", "demo", "--"]);
-    demo.args(arguments).env("PRXY_BIN", build::daemon(Profile::Dev));
-    shell::run(&mut demo)
+    shell::run(build::program(Profile::Dev, "demo")?.args(arguments))
 }

@@ -9,10 +9,8 @@ use crate::{setup, shell, test};
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     ensure!(shell::is_root(), "run this as root: it boots a systemd in namespaces");
     setup::programs(test::PROGRAMS)?;
-    build::all(Profile::Dev)?;
-    let mut soak = shell::cargo();
-    soak.args(["run", "--quiet", "--package", "prxy-tests", "--bin", "soak", "--"]);
-    soak.args(arguments).env("PRXY_BIN", build::daemon(Profile::Dev));
+    let mut soak = build::program(Profile::Dev, "soak")?;
+    soak.args(arguments);
     if !arguments.iter().any(|argument| argument == "--plot") {
         soak.arg("--plot").arg(shell::target().join("soak.svg"));
     }

@@ -11,6 +11,7 @@ use anyhow::Result;
 use prxy_tests::http::{Answer, Wire};
 use prxy_tests::netns::Namespace;
 use prxy_tests::provider::Format;
+use prxy_tests::random::Random;
 use prxy_tests::reader;
 use prxy_tests::samples::{self, Delivery};
 use serde_json::{Value, json};
@@ -24,8 +25,11 @@ pub(crate) struct Clients(Vec<JoinHandle<()>>);
 impl Clients {
     pub(crate) fn start(namespace: &Namespace, address: SocketAddr, tally: Arc<Tally>) -> Self {
         let client = |number: u64| {
-            let mut client =
-                Client { address, tally: Arc::clone(&tally), random: Random::new(number + 1) };
+            let mut client = Client {
+                address,
+                tally: Arc::clone(&tally),
+                random: Random::new((number + 1).wrapping_mul(SPREAD)),
+            };
             namespace.spawn(async move {
                 loop {
                     client.conversation().await;
@@ -232,23 +236,9 @@ pub(crate) fn is_raw(body: &str) -> bool {
     body.contains(DOMAIN) || body.contains("+49 30 555")
 }
 
-/// A generator that is the same in every run.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn below(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % below
-    }
-}
-
 const CLIENTS: u64 = 8;
+/// Seeds far from each other begin sequences that are.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// As many as a small clinic has, so that the vault is full after a while.
 const PEOPLE: u64 = 400;
 const DOMAIN: &str = "ward-soak.org";

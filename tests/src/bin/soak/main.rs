@@ -16,14 +16,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use prxy_tests::provider::{Delta, Ending, Format, Reply, Script, Split};
-use prxy_tests::samples::Delivery;
+use prxy_tests::provider::{Delta, Ending, Reply, Script, Split};
+use prxy_tests::random::Random;
 use prxy_tests::scene::Setting;
 use prxy_tests::systemd::{ADDRESS, Service, UNIT};
 
-use crate::clients::{Clients, Random, Tally};
+use crate::clients::{Clients, Tally};
 use crate::judge::Wire;
 use crate::watch::Watch;
 
@@ -48,7 +46,7 @@ fn main() -> Result<()> {
         tally,
     };
     stage.calm();
-    stage.works()?;
+    stage.service.answers()?;
 
     println!("{minutes} minutes: clients that hang up, providers that fail, reloads");
     let began = Instant::now();
@@ -139,26 +137,9 @@ impl Stage {
         self.tally.faulty(true);
         let failed = fail(self);
         self.calm();
-        let works = self.works();
+        let works = self.service.answers();
         self.tally.faulty(false);
-        failed.and(works)
-    }
-
-    /// Waits until both providers answer what no cache knows.
-    fn works(&mut self) -> Result<()> {
-        let began = Instant::now();
-        for format in [Format::Anthropic, Format::OpenAi] {
-            loop {
-                let text = format!("hello {}", self.random.below(u64::MAX));
-                let answer = self.service.ask(format, &text, Delivery::Whole);
-                if answer.is_ok_and(|answer| answer.status == 200) {
-                    break;
-                }
-                ensure!(began.elapsed() < Duration::from_secs(30), "{format:?} does not come back");
-                sleep(Duration::from_millis(50));
-            }
-        }
-        Ok(())
+        failed.and(works.map(drop))
     }
 
     fn provider_refuses(&mut self) -> Result<()> {
@@ -206,10 +187,7 @@ impl Stage {
         self.fault("a role is killed", |stage| {
             let roles: Vec<_> = stage.service.roles().into_values().collect();
             let at = stage.random.below(roles.len().max(1) as u64) as usize;
-            for pid in roles.get(at).map(|role| role.pids.clone()).unwrap_or_default() {
-                // It may have ended meanwhile: its number is not given away again so soon.
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
+            roles.get(at).into_iter().for_each(|role| stage.service.kill(&role.name));
             // All end with it.
             let old: Vec<i32> = roles.into_iter().flat_map(|role| role.pids).collect();
             let is_new = |stage: &Self| {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use prxy_tests::roles;
-use prxy_tests::systemd::{Service, UNIT};
+use prxy_tests::roles::{self, Role};
+use prxy_tests::systemd::{self, Service, UNIT};
 
 use crate::clients::Tally;
 
@@ -131,20 +131,16 @@ impl Track {
     }
 }
 
-fn look(group: &PathBuf) -> BTreeMap<String, (u64, u64)> {
-    let mut found: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    for inner in std::fs::read_dir(group).into_iter().flatten().flatten() {
-        for role in std::fs::read_dir(inner.path()).into_iter().flatten().flatten() {
-            let name = role.file_name().to_string_lossy().into_owned();
-            for pid in roles::pids_of(&role.path()).unwrap_or_default() {
-                let memory = roles::memory_kib(pid).map_or(0, |(_, pss)| pss);
-                let open = std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
-                let sum = found.entry(name.clone()).or_default();
-                *sum = (sum.0 + memory, sum.1 + open as u64);
-            }
-        }
-    }
-    found
+fn look(group: &Path) -> BTreeMap<String, Look> {
+    let of = |role: Role| {
+        let memory = |pid: &i32| roles::memory_kib(*pid).map_or(0, |(_, pss)| pss);
+        let open = |pid: &i32| {
+            std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |list| list.count() as u64)
+        };
+        let sum = (role.pids.iter().map(memory).sum(), role.pids.iter().map(open).sum());
+        (role.name, sum)
+    };
+    systemd::roles_of(group).into_values().map(of).collect()
 }
 
 /// What caches, pools and the allocator may still take after the first quarter.
